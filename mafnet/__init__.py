@@ -1,0 +1,3 @@
+"""mafnet: audio-visual event recognition, from raw videos to numbers."""
+
+__version__ = "0.1.0"

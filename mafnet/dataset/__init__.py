@@ -1,0 +1,1 @@
+"""Stage 3, dataset: manifests, shards, and the feature files that training reads."""

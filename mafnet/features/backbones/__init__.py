@@ -1,0 +1,90 @@
+"""The registry of backbones: frozen networks that turn one clip into one feature map.
+
+A new backbone is one file here with one class that follows `Backbone`, and one entry below. The
+specs can be read without importing torch.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol
+
+import numpy as np
+
+from mafnet.errors import MafnetError
+
+
+@dataclass(frozen=True)
+class BackboneSpec:
+    """What is known of a backbone without building it.
+
+    modality: "visual" or "audio".
+    clip_shape: shape of one decoded clip, uint8 RGB frames or int16 samples.
+    feature_shape: shape of one clip's features, channels last.
+    version: raised when the features of the same clip and weights change.
+    batch: clips of one batch; every batch is filled up to it, so that a clip's features do not
+        depend on its neighbours.
+    """
+
+    name: str
+    modality: str
+    location: str
+    clip_shape: tuple[int, ...]
+    feature_shape: tuple[int, ...]
+    version: int
+    batch: int
+
+
+class Backbone(Protocol):
+    """A built network: `features = backbone(clips)` (N clips in, N float16 maps out)."""
+
+    @staticmethod
+    def random_weights(seed: int) -> dict:
+        """A state dict drawn from `seed`."""
+
+    @staticmethod
+    def calibrate(weights: dict, batches: Iterable[np.ndarray]) -> dict:
+        """The weights with normalisation statistics taken from batches of clips."""
+
+    def __init__(self, weights: dict, device: str, precision: str) -> None: ...
+
+    def __call__(self, clips: np.ndarray) -> np.ndarray:
+        """Features (N, *feature_shape) float16 of clips (N, *clip_shape)."""
+
+
+BACKBONES = {
+    spec.name: spec
+    for spec in (
+        BackboneSpec(
+            name="densenet201",
+            modality="visual",
+            location="mafnet.features.backbones.densenet:DenseNet201",
+            clip_shape=(16, 224, 224, 3),
+            feature_shape=(7, 7, 1920),
+            version=1,
+            batch=1,
+        ),
+        BackboneSpec(
+            name="vggish",
+            modality="audio",
+            location="mafnet.features.backbones.vggish:VGGish",
+            clip_shape=(16_000,),
+            feature_shape=(12, 8, 512),
+            version=1,
+            batch=8,
+        ),
+    )
+}
+
+
+def backbone_spec(name: str) -> BackboneSpec:
+    """The spec of a backbone by name; MafnetError lists the known names."""
+    if name not in BACKBONES:
+        raise MafnetError(f"backbone {name!r} is unknown; choose one of {', '.join(BACKBONES)}")
+    return BACKBONES[name]
+
+
+def backbone_class(name: str) -> type[Backbone]:
+    """The class of a backbone; imports torch."""
+    module, _, attribute = backbone_spec(name).location.partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,1 @@
+"""Stage 4, model: the networks, their training and their evaluation."""

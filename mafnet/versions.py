@@ -1,0 +1,16 @@
+"""Versions of the steps whose results are kept; raise one when its step's output changes.
+
+They are part of every fingerprint and of the `params` of every rule, so raising one reruns its
+step and what follows, and nothing else. tests/test_versions.py fails when an output changes while
+its version does not.
+"""
+
+PROBE = 1
+DECODE_VISUAL = 1
+DECODE_AUDIO = 1
+CALIBRATE = 1
+PACK = 1
+TRAIN = 1
+EVALUATE = 1
+METRICS = 1
+DEMO = 1

@@ -1,0 +1,1 @@
+"""Stage 1, video: what the files hold (probe) and their frames and sound on one clip grid (decode)."""

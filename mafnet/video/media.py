@@ -1,0 +1,43 @@
+"""What is known of one video file: the rows of the media table."""
+
+from dataclasses import dataclass
+
+OK = "ok"
+
+
+@dataclass(frozen=True)
+class Media:
+    """One row of the media table.
+
+    Times are seconds on the file's own clock; `start_seconds` is the container's start, which is
+    second 0 of the clip grid. Missing values are None. `status` is "ok" or the name of a failure;
+    `warnings` are names of oddities that did not stop the work; `error` is the decoder's own words.
+    """
+
+    video: str
+    sha256: str = ""
+    size_bytes: int = 0
+    mtime_ns: int = 0
+    duration_seconds: float | None = None
+    start_seconds: float | None = None
+    container: str = ""
+    video_codec: str = ""
+    width: int | None = None
+    height: int | None = None
+    rotation: int | None = None
+    frame_rate: float | None = None
+    video_start_seconds: float | None = None
+    video_duration_seconds: float | None = None
+    audio_codec: str = ""
+    audio_channels: int | None = None
+    audio_rate: int | None = None
+    audio_start_seconds: float | None = None
+    audio_duration_seconds: float | None = None
+    status: str = OK
+    warnings: tuple[str, ...] = ()
+    error: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """True if the file can be decoded as far as is known."""
+        return self.status == OK
