@@ -1,0 +1,99 @@
+"""What every frozen network shares: precisions, full batches, and tensors of media arrays."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from mafnet.errors import MafnetError
+
+PRECISIONS = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+
+
+def check_device(device: str, precision: str) -> None:
+    """Raise MafnetError where this machine cannot run `precision` on `device`."""
+    if precision not in PRECISIONS:
+        raise MafnetError(
+            f"precision {precision!r} is unknown; choose one of {', '.join(PRECISIONS)}"
+        )
+    if precision == "float16" and not on_gpu(device):
+        raise MafnetError(
+            f"precision float16 needs a GPU, not {device}; choose bfloat16 or float32"
+        )
+    if on_gpu(device) and not torch.cuda.is_available():
+        raise MafnetError(f"device {device} was asked for, but torch finds no GPU; choose cpu")
+
+
+def on_gpu(device: str) -> bool:
+    """True if `device` names a CUDA device."""
+    return torch.device(device).type == "cuda"
+
+
+@contextmanager
+def frozen(device: str, precision: str) -> Iterator[None]:
+    """Inference under autocast to `precision`; on a GPU float32 means float32, not TF32.
+
+    cuDNN's search for algorithms is off: it may choose differently from run to run, and then the
+    same clip has other features.
+    """
+    exact = torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+    dtype = PRECISIONS[precision]
+    autocast = torch.autocast(
+        torch.device(device).type, dtype=dtype, enabled=dtype is not torch.float32
+    )
+    with torch.inference_mode(), exact, autocast:
+        yield
+
+
+def as_tensor(clips: np.ndarray, device: str) -> torch.Tensor:
+    """The array on `device`, copied only where it is read-only or the device is another."""
+    return torch.from_numpy(np.require(clips, requirements=["C", "W"])).to(device)
+
+
+def in_full_batches(
+    forward: Callable[[np.ndarray], np.ndarray], clips: np.ndarray, batch: int
+) -> np.ndarray:
+    """`forward` over batches of exactly `batch` clips, the last one filled up with zeros.
+
+    Kernels are chosen by shape, and another kernel rounds otherwise: with one shape for all, a
+    clip's features do not depend on how many clips were at hand.
+    """
+    parts = [clips[start : start + batch] for start in range(0, len(clips), batch)]
+    return np.concatenate([forward(_filled(part, batch))[: len(part)] for part in parts])
+
+
+def _filled(clips: np.ndarray, batch: int) -> np.ndarray:
+    if len(clips) == batch:
+        return clips
+    filler = np.zeros((batch - len(clips), *clips.shape[1:]), clips.dtype)
+    return np.concatenate([clips, filler])
+
+
+def load_weights(network: torch.nn.Module, weights: dict, name: str) -> None:
+    """Put `weights` into a network on the meta device; MafnetError names what does not fit."""
+    expected = network.state_dict()
+    missing = [key for key in expected if key not in weights and "num_batches" not in key]
+    unknown = [key for key in weights if key not in expected]
+    wrong = [
+        f"{key} {tuple(weights[key].shape)}"
+        for key in weights
+        if key in expected and weights[key].shape != expected[key].shape
+    ]
+    if missing or unknown or wrong:
+        raise MafnetError(
+            f"these are no weights of {name}: missing {_some(missing)}, unknown {_some(unknown)}, "
+            f"wrong shape {_some(wrong)}; check the weights file"
+        )
+    network.load_state_dict(weights, assign=True)
+
+
+def _some(keys: list[str]) -> str:
+    shown = ", ".join(keys[:3]) or "none"
+    return f"{shown} and {len(keys) - 3} more" if len(keys) > 3 else shown

@@ -1,0 +1,319 @@
+"""Stage 2, features: DenseNet-201 and VGGish against the original's numbers, and their contract."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mafnet.errors import MafnetError
+from mafnet.features.backbones import BACKBONES, backbone_class, backbone_spec
+from mafnet.features.backbones.densenet import DenseNet201, normalised
+from mafnet.features.backbones.inference import check_device
+from mafnet.features.backbones.logmel import log_mel
+from mafnet.features.backbones.vggish import PORT_LAYERS, VGGish, VGGishNetwork, port_weights
+
+DATA = Path(__file__).parent / "data"
+
+# Relative L2 against the original's float32 run, which has 6e-7 to 1e-6 of round-off itself.
+FLOAT32_TOLERANCE = 1e-5
+FLOAT64_TOLERANCE = 1e-10
+# Rounding each value to float16 (11 bits) moves it by at most 2^-11 = 4.9e-4 of itself.
+FLOAT16_TOLERANCE = 5e-4
+
+
+def relative_error(found, expected):
+    found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
+    return np.linalg.norm(found - expected) / np.linalg.norm(expected)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    spec = importlib.util.spec_from_file_location("recipe", DATA / "parity" / "recipe.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def densenet_reference():
+    return dict(np.load(DATA / "parity_features" / "densenet.npz"))
+
+
+@pytest.fixture(scope="module")
+def densenet_weights(recipe, densenet_reference):
+    """The recipe's arrays under torchvision's names."""
+    weights = {}
+    names = zip(
+        densenet_reference["keras_names"], densenet_reference["torchvision_names"], strict=True
+    )
+    for keras, torchvision in names:
+        arrays = [torch.from_numpy(array) for array in recipe.densenet_weights(str(keras))]
+        if len(arrays) == 1:
+            weights[f"{torchvision}.weight"] = arrays[0].permute(3, 2, 0, 1).contiguous()
+        else:
+            parts = ("weight", "bias", "running_mean", "running_var")
+            weights |= {f"{torchvision}.{part}": a for part, a in zip(parts, arrays, strict=True)}
+    return weights
+
+
+@pytest.fixture(scope="module")
+def vggish_weights(recipe):
+    weights = {}
+    for layer, _, _ in recipe.VGG_LAYERS:
+        kernel, bias = recipe.vgg_weights(layer)
+        name = layer.split("/")[-1]
+        weights[f"{name}.weight"] = torch.from_numpy(kernel).permute(3, 2, 0, 1).contiguous()
+        weights[f"{name}.bias"] = torch.from_numpy(bias)
+    return weights
+
+
+@pytest.fixture(scope="module")
+def random_densenet():
+    return DenseNet201(DenseNet201.random_weights(0), "cpu", "float32")
+
+
+def small_clips(count, seed=0, side=32):
+    """Clips of four small frames; DenseNet-201 reduces 32 pixels to a map of one."""
+    shape = (count, 4, side, side, 3)
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def noise_clips(count, seed=0):
+    return np.random.default_rng(seed).integers(-9000, 9000, (count, 16_000), dtype=np.int16)
+
+
+def test_densenet_maps_are_the_originals(recipe, densenet_reference, densenet_weights):
+    frames = recipe.densenet_image(2)
+    network = DenseNet201(densenet_weights, "cpu", "float32").network
+    with torch.no_grad():
+        maps = network(normalised(frames[:, None], "cpu")).relu().permute(0, 2, 3, 1)
+    assert relative_error(maps, densenet_reference["map_f32"]) < FLOAT32_TOLERANCE
+
+
+def test_densenet_clip_is_the_mean_of_its_frames(recipe, densenet_reference, densenet_weights):
+    clip = recipe.densenet_image(2)[None]
+    maps = DenseNet201(densenet_weights, "cpu", "float32")(clip)
+    assert (maps.dtype, maps.shape) == (np.float16, (1, 7, 7, 1920))
+    assert relative_error(maps[0], densenet_reference["map_f32"].mean(axis=0)) < FLOAT16_TOLERANCE
+
+
+def test_vggish_maps_are_the_originals_in_float32(vggish_weights):
+    reference = np.load(DATA / "parity_features" / "vggish.npz")
+    maps = vggish_maps(vggish_weights, reference["input"], torch.float32)
+    assert relative_error(maps, reference["conv4_2"]) < FLOAT32_TOLERANCE
+
+
+def test_vggish_maps_are_the_originals_in_float64(vggish_weights):
+    patches = np.load(DATA / "parity_features" / "vggish.npz")["input"][:1]
+    maps = vggish_maps(vggish_weights, patches, torch.float64)
+    expected = np.load(DATA / "parity_features" / "vggish_float64.npz")["conv4_2"]
+    assert relative_error(maps, expected) < FLOAT64_TOLERANCE
+
+
+def vggish_maps(weights, patches, dtype):
+    """Maps (N, 12, 8, 512) of log-mel patches (N, 96, 64, 1)."""
+    network = VGGishNetwork().to(dtype)
+    network.load_state_dict(weights)
+    with torch.no_grad():
+        maps = network(torch.from_numpy(patches).permute(0, 3, 1, 2).to(dtype))
+    return maps.permute(0, 2, 3, 1)
+
+
+def test_vggish_takes_int16_through_the_front_end(vggish_weights):
+    clips = noise_clips(2)
+    patches = log_mel(torch.from_numpy(clips / 32768.0))[..., None].numpy()
+    expected = vggish_maps(vggish_weights, patches, torch.float64)
+    maps = VGGish(vggish_weights, "cpu", "float32")(clips)
+    assert (maps.dtype, maps.shape) == (np.float16, (2, 12, 8, 512))
+    assert relative_error(maps, expected) < FLOAT16_TOLERANCE
+
+
+def test_vggish_reads_the_pytorch_ports_state_dict(vggish_weights):
+    port = {
+        f"features.{index}.{part}": vggish_weights[f"{name}.{part}"]
+        for name, index in PORT_LAYERS.items()
+        for part in ("weight", "bias")
+    }
+    port["embeddings.0.weight"] = torch.zeros(2, 2)
+    clips = noise_clips(1)
+    ours = VGGish(vggish_weights, "cpu", "float32")(clips)
+    assert np.array_equal(VGGish(port, "cpu", "float32")(clips), ours)
+
+
+def test_missing_keys_of_the_port_are_listed():
+    state = {f"features.{index}.weight": None for index in (0, 3, 6, 8, 11, 13)}
+    with pytest.raises(MafnetError, match=r"features\.0\.bias.*features\.13\.bias"):
+        port_weights(state)
+
+
+def test_densenet_reads_torchvisions_published_state_dict(random_densenet):
+    weights = DenseNet201.random_weights(0)
+    # The published file holds the classifier, `norm.1` for `norm1`, and no batch counts.
+    published = {
+        "features." + key.replace(".norm1.", ".norm.1.").replace(".conv2.", ".conv.2."): value
+        for key, value in weights.items()
+        if "num_batches" not in key
+    }
+    published["classifier.weight"] = torch.zeros(1000, 1920)
+    clips = small_clips(1)
+    assert np.array_equal(DenseNet201(published, "cpu", "float32")(clips), random_densenet(clips))
+
+
+def test_weights_of_another_network_are_refused_by_name(vggish_weights):
+    with pytest.raises(MafnetError, match=r"densenet201: missing conv0\.weight"):
+        DenseNet201(vggish_weights, "cpu", "float32")
+    wrong = vggish_weights | {"conv1.weight": torch.zeros(64, 3, 3, 3)}
+    with pytest.raises(MafnetError, match=r"wrong shape conv1\.weight \(64, 3, 3, 3\)"):
+        VGGish(wrong, "cpu", "float32")
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_random_weights_follow_the_seed_and_leave_the_global_generator(name):
+    network = backbone_class(name)
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    first, again, other = (network.random_weights(seed) for seed in (1, 1, 2))
+    network(first, "cpu", "float32")
+    assert torch.equal(torch.rand(3), expected)
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    key = next(iter(first))
+    assert not torch.equal(first[key], other[key])
+
+
+@pytest.mark.parametrize("batch", [1, 4])  # as on the CPU, and as if on a GPU
+def test_companions_do_not_change_a_visual_clip(batch):
+    network = DenseNet201(DenseNet201.random_weights(0), "cpu", "float32")
+    network.batch = batch
+    clip, others = small_clips(1), small_clips(5, seed=1)
+    alone = network(clip)
+    for position in (0, 2, 3, 5):  # of a batch of 4: first, inside, last; in the partial one
+        clips = np.concatenate([others[:position], clip, others[position:]])
+        assert network(clips)[position].tobytes() == alone[0].tobytes()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_companions_do_not_change_an_audio_clip(vggish_weights, precision):
+    network = VGGish(vggish_weights, "cpu", precision)
+    clip, others = noise_clips(1), noise_clips(10, seed=1)
+    alone = network(clip)
+    for position in (0, 3, 7, 10):  # 8 clips are a batch: first, inside, last, in the partial one
+        clips = np.concatenate([others[:position], clip, others[position:]])
+        assert network(clips)[position].tobytes() == alone[0].tobytes()
+
+
+def test_reduced_precision_stays_near(random_densenet, vggish_weights):
+    precision = "bfloat16"
+    clips = small_clips(1)
+    reduced = DenseNet201(DenseNet201.random_weights(0), "cpu", precision)(clips)
+    # bfloat16 has 8 bits; its errors of 0.4 % add up over 200 layers (LAB measured 8 %).
+    assert 0 < relative_error(reduced, random_densenet(clips)) < 0.2
+    sound = noise_clips(1)
+    exact = VGGish(vggish_weights, "cpu", "float32")(sound)
+    # Six layers: LAB measured 0.5 %.
+    assert 0 < relative_error(VGGish(vggish_weights, "cpu", precision)(sound), exact) < 0.02
+
+
+def test_no_clips_give_no_features(random_densenet, vggish_weights):
+    assert random_densenet(small_clips(0)).shape == (0, 7, 7, 1920)
+    assert VGGish(vggish_weights, "cpu", "float32")(noise_clips(0)).shape == (0, 12, 8, 512)
+
+
+def test_read_only_clips_are_taken(random_densenet):
+    clips = small_clips(1)
+    expected = random_densenet(clips)
+    clips.flags.writeable = False
+    assert np.array_equal(random_densenet(clips), expected)
+
+
+def test_clips_of_another_kind_are_refused_with_their_shape(random_densenet, vggish_weights):
+    with pytest.raises(ValueError, match="float32 "):
+        random_densenet(small_clips(1).astype(np.float32))
+    with pytest.raises(ValueError, match=r"\(16000,\)"):
+        VGGish(vggish_weights, "cpu", "float32")(noise_clips(1)[0])
+
+
+def test_calibration_gives_the_statistics_of_the_frames():
+    weights = DenseNet201.random_weights(0)
+    before = {key: value.clone() for key, value in weights.items()}
+    batches = [small_clips(2, seed=seed, side=64) for seed in (1, 2)]
+    calibrated = DenseNet201.calibrate(weights, batches)
+    assert all(torch.equal(weights[key], before[key]) for key in weights)
+    # The first BN sees the first convolution of the normalised frames: computed here by hand.
+    means = [first_convolution(weights, clips).mean(axis=(0, 2, 3)) for clips in batches]
+    expected = torch.stack(means).mean(axis=0)
+    # float32 sums over 8,000 values in another order.
+    assert torch.allclose(calibrated["norm0.running_mean"], expected, rtol=1e-4, atol=1e-5)
+    assert torch.equal(calibrated["conv0.weight"], weights["conv0.weight"])
+
+
+def first_convolution(weights, clips):
+    mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    frames = (clips.reshape(-1, *clips.shape[2:]) / 255.0 - mean) / deviation
+    frames = torch.from_numpy(frames).float().permute(0, 3, 1, 2)
+    return torch.nn.functional.conv2d(frames, weights["conv0.weight"], stride=2, padding=3)
+
+
+def test_calibration_is_repeatable_and_makes_clips_differ():
+    weights = DenseNet201.random_weights(0)
+    batches = [small_clips(2, seed=seed, side=64) for seed in (1, 2)]
+    first, again = (DenseNet201.calibrate(weights, batches) for _ in range(2))
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    clips = np.zeros((2, 4, 64, 64, 3), np.uint8)
+    clips[1, ..., 0] = 255  # black against red
+    assert contrast(first, clips) > contrast(weights, clips)
+
+
+def contrast(weights, clips):
+    """Distance of two clips' features, relative to their size."""
+    black, red = DenseNet201(weights, "cpu", "float32")(clips).astype(np.float64)
+    return np.linalg.norm(black - red) / np.linalg.norm(black + red)
+
+
+def test_calibration_without_clips_says_so():
+    with pytest.raises(MafnetError, match="at least one clip"):
+        DenseNet201.calibrate(DenseNet201.random_weights(0), [])
+
+
+def test_impossible_devices_and_precisions_are_the_users_error():
+    with pytest.raises(MafnetError, match="float16 needs a GPU"):
+        check_device("cpu", "float16")
+    with pytest.raises(MafnetError, match="choose one of float32, bfloat16, float16"):
+        check_device("cpu", "int8")
+    if not torch.cuda.is_available():
+        with pytest.raises(MafnetError, match="finds no GPU"):
+            check_device("cuda", "float32")
+
+
+def test_registry_names_its_backbones_where_one_is_unknown():
+    with pytest.raises(MafnetError, match=r"resnet.*densenet201, vggish"):
+        backbone_spec("resnet")
+
+
+@pytest.mark.needs_cuda
+@pytest.mark.parametrize("precision", ["float32", "float16", "bfloat16"])
+def test_gpu_features_are_the_cpus_in_any_company(precision, random_densenet, vggish_weights):
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    # float32 without TF32 sums in another order; the others as in the CPU's test.
+    tolerance = {"float32": 1e-3, "float16": 0.05, "bfloat16": 0.2}[precision]
+    gpu = DenseNet201(DenseNet201.random_weights(0), "cuda", precision)
+    clips = small_clips(gpu.batch + 3)
+    maps = gpu(clips)
+    assert relative_error(maps[:2], random_densenet(clips[:2])) < tolerance
+    assert np.array_equal(gpu(clips[::-1].copy())[::-1], maps)
+    sound = noise_clips(9)
+    audio = VGGish(vggish_weights, "cuda", precision)
+    exact = VGGish(vggish_weights, "cpu", "float32")(sound)
+    assert relative_error(audio(sound), exact) < tolerance
+    assert np.array_equal(audio(sound[4:5])[0], audio(sound)[4])
