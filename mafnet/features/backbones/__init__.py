@@ -22,8 +22,8 @@ class BackboneSpec:
     clip_shape: shape of one decoded clip, uint8 RGB frames or int16 samples.
     feature_shape: shape of one clip's features, channels last.
     version: raised when the features of the same clip and weights change.
-    batch: clips of one batch; every batch is filled up to it, so that a clip's features do not
-        depend on its neighbours.
+    batch: clips of one batch on a CPU; every batch is filled up to it, so that a clip's features
+        do not depend on its neighbours.
     """
 
     name: str
@@ -36,7 +36,12 @@ class BackboneSpec:
 
 
 class Backbone(Protocol):
-    """A built network: `features = backbone(clips)` (N clips in, N float16 maps out)."""
+    """A built network: `features = backbone(clips)` (N clips in, N float16 maps out).
+
+    batch: clips that it computes at a time on its device; other numbers of clips are filled up.
+    """
+
+    batch: int
 
     @staticmethod
     def random_weights(seed: int) -> dict:
