@@ -1,0 +1,211 @@
+"""What the networks are made of: the boxes of the paper's figures.
+
+    B  batch, videos           D   channels of a feature: Dv visual, Da audio
+    T  clips of a video        H   hidden size
+    K  modalities              C   classes
+    P x Q  places of a map     N   B * T clips
+
+The modality axis holds visual before audio. Features come channels last.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+Norm = Callable[[int], nn.Module]
+"""Makes the normalisation of so many channels."""
+
+
+class Features(NamedTuple):
+    """A batch of videos; a network reads the fields that its spec's `inputs` name.
+
+    visual: (B, T, Dv) pooled visual vectors.
+    audio: (B, T, P, Q, Da) audio maps, channels last (VGGish: 12 x 8 x 512).
+    valid: (B, T, K) bool, False where a clip is padding (all features zero); for networks that
+        mask. The paper's network does not.
+
+    The dtype is that of the network, or any floating type under autocast.
+    """
+
+    visual: Tensor | None = None
+    audio: Tensor | None = None
+    valid: Tensor | None = None
+
+
+class Output(NamedTuple):
+    """logits: (B, C). attention: (B, T, K), nonnegative, sums to 1 for each video."""
+
+    logits: Tensor
+    attention: Tensor
+
+
+class Network(nn.Module):
+    """What every network offers, beside a constructor of `build_network`'s keywords.
+
+    Options: a frozen dataclass of what the config may change; the constructor's `options`.
+    """
+
+    Options: ClassVar[type]
+
+    def forward(self, features: Features) -> Output:
+        """Logits and attention of a batch."""
+        raise NotImplementedError
+
+    def visual_path(self) -> list[nn.Parameter]:
+        """The parameters that a dropped step leaves as they are (paper, figure 6).
+
+        None unless a network says so: update dropping balances two paths, and needs both.
+        """
+        return []
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalisation of (N, C) or (N, C, P, Q) over all axes but the channels.
+
+    As in the original, the running variance takes in the biased variance of the batch; PyTorch
+    would take the unbiased one. `momentum` is PyTorch's: 0.001 is a decay of 0.999.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x by the statistics of the batch in training, else by the running ones.
+
+        In training a channel needs two values or more; PyTorch's ValueError says so.
+        """
+        if not self.training:
+            return functional.batch_norm(
+                x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        # With momentum 1 these two leave holding the batch's own mean and unbiased variance.
+        mean, variance = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
+        y = functional.batch_norm(
+            x, mean, variance, self.weight, self.bias, training=True, momentum=1.0, eps=self.eps
+        )
+        self._update(mean, variance, count=x.numel() // x.shape[1])
+        return y
+
+    @torch.no_grad()
+    def _update(self, mean: Tensor, unbiased_variance: Tensor, count: int) -> None:
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(unbiased_variance * ((count - 1) / count), self.momentum)
+        self.num_batches_tracked += 1
+
+
+class Film(nn.Module):
+    """Feature-wise linear modulation: a linear map of the condition scales and shifts channels."""
+
+    def __init__(self, condition_features: int, channels: int) -> None:
+        super().__init__()
+        self.generator = nn.Linear(condition_features, 2 * channels)
+
+    def forward(self, maps: Tensor, condition: Tensor) -> Tensor:
+        """(1 + gamma) * maps + beta for maps (N, H, P, Q) and condition (N, D)."""
+        gamma, beta = self.generator(condition)[..., None, None].chunk(2, dim=1)
+        return (1 + gamma) * maps + beta
+
+
+class ResidualBlock(nn.Module):
+    """The residual block on one modality's maps (paper, figure 4), pooled to one vector a clip.
+
+    condition_features: channels of the other modality's vector that conditions the maps through
+        FiLM; None for the block without FiLM (paper, table 4).
+    """
+
+    def __init__(
+        self, features: int, hidden: int, norm: Norm, condition_features: int | None = None
+    ) -> None:
+        super().__init__()
+        self.conv1x1 = nn.Conv2d(features, hidden, 1)
+        self.conv3x3 = nn.Conv2d(hidden, hidden, 3, padding=1)
+        self.norm = norm(hidden)
+        self.film = None if condition_features is None else Film(condition_features, hidden)
+
+    def forward(self, maps: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Vectors (B, T, H) of maps (B, T, P, Q, D) and, with FiLM, condition (B, T, D')."""
+        x = maps.flatten(0, 1).permute(0, 3, 1, 2)  # (N, D, P, Q), a view: channels_last memory
+        r = self.conv1x1(x).relu()  #                 (N, H, P, Q)
+        y = self.norm(self.conv3x3(r))  #             (N, H, P, Q)
+        if self.film is not None:
+            y = self.film(y, condition.flatten(0, 1))
+        return (y.relu() + r).mean((2, 3)).unflatten(0, maps.shape[:2])  # (B, T, H)
+
+
+class ModalityDense(nn.Module):
+    """Dense-BN-ReLU that brings a modality's vectors to the hidden size, the same for all clips."""
+
+    def __init__(self, features: int, hidden: int, norm: Norm) -> None:
+        super().__init__()
+        self.linear = nn.Linear(features, hidden)
+        self.norm = norm(hidden)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """(B, T, D) to (B, T, H)."""
+        x = self.norm(self.linear(vectors.flatten(0, 1)))
+        return x.relu().unflatten(0, vectors.shape[:2])
+
+
+def two_layer_score(hidden: int) -> nn.Module:
+    """Dense(H, ReLU)-Dense(1): (..., H) to (..., 1), as the authors' code scores."""
+    return nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
+
+
+def one_layer_score(hidden: int) -> nn.Module:
+    """ReLU(W x + b): (..., H) to (..., 1), as the paper's text scores."""
+    return nn.Sequential(nn.Linear(hidden, 1), nn.ReLU())
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """x as it is, or in float32 where autocast made it shorter: CPU autocast leaves softmax so."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+ATTENTION_SCORES = {"two_layer": two_layer_score, "one_layer": one_layer_score}
+"""By name: makes the network that scores a vector of hidden size, shared by the modalities."""
+
+
+class Attention(nn.Module):
+    """Modality and temporal attention: one softmax over all T x K scores of a video.
+
+    With one modality (K = 1) it is the temporal attention. `score` is a name of ATTENTION_SCORES.
+    """
+
+    def __init__(self, hidden: int, score: str) -> None:
+        super().__init__()
+        self.score = ATTENTION_SCORES[score](hidden)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Weights (B, T, K), sum 1 over T x K, of vectors (B, T, K, H)."""
+        scores = self.score(vectors).squeeze(-1)
+        return at_least_float32(scores).flatten(1).softmax(1).view_as(scores)
+
+
+def weighted_sum(attention: Tensor, vectors: Tensor) -> Tensor:
+    """Each modality's sum over time (B, K, H): attention (B, T, K) times vectors (B, T, K, H)."""
+    return (attention[..., None] * vectors).sum(1)
+
+
+class Classifier(nn.Module):
+    """A linear layer, then (unless `norm` is None) normalisation of the logits over the batch.
+
+    Logits are at least float32: in bfloat16 probabilities would tie.
+    """
+
+    def __init__(self, features: int, classes: int, norm: Norm | None) -> None:
+        super().__init__()
+        self.linear = nn.Linear(features, classes)
+        self.norm = nn.Identity() if norm is None else norm(classes)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Logits (B, C) of vectors (B, D)."""
+        return self.norm(at_least_float32(self.linear(vectors)))
+
+
+def batch_norm(momentum: float, eps: float) -> Norm:
+    """The `Norm` that makes a BatchNorm with these two."""
+
+    def norm(channels: int) -> BatchNorm:
+        return BatchNorm(channels, eps=eps, momentum=momentum)
+
+    return norm
