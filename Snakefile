@@ -1,0 +1,51 @@
+# mafnet: from raw videos to numbers. The rules lie in workflow/rules/, one file a stage.
+#
+#   data/{dataset}/manifest.csv                              video     samples of a data set that is made
+#   results/{dataset}/media/{shard}.tsv                      video     what the files of a shard hold
+#   results/{dataset}/weights/{modality}.safetensors         features  random weights, calibrated
+#   {weights_folder}/{backbone}-{weights}.safetensors        features  published weights
+#   results/{dataset}/features/{modality}/{shard}.tsv        features  what became of a shard's videos
+#   results/{dataset}/media.tsv                              dataset   every video, usable or why not
+#   results/{dataset}/features/{modality}.h5                 dataset   what training reads
+#   results/{dataset}/{split}/{variant}/seed{seed}/          model     a run: model, history, predictions
+#   results/{dataset}/studies/{study}.csv                    report    a table of variants
+#   results/{dataset}/metrics.json                           report    the numbers of the main variant
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/video.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/dataset.smk"
+include: "workflow/rules/model.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        expand("results/{dataset}/metrics.json", dataset=PLAN.datasets),
+
+
+rule features:
+    input:
+        expand(
+            "results/{dataset}/features/{modality}.h5",
+            dataset=PLAN.datasets,
+            modality=MODALITIES,
+        ),
+
+
+rule models:
+    input:
+        [path for dataset in PLAN.datasets for path in metrics_of(dataset, [PLAN.main(dataset)])],
+
+
+rule studies:
+    input:
+        [path for dataset in PLAN.datasets for path in study_tables(dataset)],

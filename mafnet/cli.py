@@ -1,0 +1,65 @@
+"""The command line: one verb for every step of the workflow, by stage."""
+
+import logging
+import sys
+
+import click
+
+from mafnet import __version__
+from mafnet.dataset.commands import media, pack
+from mafnet.doctor import doctor
+from mafnet.errors import MafnetError
+from mafnet.features.commands import calibrate, extract, fetch
+from mafnet.model.commands import evaluate, train
+from mafnet.report.commands import metrics, study, table
+from mafnet.video.commands import demo, probe
+
+STAGES = {
+    "video": (demo, probe),
+    "features": (fetch, calibrate, extract),
+    "dataset": (media, pack),
+    "model": (train, evaluate),
+    "report": (metrics, study, table),
+    "help": (doctor,),
+}
+
+
+class ByStage(click.Group):
+    """Lists the verbs under the stage that they belong to."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one section a stage."""
+        for stage, commands in STAGES.items():
+            with formatter.section(stage):
+                rows = [(str(command.name), command.get_short_help_str(80)) for command in commands]
+                formatter.write_dl(rows)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a verb; a user's mistake is one line and exit status 1."""
+        try:
+            return super().invoke(ctx)
+        except MafnetError as error:
+            click.echo(f"mafnet {ctx.invoked_subcommand}: {error}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=ByStage, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mafnet")
+@click.option("--quiet", is_flag=True, help="Only warnings and errors.")
+def main(quiet: bool) -> None:
+    """Audio-visual event recognition with MAFnet, from raw videos to numbers.
+
+    The workflow runs these verbs; each can be run by hand. Completion for bash:
+    eval "$(_MAFNET_COMPLETE=bash_source mafnet)" (zsh and fish alike).
+    """
+    logging.basicConfig(
+        level=logging.WARNING if quiet else logging.INFO,
+        format="%(asctime)s %(message)s",
+        datefmt="%H:%M:%S",
+        stream=sys.stderr,
+    )
+
+
+for _commands in STAGES.values():
+    for _command in _commands:
+        main.add_command(_command)

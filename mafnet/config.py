@@ -1,0 +1,71 @@
+"""The config: checked against the schema, merged for each data set."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+
+from mafnet.errors import MafnetError
+
+STAGE_SECTIONS = ("video", "features", "model", "report")
+
+
+def check_config(config: Mapping, schema_path: Path) -> None:
+    """MafnetError with a line for every key that the schema refuses."""
+    schema = yaml.safe_load(schema_path.read_text(encoding="utf-8"))
+    errors = Draft202012Validator(schema).iter_errors(config)
+    faults = [fault for error in errors for fault in _faults(error)]
+    faults += _unknown_variants(config) if not faults else []
+    if faults:
+        raise MafnetError("\n".join(["config: mend these keys:", *(f"  {f}" for f in faults)]))
+
+
+def dataset_config(config: Mapping, dataset: str) -> dict:
+    """The stage sections that hold for a data set: the common ones with its own laid over them."""
+    own = config["datasets"][dataset]
+    return {section: merged(config[section], own.get(section, {})) for section in STAGE_SECTIONS}
+
+
+def merged(base: Mapping, over: Mapping) -> dict:
+    """`base` with the keys of `over` laid over it, mapping by mapping."""
+    result = dict(base)
+    for key, value in over.items():
+        inner = result.get(key)
+        both = isinstance(value, Mapping) and isinstance(inner, Mapping)
+        result[key] = merged(inner, value) if both else value
+    return result
+
+
+def _faults(error: ValidationError) -> Iterator[str]:
+    """The lines of one error, with the wrong key in full and a likely right one."""
+    place = ".".join(str(part) for part in error.absolute_path)
+    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+        known = list(error.schema.get("properties", ()))
+        for key in sorted(set(map(str, error.instance)) - set(known)):
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            yield f"{place + '.' if place else ''}{key}: is unknown; {hint}"
+    elif error.validator == "oneOf":
+        yield f"{place}: needs either `root` and `splits` (your videos) or `source: demo`, not both"
+    else:
+        yield f"{place or 'config'}: {error.message}"
+
+
+def _unknown_variants(config: Mapping) -> list[str]:
+    """Variants that main or a study names, and no entry defines."""
+    faults = []
+    for dataset in config["datasets"]:
+        sections = dataset_config(config, dataset)
+        known = sections["model"].get("variants", {})
+        named = {"model.main": [sections["model"].get("main")]}
+        studies = sections["report"].get("studies", {})
+        named |= {f"report.studies.{study}": names for study, names in studies.items()}
+        for key, variants in named.items():
+            faults += [
+                f"{key}: variant {variant!r} is not in model.variants ({', '.join(known)})"
+                for variant in variants
+                if variant not in known
+            ]
+    return sorted(set(faults))

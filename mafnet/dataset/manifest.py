@@ -1,0 +1,184 @@
+"""The manifest: a CSV file with one row a sample (columns sample, video, label, subset)."""
+
+import csv
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from mafnet.errors import MafnetError
+from mafnet.files import replacing
+
+SUBSETS = ("train", "val", "test")
+COLUMNS = ("sample", "video", "label", "subset")
+EVENT_COLUMNS = ("event_start", "event_end")
+MAX_SHOWN = 50
+"""Bad rows that an error message lists before it only counts."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row of a manifest.
+
+    sample: name, unique in the manifest.
+    video: path of the file below the data set's root, with forward slashes.
+    label: name of the class.
+    subset: "train", "val" or "test".
+    event: the event's seconds [start, end) where the data set records them.
+    """
+
+    sample: str
+    video: str
+    label: str
+    subset: str
+    event: tuple[float, float] | None = None
+
+
+def read_manifest(path: Path, classes: Collection[str] = ()) -> list[Sample]:
+    """Read and check a manifest; every bad row is in the one MafnetError that is raised.
+
+    classes: the closed list of labels; empty where any label is allowed.
+    """
+    rows = _rows(path)
+    problems: list[str] = []
+    samples = []
+    for number, row in rows:
+        sample, faults = _sample(row, classes)
+        problems += [f"row {number}: {fault}" for fault in faults]
+        samples.append((number, sample))
+    problems += _repeated_samples(samples) + _shared_videos(samples)
+    if problems:
+        raise MafnetError(_report(path, problems))
+    return [sample for _, sample in samples]
+
+
+def read_classes(path: Path) -> list[str]:
+    """Read a list of classes, one a line; MafnetError if it is empty or names one twice."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise MafnetError(f"{path}: cannot be read as a list of classes ({error})") from error
+    classes = [line for line in lines if line.strip()]
+    if not classes or len(set(classes)) < len(classes):
+        raise MafnetError(f"{path}: needs one class a line, none of them twice")
+    return classes
+
+
+def write_manifest(samples: Sequence[Sample], path: Path) -> None:
+    """Write a manifest, with the event's columns if any sample has an event."""
+    events = any(sample.event for sample in samples)
+    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS + (EVENT_COLUMNS if events else ()))
+        for sample in samples:
+            row = (sample.sample, sample.video, sample.label, sample.subset)
+            writer.writerow(row + ((sample.event or ("", "")) if events else ()))
+
+
+def calibration_videos(path: Path, count: int) -> list[str]:
+    """The first training videos of a manifest: one that is added at its end changes nothing."""
+    samples = read_manifest(path)
+    return list(dict.fromkeys(row.video for row in samples if row.subset == "train"))[:count]
+
+
+def require_subsets(samples: Sequence[Sample], needed: Sequence[str], source: object) -> None:
+    """MafnetError if a subset has no sample."""
+    present = {sample.subset for sample in samples}
+    missing = [subset for subset in needed if subset not in present]
+    if missing:
+        raise MafnetError(
+            f"{source}: no usable sample in subset {' and '.join(missing)}; training needs train "
+            "and val, evaluation needs test: give some rows that subset"
+        )
+
+
+def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """The rows as dictionaries, with the line of the file on which each ends."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            header = reader.fieldnames or ()
+            missing = [column for column in COLUMNS if column not in header]
+            if missing:
+                raise MafnetError(
+                    f"{path}: no column {', '.join(missing)}; the first line must name "
+                    f"{','.join(COLUMNS)}"
+                )
+            rows = [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise MafnetError(f"{path}: cannot be read as a UTF-8 CSV file ({error})") from error
+    if not rows:
+        raise MafnetError(f"{path}: has no rows; write one row a sample")
+    return rows
+
+
+def _sample(row: dict, classes: Collection[str]) -> tuple[Sample, list[str]]:
+    """One row as a sample, and what is wrong with it."""
+    if None in row or None in row.values():
+        return Sample("", "", "", ""), ["has more or fewer fields than the header"]
+    sample = Sample(*(row[column] for column in COLUMNS))
+    faults = [f"{column} is empty" for column in COLUMNS if not row[column].strip()]
+    if sample.video.strip():
+        faults += _path_faults(sample.video)
+    if sample.subset.strip() and sample.subset not in SUBSETS:
+        faults.append(f"subset {sample.subset!r} is not one of {', '.join(SUBSETS)}")
+    if classes and sample.label.strip() and sample.label not in classes:
+        faults.append(f"label {sample.label!r} is not in the list of classes")
+    try:
+        return replace(sample, event=_event(row)), faults
+    except ValueError:
+        return sample, [*faults, "event_start and event_end are not seconds with start < end"]
+
+
+def _event(row: dict[str, str]) -> tuple[float, float] | None:
+    """The event's seconds; ValueError if they are no interval."""
+    fields = [row.get(column, "").strip() for column in EVENT_COLUMNS]
+    if not any(fields):
+        return None
+    start, end = (float(field) for field in fields)
+    if not 0 <= start < end < float("inf"):
+        raise ValueError
+    return start, end
+
+
+def _path_faults(video: str) -> list[str]:
+    """What keeps a path from being a file below the root."""
+    path = PurePosixPath(video)
+    if path.is_absolute() or ".." in path.parts:
+        return [f"video {video!r} lies outside the data set's root; give a path below it"]
+    if "\0" in video or str(path) != video:
+        return [f"video {video!r} is not a plain relative path; write it as {str(path)!r}"]
+    return []
+
+
+def _repeated_samples(samples: Sequence[tuple[int, Sample]]) -> list[str]:
+    """Rows whose sample name stood in an earlier row."""
+    first: dict[str, int] = {}
+    faults = []
+    for number, sample in samples:
+        if sample.sample and first.setdefault(sample.sample, number) != number:
+            faults.append(
+                f"row {number}: sample {sample.sample!r} is already in row {first[sample.sample]}"
+            )
+    return faults
+
+
+def _shared_videos(samples: Sequence[tuple[int, Sample]]) -> list[str]:
+    """Rows whose video is in another subset as well: what is tested must not be trained on."""
+    first: dict[str, tuple[int, str]] = {}
+    faults = []
+    for number, sample in samples:
+        row, subset = first.setdefault(sample.video, (number, sample.subset))
+        if sample.video and subset != sample.subset:
+            faults.append(
+                f"row {number}: video {sample.video!r} is in subset {sample.subset} here and in "
+                f"{subset} in row {row}"
+            )
+    return faults
+
+
+def _report(path: Path, problems: Sequence[str]) -> str:
+    """All bad rows in one text."""
+    shown = [f"  {problem}" for problem in problems[:MAX_SHOWN]]
+    more = len(problems) - len(shown)
+    tail = [f"  and {more} more"] if more else []
+    return "\n".join([f"{path}: {len(problems)} faults; mend these rows:", *shown, *tail])

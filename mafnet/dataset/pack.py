@@ -1,0 +1,122 @@
+"""Feature files: what training reads, one row a video, contiguous and memory-mappable.
+
+{modality}.h5
+    pooled   (N, T, C)        float16, mean over the map's places; visual only
+    maps     (N, T, H, W, C)  float16; audio always, visual where a variant needs them
+    valid    (N, T)           bool, False where the clip is padding (zeros)
+    videos   (N,)             the videos' paths, sorted
+    attribute `fingerprint`   JSON, what the values depend on
+"""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from mafnet.errors import MafnetError
+from mafnet.features.cache import DamagedEntryError, Entry
+from mafnet.features.extract import Extractor
+from mafnet.files import replacing
+from mafnet.progress import Progress
+from mafnet.video.media import OK, Media
+
+log = logging.getLogger(__name__)
+
+
+def pack(media: Sequence[Media], extractor: Extractor, path: Path, maps: bool) -> None:
+    """Write the feature file of one modality from the cache.
+
+    Entries that are gone or damaged are extracted again. One video is in memory at a time.
+    """
+    if not media:
+        raise MafnetError(f"{path}: no usable video; see the media table beside it for the reasons")
+    with replacing(path) as beside, h5py.File(beside, "w") as file:
+        layers = _create(file, media, extractor, maps)
+        progress = Progress(f"pack {extractor.name}", len(media), "videos", log)
+        for row, item in enumerate(media):
+            _fill(layers, row, _read(item, extractor))
+            progress.advance()
+
+
+def _create(
+    file: h5py.File, media: Sequence[Media], extractor: Extractor, maps: bool
+) -> dict[str, h5py.Dataset]:
+    """The empty datasets of a feature file; zeros are what padding is."""
+    shape = (len(media), extractor.video.clips)
+    feature_shape = extractor.spec.feature_shape
+    file.attrs["fingerprint"] = json.dumps(extractor.cache.fingerprint.as_dict())
+    file["videos"] = [row.video for row in media]
+    layers = {"valid": file.create_dataset("valid", shape, bool)}
+    if extractor.name == "visual":
+        layers["pooled"] = file.create_dataset("pooled", (*shape, feature_shape[-1]), np.float16)
+    if maps:
+        layers["maps"] = file.create_dataset("maps", (*shape, *feature_shape), np.float16)
+    return layers
+
+
+def _fill(layers: dict[str, h5py.Dataset], row: int, entry: Entry) -> None:
+    """Write one video's row."""
+    clips = len(entry.clips)
+    layers["valid"][row, :clips] = True
+    if "maps" in layers:
+        layers["maps"][row, :clips] = entry.clips
+    if "pooled" in layers:
+        pooled = entry.clips.mean(axis=(1, 2), dtype=np.float32)
+        layers["pooled"][row, :clips] = pooled.astype(np.float16)
+
+
+def _read(media: Media, extractor: Extractor) -> Entry:
+    """A video's entry, extracted again if the cache has lost or damaged it."""
+    try:
+        return extractor.cache.read(media.sha256)
+    except DamagedEntryError as error:
+        log.warning("%s; extracting %s again", error, media.video)
+    extractor.cache.path(media.sha256).unlink(missing_ok=True)
+    (row,) = extractor.extract([media])
+    if row.status != OK:
+        raise MafnetError(
+            f"{media.video}: its features are gone from the cache and it cannot be extracted "
+            f"again ({row.status}: {row.error}); rerun with --forcerun probe"
+        )
+    return extractor.cache.read(media.sha256)
+
+
+@dataclass(frozen=True)
+class FeatureFile:
+    """An open feature file.
+
+    layers: memory-mapped arrays by name ("pooled", "maps", "valid").
+    rows: the row of each video.
+    """
+
+    path: Path
+    fingerprint: dict
+    layers: dict[str, np.ndarray]
+    rows: dict[str, int]
+
+
+def open_features(path: Path) -> FeatureFile:
+    """Open a feature file; its arrays stay on disk until they are read."""
+    try:
+        with h5py.File(path, "r") as file:
+            videos = file["videos"].asstr()[()]
+            fingerprint = json.loads(file.attrs["fingerprint"])
+            names = [name for name in ("pooled", "maps", "valid") if name in file]
+            layers = {name: _mapped(path, file[name]) for name in names}
+    except (OSError, KeyError, ValueError) as error:
+        raise MafnetError(
+            f"{path}: is not a feature file ({error}); delete it to have it packed again"
+        ) from error
+    return FeatureFile(path, fingerprint, layers, {video: row for row, video in enumerate(videos)})
+
+
+def _mapped(path: Path, dataset: h5py.Dataset) -> np.ndarray:
+    """A contiguous dataset as a memory map."""
+    offset = dataset.id.get_offset()
+    if offset is None:
+        return dataset[()]
+    return np.memmap(path, dataset.dtype, "r", offset, dataset.shape)

@@ -1,0 +1,92 @@
+"""Samples and their features, as training and evaluation read them."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mafnet.dataset.manifest import Sample, read_classes, read_manifest, require_subsets
+from mafnet.dataset.pack import FeatureFile, open_features
+from mafnet.errors import MafnetError
+
+log = logging.getLogger(__name__)
+
+LAYER = {"visual": "pooled", "audio": "maps"}
+"""The layer of each modality's feature file that networks read."""
+
+
+@dataclass(frozen=True)
+class Subset:
+    """The usable samples of one subset.
+
+    rows: (S,) row of each sample's video in the feature files.
+    labels: (S,) index of each sample's class.
+    """
+
+    samples: list[Sample]
+    rows: np.ndarray
+    labels: np.ndarray
+
+
+class Data:
+    """A manifest joined with the feature files of some modalities.
+
+    classes: names, in the order of the network's outputs.
+    """
+
+    def __init__(self, manifest: Path, features: Sequence[Path], classes: Path | None) -> None:
+        known = read_classes(classes) if classes else []
+        self.manifest = manifest
+        self._samples = read_manifest(manifest, known)
+        self.classes = known or sorted({sample.label for sample in self._samples})
+        self.files = {file.fingerprint["modality"]: file for file in map(open_features, features)}
+        self._rows = _common_rows(self.files)
+
+    @property
+    def clips(self) -> int:
+        """T, the clips a video."""
+        return next(iter(self.files.values())).layers["valid"].shape[1]
+
+    def width(self, modality: str) -> int | None:
+        """Channels of a modality's features, None where it is not read."""
+        file = self.files.get(modality)
+        return file.layers[LAYER[modality]].shape[-1] if file else None
+
+    def subset(self, name: str) -> Subset:
+        """The samples of a subset whose video is usable; MafnetError if there are none."""
+        wanted = [sample for sample in self._samples if sample.subset == name]
+        samples = [sample for sample in wanted if sample.video in self._rows]
+        require_subsets(samples, [name], self.manifest)
+        if len(samples) < len(wanted):
+            log.warning("%s: %d of %d samples have no usable video", name,
+                        len(wanted) - len(samples), len(wanted))  # fmt: skip
+        index = {label: number for number, label in enumerate(self.classes)}
+        return Subset(
+            samples,
+            np.array([self._rows[sample.video] for sample in samples]),
+            np.array([index[sample.label] for sample in samples]),
+        )
+
+    def read(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The features of some videos: (B, T, ...) float16 by modality."""
+        return {name: file.layers[LAYER[name]][rows] for name, file in self.files.items()}
+
+    def valid(self, rows: np.ndarray, modalities: Sequence[str]) -> np.ndarray:
+        """(B, T, K) bool, False where a clip is padding."""
+        masks = [self.files[name].layers["valid"][rows] for name in modalities]
+        return np.stack(masks, axis=-1)
+
+
+def _common_rows(files: dict[str, FeatureFile]) -> dict[str, int]:
+    """The row of every video, the same in all files; MafnetError if they differ."""
+    first, *others = files.values()
+    for other in others:
+        same_grid = first.layers["valid"].shape == other.layers["valid"].shape
+        if first.rows != other.rows or not same_grid:
+            raise MafnetError(
+                f"{first.path} and {other.path} hold different videos or clips; delete both to "
+                "have them packed again"
+            )
+    return first.rows

@@ -1,0 +1,43 @@
+"""Shards: the videos of one extraction job, by a stable hash of the video's path."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from mafnet.dataset.manifest import read_classes, read_manifest
+
+VIDEOS_PER_SHARD = 128
+"""About how many videos a shard gets; one job then runs for minutes, not seconds or hours."""
+
+
+def shard_count(videos: int) -> int:
+    """The number of shards for a number of videos: a power of two, so that it seldom changes."""
+    count = 1
+    while count * VIDEOS_PER_SHARD < videos:
+        count *= 2
+    return count
+
+
+def shard_of(video: str, shards: int) -> str:
+    """The shard of a video, as four or more digits; one more video never moves another."""
+    digest = hashlib.sha256(video.encode()).digest()
+    return f"{int.from_bytes(digest[:8], 'big') % shards:04d}"
+
+
+def shard_videos(videos: Iterable[str], shards: int) -> dict[str, list[str]]:
+    """The sorted videos of every shard that has any."""
+    members: dict[str, list[str]] = {}
+    for video in sorted(set(videos)):
+        members.setdefault(shard_of(video, shards), []).append(video)
+    return dict(sorted(members.items()))
+
+
+def manifest_shards(manifests: Iterable[str], classes: str | None = None) -> dict[str, list[str]]:
+    """The videos of every shard of all manifests of a data set.
+
+    classes: file with the closed list of labels, if there is one.
+    """
+    known = read_classes(Path(classes)) if classes else ()
+    samples = [sample for path in manifests for sample in read_manifest(Path(path), known)]
+    videos = {sample.video for sample in samples}
+    return shard_videos(videos, shard_count(len(videos)))

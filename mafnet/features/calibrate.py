@@ -1,0 +1,55 @@
+"""Random weights of a backbone, with normalisation statistics that fit the training videos."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mafnet.dataset.manifest import calibration_videos
+from mafnet.errors import MafnetError
+from mafnet.features.backbones import backbone_class, backbone_spec
+from mafnet.features.fingerprint import FeatureSettings
+from mafnet.features.pool import Clip, decode_in_parallel
+from mafnet.files import replacing
+from mafnet.options import build
+from mafnet.video.media import Media
+from mafnet.video.probe import probe_many
+from mafnet.video.settings import VideoSettings
+
+PROBE_SECONDS = 60.0
+
+
+def calibrate(
+    manifests: Sequence[Path], root: Path, settings: dict, output: Path, threads: int
+) -> None:
+    """Write random weights calibrated on the first training videos of the first manifest.
+
+    The first ones, so that a video added at the end of the manifest changes no weights.
+    settings: {"video": {...}, "features": {...}, "random": {...}}, as in the config.
+    """
+    from safetensors.torch import save
+
+    features = build(FeatureSettings, settings["features"], "features")
+    video = build(VideoSettings, settings["video"], "video")
+    seed, count = settings["random"]["seed"], settings["random"]["calibration_videos"]
+    videos = calibration_videos(manifests[0], count)
+    files = [(root / video, video) for video in videos]
+    media = [row for row in probe_many(files, threads, PROBE_SECONDS) if row.ok]
+    if not media:
+        raise MafnetError(f"{manifests[0]}: none of the first {count} training videos can be read")
+    batches = _clips(media, root, backbone_spec(features.backbone).modality, video)
+    backbone = backbone_class(features.backbone)
+    weights = backbone.calibrate(backbone.random_weights(seed), batches)
+    tensors = {key: value.contiguous() for key, value in weights.items()}
+    with replacing(output) as beside:
+        beside.write_bytes(save(tensors, {"source": f"random, seed {seed}"}))
+
+
+def _clips(
+    media: Sequence[Media], root: Path, modality: str, video: VideoSettings
+) -> Iterator[np.ndarray]:
+    """Every clip of the videos, in order, as batches of one."""
+    for row in media:
+        for event in decode_in_parallel([row], root, modality, video, workers=1):
+            if isinstance(event, Clip):
+                yield event.data[None]

@@ -1,0 +1,64 @@
+"""Verbs of stage 2, features."""
+
+from pathlib import Path
+
+import click
+
+from mafnet import options
+
+
+@click.command()
+@click.option("--table", type=options.existing, required=True, help="resources/weights.tsv.")
+@click.option("--backbone", required=True, help="Backbone, e.g. densenet201.")
+@click.option("--name", required=True, help="Name in the table, e.g. imagenet1k_v1.")
+@click.option("--folder", type=options.any_path, required=True, help="Folder of the downloads.")
+@options.output
+def fetch(table: Path, backbone: str, name: str, folder: Path, output: Path) -> None:
+    """Download published weights, verify them and convert them to safetensors."""
+    from mafnet.features.weights import fetch as run
+    from mafnet.features.weights import published
+
+    run(published(table, backbone, name), folder, output)
+
+
+@click.command()
+@options.manifests
+@options.root
+@options.output
+@options.settings
+@options.threads
+def calibrate(
+    manifests: tuple[Path, ...], root: Path, output: Path, settings: dict, threads: int
+) -> None:
+    """Make random weights whose normalisation fits the first training videos."""
+    from mafnet.features.calibrate import calibrate as run
+
+    run(manifests, root, settings, output, threads)
+
+
+@click.command()
+@click.option("--media", type=options.existing, required=True, help="Media table of the videos.")
+@options.root
+@click.option("--weights", type=options.existing, required=True, help="Weights (safetensors).")
+@click.option("--cache", type=options.any_path, required=True, help="Folder of the cache.")
+@options.output
+@options.settings
+@options.threads
+@options.device
+def extract(
+    media: Path,
+    root: Path,
+    weights: Path,
+    cache: Path,
+    output: Path,
+    settings: dict,
+    threads: int,
+    device: str,
+) -> None:
+    """Extract one modality's features of the videos that the cache lacks."""
+    from mafnet.features.extract import write_report
+    from mafnet.features.setup import extractor
+    from mafnet.video.probe import read_media
+
+    worker = extractor(root, weights, cache, settings, threads, device)
+    write_report(worker.extract(read_media(media)), output)

@@ -1,0 +1,182 @@
+"""Extraction: decoding in parallel, batches filled across videos, one cache entry a video."""
+
+import csv
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mafnet.errors import MafnetError
+from mafnet.features.backbones import Backbone, backbone_spec
+from mafnet.features.cache import Entry, FeatureCache
+from mafnet.features.pool import Clip, End, decode_in_parallel
+from mafnet.files import replacing
+from mafnet.progress import Progress
+from mafnet.video.media import OK, Media
+from mafnet.video.settings import VideoSettings
+
+log = logging.getLogger(__name__)
+
+REPORT_COLUMNS = ("video", "sha256", "clips", "status", "warnings", "error")
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What became of one video in one modality: a row of a shard's report.
+
+    clips: how many clips of the grid the video fills; the rest is padding.
+    status: "ok" or the name of a failure.
+    """
+
+    video: str
+    sha256: str
+    clips: int = 0
+    status: str = OK
+    warnings: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass
+class _Pending:
+    """A video whose clips are on their way through the backbone."""
+
+    features: list[np.ndarray] = field(default_factory=list)
+    waiting: int = 0
+    end: End | None = None
+
+
+class Extractor:
+    """Extracts one modality of many videos into the cache.
+
+    build: makes the backbone; called once, and only if a video has to be extracted.
+    """
+
+    def __init__(
+        self,
+        cache: FeatureCache,
+        root: Path,
+        video: VideoSettings,
+        build: Callable[[], Backbone],
+        workers: int,
+    ) -> None:
+        self.cache = cache
+        self.root = root
+        self.video = video
+        self.spec = backbone_spec(cache.fingerprint.backbone)
+        self.workers = workers
+        self._build = build
+
+    def extract(self, media: Sequence[Media]) -> list[Extracted]:
+        """Extract what the cache lacks; one row a video that was probed as usable, sorted."""
+        usable = sorted((row for row in media if row.ok), key=lambda row: row.video)
+        done = {row.video: found for row in usable if (found := self._cached(row))}
+        todo = [row for row in usable if row.video not in done]
+        log.info("%s: %d videos in the cache, %d to extract", self.name, len(done), len(todo))
+        if todo:
+            self.cache.sweep()
+            done |= {row.video: row for row in self._run(todo)}
+        return [done[row.video] for row in usable]
+
+    @property
+    def name(self) -> str:
+        """The modality, for messages."""
+        return self.cache.fingerprint.modality
+
+    def _cached(self, media: Media) -> Extracted | None:
+        """The row of a video whose features are in the cache."""
+        header = self.cache.header(media.sha256)
+        if header is None:
+            return None
+        return Extracted(media.video, media.sha256, header.clips, OK, header.warnings, header.error)
+
+    def _run(self, todo: Sequence[Media]) -> Iterator[Extracted]:
+        """Decode and extract; each video is written as soon as its last clip is known."""
+        backbone = self._build()
+        pending: dict[int, _Pending] = {}
+        progress = Progress(f"extract {self.name}", len(todo), "videos", log)
+        with closing(
+            decode_in_parallel(todo, self.root, self.name, self.video, self.workers)
+        ) as events:
+            for batch in _batches(events, backbone.batch, pending):
+                self._compute(backbone, batch, pending)
+                for index in _finished(pending):
+                    yield self._finish(todo[index], pending.pop(index))
+                    progress.advance()
+
+    def _compute(self, backbone: Backbone, batch: list[Clip], pending: dict[int, _Pending]) -> None:
+        """Run one batch and hand its features to their videos, in the order of their clips."""
+        if not batch:
+            return
+        features = backbone(np.stack([clip.data for clip in batch]))
+        for clip, values in zip(batch, features, strict=True):
+            pending[clip.video].features.append(values)
+            pending[clip.video].waiting -= 1
+
+    def _finish(self, media: Media, video: _Pending) -> Extracted:
+        """Write a finished video to the cache, or name its failure."""
+        end = video.end
+        if end.status != OK:
+            log.warning("%s: %s: %s %s", self.name, media.video, end.status, end.error)
+            return Extracted(media.video, media.sha256, 0, end.status, end.warnings, end.error)
+        clips = np.array(video.features, np.float16).reshape(-1, *self.spec.feature_shape)
+        if not np.isfinite(clips).all():
+            raise MafnetError(
+                f"{media.video}: its {self.name} features are not finite; check the weights, or "
+                "use precision float32"
+            )
+        self.cache.write(media.sha256, Entry(clips, end.warnings, end.error))
+        return Extracted(media.video, media.sha256, len(clips), OK, end.warnings, end.error)
+
+
+def _batches(
+    events: Iterable[Clip | End], size: int, pending: dict[int, _Pending]
+) -> Iterator[list[Clip]]:
+    """Batches of clips across videos; an empty one whenever a video ended with nothing waiting."""
+    batch: list[Clip] = []
+    for event in events:
+        video = pending.setdefault(event.video, _Pending())
+        if isinstance(event, End):
+            video.end = event
+            if not video.waiting:
+                yield []
+            continue
+        video.waiting += 1
+        batch.append(event)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    yield batch
+
+
+def _finished(pending: dict[int, _Pending]) -> list[int]:
+    """The videos of which every clip has gone through the backbone."""
+    return [index for index, video in pending.items() if video.end and not video.waiting]
+
+
+def write_report(rows: Iterable[Extracted], path: Path) -> None:
+    """Write a shard's report, a table with one row a video."""
+    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(REPORT_COLUMNS)
+        for row in rows:
+            warnings = ",".join(row.warnings)
+            writer.writerow((row.video, row.sha256, row.clips, row.status, warnings, row.error))
+
+
+def read_report(path: Path) -> list[Extracted]:
+    """Read a shard's report."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            Extracted(
+                row["video"],
+                row["sha256"],
+                int(row["clips"]),
+                row["status"],
+                tuple(filter(None, row["warnings"].split(","))),
+                row["error"],
+            )
+            for row in csv.DictReader(file, delimiter="\t")
+        ]

@@ -1,0 +1,78 @@
+"""What clip features depend on besides the video itself."""
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+from mafnet import versions
+from mafnet.features.backbones import backbone_spec
+from mafnet.files import digest_of
+from mafnet.video.settings import SAMPLE_RATE, VideoSettings
+
+MODALITIES = ("visual", "audio")
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """Config section `features.visual` or `features.audio`.
+
+    backbone: name in the registry of backbones.
+    weights: name in resources/weights.tsv, or "random".
+    precision: "float32", "bfloat16" or "float16", the arithmetic of the backbone.
+    """
+
+    backbone: str
+    weights: str
+    precision: str = "float32"
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Everything but the video's bytes that decides the values of its features."""
+
+    modality: str
+    backbone: str
+    backbone_version: int
+    decode_version: int
+    weights: str
+    weights_sha256: str
+    precision: str
+    grid: tuple[tuple[str, object], ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the fingerprint, in hexadecimal."""
+        return digest_of(self.as_dict())
+
+    def as_dict(self) -> dict:
+        """The fingerprint as plain JSON values."""
+        return asdict(self) | {"grid": dict(self.grid)}
+
+
+def fingerprint_of(
+    features: FeatureSettings, video: VideoSettings, weights_sha256: str
+) -> Fingerprint:
+    """The fingerprint of one modality's extraction."""
+    spec = backbone_spec(features.backbone)
+    visual = spec.modality == "visual"
+    return Fingerprint(
+        modality=spec.modality,
+        backbone=spec.name,
+        backbone_version=spec.version,
+        decode_version=versions.DECODE_VISUAL if visual else versions.DECODE_AUDIO,
+        weights=features.weights,
+        weights_sha256=weights_sha256,
+        precision=features.precision,
+        grid=tuple(_grid(video, visual).items()),
+    )
+
+
+def _grid(video: VideoSettings, visual: bool) -> dict[str, object]:
+    """The settings of the video stage that a modality's features depend on."""
+    if not visual:
+        return {"clips": video.clips, "sample_rate": SAMPLE_RATE}
+    return {
+        "clips": video.clips,
+        "frames_per_clip": video.frames_per_clip,
+        "frame_size": video.frame_size,
+        "interpolation": video.interpolation,
+    }

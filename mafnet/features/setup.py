@@ -1,0 +1,35 @@
+"""Puts an extractor together from files and settings."""
+
+from functools import cache as once
+from pathlib import Path
+
+from mafnet.features.backbones import Backbone, backbone_class
+from mafnet.features.cache import FeatureCache
+from mafnet.features.extract import Extractor
+from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
+from mafnet.features.weights import load
+from mafnet.files import sha256_of
+from mafnet.options import build
+from mafnet.video.settings import VideoSettings
+
+
+def extractor(
+    root: Path, weights: Path, cache: Path, settings: dict, threads: int, device: str
+) -> Extractor:
+    """An extractor of one modality.
+
+    settings: {"video": {...}, "features": {...}}, as the config has them for one modality.
+    The backbone is built, and torch imported, when the first video has to be extracted.
+    """
+    features = build(FeatureSettings, settings["features"], "features")
+    video = build(VideoSettings, settings["video"], "video")
+    fingerprint = fingerprint_of(features, video, sha256_of(weights))
+
+    @once
+    def make() -> Backbone:
+        from mafnet.devices import choose_device
+
+        chosen = str(choose_device(device, threads))
+        return backbone_class(features.backbone)(load(weights), chosen, features.precision)
+
+    return Extractor(FeatureCache(cache, fingerprint), root, video, make, workers=threads)

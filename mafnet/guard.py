@@ -1,0 +1,27 @@
+"""Keeps two runs of the workflow out of one directory."""
+
+import fcntl
+from pathlib import Path
+
+from mafnet.errors import MafnetError
+
+_held = []
+
+
+def claim_directory(folder: Path) -> None:
+    """Hold the directory until this process ends, however it ends; MafnetError if another does.
+
+    The kernel frees the lock with its holder, so a kill leaves nothing to be unlocked by hand,
+    unlike Snakemake's own lock files, which the default profile switches off.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / "mafnet.lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise MafnetError(
+            f"another snakemake is at work in {folder.resolve().parent}; wait for it or stop it"
+        ) from error
+    except OSError:  # a file system without locks: nothing can be promised
+        return
+    _held.append(file)

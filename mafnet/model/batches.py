@@ -1,0 +1,49 @@
+"""Batches of features on the device, and the network over them."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mafnet.dataset.samples import Data, Subset
+from mafnet.model.networks import network_spec
+from mafnet.model.networks.blocks import Features, Network
+
+
+class Reader:
+    """Reads the features that a network wants from the feature files to a device."""
+
+    def __init__(self, data: Data, network: str, device: torch.device) -> None:
+        self._data = data
+        self._modalities = network_spec(network).inputs
+        self._device = device
+
+    def features(self, rows: np.ndarray) -> Features:
+        """The features of some videos, float32 on the device."""
+        arrays = self._data.read(rows)
+        tensors = {name: torch.from_numpy(arrays[name]) for name in self._modalities}
+        moved = {name: tensor.to(self._device).float() for name, tensor in tensors.items()}
+        valid = torch.from_numpy(self._data.valid(rows, self._modalities)).to(self._device)
+        return Features(valid=valid, **moved)
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager:
+    """The arithmetic of training: bfloat16 where asked for, or by "auto" on a GPU."""
+    enabled = precision == "bfloat16" or (precision == "auto" and device.type == "cuda")
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+
+
+@torch.inference_mode()
+def predict(
+    network: Network, reader: Reader, subset: Subset, batch_size: int, precision: str
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Probabilities (B, C) and attention (B, T, K), float32 on the CPU, batch by batch."""
+    network.eval()
+    device = next(network.parameters()).device
+    for start in range(0, len(subset.rows), batch_size):
+        features = reader.features(subset.rows[start : start + batch_size])
+        with autocast(device, precision):
+            output = network(features)
+        yield output.logits.float().softmax(dim=1).cpu(), output.attention.float().cpu()

@@ -1,0 +1,85 @@
+"""Verbs of stage 4, model."""
+
+import os
+from pathlib import Path
+
+import click
+
+from mafnet import options
+
+features = click.option(
+    "--features", type=options.existing, multiple=True, required=True,
+    help="Feature file; once for each modality that the variant reads.",
+)  # fmt: skip
+manifest = click.option("--manifest", type=options.existing, required=True, help="Manifest (CSV).")
+
+
+@click.command()
+@manifest
+@features
+@options.classes
+@options.settings
+@click.option("--seed", type=click.IntRange(0), required=True, help="Seed of the run.")
+@click.option("--output", type=options.any_path, required=True, help="Folder of the run.")
+@options.threads
+@options.device
+def train(
+    manifest: Path,
+    features: tuple[Path, ...],
+    classes: Path | None,
+    settings: dict,
+    seed: int,
+    output: Path,
+    threads: int,
+    device: str,
+) -> None:
+    """Train one run of a variant; goes on where a killed one stopped."""
+    from mafnet.dataset.samples import Data
+    from mafnet.model.settings import run_settings
+    from mafnet.model.train import train as run
+
+    data = Data(manifest, features, classes)
+    fingerprints = {name: file.fingerprint for name, file in data.files.items()}
+    resolved = settings | {
+        "seed": seed, "classes": data.classes, "clips": data.clips, "features": fingerprints,
+    }  # fmt: skip
+    run(run_settings(resolved), data, output, _device(device, threads))
+
+
+@click.command()
+@manifest
+@features
+@options.classes
+@options.settings
+@click.option("--split", required=True, help="Name of the split, for the record.")
+@click.option("--run", type=options.folder, required=True, help="Folder of the trained run.")
+@options.threads
+@options.device
+def evaluate(
+    manifest: Path,
+    features: tuple[Path, ...],
+    classes: Path | None,
+    settings: dict,
+    split: str,
+    run: Path,
+    threads: int,
+    device: str,
+) -> None:
+    """Measure a trained run on the test subset."""
+    from mafnet.dataset.samples import Data
+    from mafnet.model.evaluate import evaluate as measure
+
+    data = Data(manifest, features, classes)
+    where = _device(device, threads)
+    measure(run, data, settings["batch_size"], settings["top_k"], split, where)
+
+
+def _device(name: str, threads: int) -> "torch.device":  # noqa: F821 - imported when needed
+    """The device, with algorithms that give the same numbers again."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    import torch
+
+    from mafnet.devices import choose_device
+
+    torch.use_deterministic_algorithms(True)
+    return choose_device(name, threads)

@@ -1,0 +1,125 @@
+"""Evaluation: a trained network on the test subset, once."""
+
+import csv
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from mafnet.dataset.samples import Data, Subset
+from mafnet.errors import MafnetError
+from mafnet.files import read_json, replacing, write_json
+from mafnet.model.batches import Reader, predict
+from mafnet.model.networks import network_spec
+from mafnet.model.settings import RunSettings, run_settings
+from mafnet.model.train import new_network
+from mafnet.report.metrics import (
+    balanced_accuracy,
+    confusion_matrix,
+    macro_f1,
+    percent,
+    recalls,
+    top_k_hits,
+)
+
+log = logging.getLogger(__name__)
+
+FIXED_COLUMNS = ("sample", "label", "predicted")
+
+
+def evaluate(
+    folder: Path, data: Data, batch_size: int, top_k: int, split: str, device: torch.device
+) -> None:
+    """Write predictions.csv, attention.npz and metrics.json to a run's folder."""
+    settings = run_settings(read_json(folder / "settings.json"))
+    _require_same_features(settings, data)
+    network = new_network(settings, data)
+    network.load_state_dict(load_file(folder / "model.safetensors"))
+    subset = data.subset("test")
+    reader = Reader(data, settings.network, device)
+    precision = settings.training.precision
+    batches = list(predict(network.to(device), reader, subset, batch_size, precision))
+    probabilities = np.concatenate([batch[0].numpy() for batch in batches])
+    attention = np.concatenate([batch[1].numpy() for batch in batches])
+    _write_predictions(settings.classes, subset, probabilities, folder / "predictions.csv")
+    _write_attention(settings, data, subset, attention, folder / "attention.npz")
+    metrics = run_metrics(subset.labels, probabilities, settings.classes, top_k)
+    write_json(_about(settings, split) | metrics, folder / "metrics.json")
+    log.info("test accuracy %.2f %% of %d samples", metrics["accuracy"], metrics["samples"])
+
+
+def run_metrics(
+    labels: np.ndarray, probabilities: np.ndarray, classes: list[str], top_k: int
+) -> dict:
+    """A run's measures in percent from labels (S,) and probabilities (S, C)."""
+    predicted = probabilities.argmax(axis=1)
+    confusion = confusion_matrix(labels, predicted, len(classes))
+    found = recalls(confusion)
+    support = confusion.sum(axis=1)
+    return {
+        "accuracy": percent(np.mean(predicted == labels)),
+        "balanced_accuracy": percent(balanced_accuracy(confusion)),
+        "top_k": min(top_k, len(classes)),
+        "top5": percent(np.mean(top_k_hits(probabilities, labels, top_k))),
+        "macro_f1": percent(macro_f1(confusion)),
+        "samples": len(labels),
+        "per_class": {
+            name: {
+                "accuracy": percent(found[index]) if support[index] else None,
+                "samples": int(support[index]),
+            }
+            for index, name in enumerate(classes)
+        },
+    }
+
+
+def _about(settings: RunSettings, split: str) -> dict:
+    """What the run is, and whether its backbones had random weights."""
+    random = [name for name, print_ in settings.features.items() if print_["weights"] == "random"]
+    return {
+        "split": split,
+        "variant": settings.variant,
+        "seed": settings.seed,
+        "random_weights": random,
+        "settings": settings.digest,
+    }
+
+
+def _require_same_features(settings: RunSettings, data: Data) -> None:
+    """MafnetError if the features are not those of the training."""
+    for name, fingerprint in settings.features.items():
+        if data.files[name].fingerprint != fingerprint:
+            raise MafnetError(
+                f"{data.files[name].path}: these features are not those that the run was trained "
+                "on; train it again"
+            )
+
+
+def _write_predictions(
+    classes: list[str], subset: Subset, probabilities: np.ndarray, path: Path
+) -> None:
+    """One row a test sample: its label, the predicted one, the probability of each class."""
+    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*FIXED_COLUMNS, *(f"p({name})" for name in classes)])
+        for sample, row in zip(subset.samples, probabilities, strict=True):
+            predicted = classes[row.argmax()]
+            fields = [f"{value:.6g}" for value in row]
+            writer.writerow([sample.sample, sample.label, predicted, *fields])
+
+
+def _write_attention(
+    settings: RunSettings, data: Data, subset: Subset, attention: np.ndarray, path: Path
+) -> None:
+    """The scores (S, T, K) of every test sample, beside which clips are valid and who K is."""
+    modalities = network_spec(settings.network).inputs
+    with replacing(path) as beside, beside.open("wb") as file:
+        np.savez_compressed(
+            file,
+            sample=np.array([sample.sample for sample in subset.samples]),
+            modality=np.array(modalities),
+            attention=attention.astype(np.float32),
+            valid=data.valid(subset.rows, modalities),
+        )

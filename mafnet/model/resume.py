@@ -1,0 +1,78 @@
+"""What a killed training needs to go on as if nothing had happened."""
+
+import logging
+import pickle
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from mafnet.files import replacing
+from mafnet.model.networks.blocks import Network
+
+if TYPE_CHECKING:
+    from mafnet.model.train import Progression
+
+log = logging.getLogger(__name__)
+
+SECONDS_BETWEEN = 15.0
+"""A kill costs at most this much and an epoch; a save of MAFnet with its moments is 100 MB."""
+
+
+class Resume:
+    """The file `resume.pt` in a run's folder, there while the run is not finished.
+
+    It serves only the settings that it was made with.
+    """
+
+    def __init__(self, folder: Path, settings_digest: str) -> None:
+        self._path = folder / "resume.pt"
+        self._settings = settings_digest
+        self._saved = time.monotonic()
+
+    def save(
+        self, network: Network, optimiser: torch.optim.Optimizer, state: "Progression"
+    ) -> None:
+        """Write the whole state between two epochs, unless it was done a moment ago."""
+        if time.monotonic() - self._saved < SECONDS_BETWEEN:
+            return
+        content = {
+            "settings": self._settings,
+            "network": network.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "state": vars(state),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all(),
+        }
+        with replacing(self._path) as beside:
+            torch.save(content, beside)
+        self._saved = time.monotonic()
+
+    def restore(
+        self, network: Network, optimiser: torch.optim.Optimizer, state: "Progression"
+    ) -> None:
+        """Bring everything to the saved state, if there is one for these settings."""
+        content = self._read()
+        if content is None or content["settings"] != self._settings:
+            return
+        network.load_state_dict(content["network"])
+        optimiser.load_state_dict(content["optimiser"])
+        vars(state).update(content["state"])
+        torch.set_rng_state(content["random"])
+        torch.cuda.set_rng_state_all(content["random_cuda"])
+        log.info("going on after epoch %d", state.epoch)
+
+    def discard(self) -> None:
+        """Remove the file."""
+        self._path.unlink(missing_ok=True)
+
+    def _read(self) -> dict | None:
+        """The saved state, None if there is none that can be read."""
+        try:
+            return torch.load(self._path, weights_only=True, map_location="cpu")
+        except FileNotFoundError:
+            return None
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+            log.warning("%s cannot be read (%s); starting anew", self._path, error)
+            return None

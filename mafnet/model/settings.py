@@ -1,0 +1,55 @@
+"""What a run depends on besides its data."""
+
+import dataclasses
+from dataclasses import dataclass
+
+from mafnet.errors import MafnetError
+from mafnet.files import digest_of
+
+
+@dataclass(frozen=True)
+class Training:
+    """Config section `model.training`; the schema explains each value."""
+
+    learning_rate: float = 1e-4
+    batch_size: int = 32
+    max_epochs: int = 300
+    patience: int = 50
+    min_gain: float = 1e-4
+    drop_rate: float = 0.1
+    precision: str = "auto"
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """A variant resolved: its network with all options, its training, and the seed.
+
+    classes: names, in the order of the outputs.
+    features: the fingerprint of every modality that is read.
+    """
+
+    variant: str
+    network: str
+    options: dict
+    training: Training
+    seed: int
+    classes: list[str]
+    clips: int
+    features: dict[str, dict]
+
+    def as_dict(self) -> dict:
+        """The settings as plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the settings: runs that differ in anything have another."""
+        return digest_of(self.as_dict())
+
+
+def run_settings(values: dict) -> RunSettings:
+    """Settings from plain JSON values; MafnetError names what is missing or unknown."""
+    try:
+        return RunSettings(**values | {"training": Training(**values["training"])})
+    except (TypeError, KeyError) as error:
+        raise MafnetError(f"settings of a run: {error}") from error

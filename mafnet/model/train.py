@@ -1,0 +1,192 @@
+"""Training: Adam, cross-entropy, dropped updates of the visual path, early stopping."""
+
+import csv
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+from torch.nn import functional
+
+from mafnet.dataset.samples import Data, Subset
+from mafnet.errors import MafnetError
+from mafnet.files import replacing, write_json
+from mafnet.model.batches import Reader, autocast, predict
+from mafnet.model.networks import build_network
+from mafnet.model.networks.blocks import Features, Network
+from mafnet.model.resume import Resume
+from mafnet.model.settings import RunSettings
+from mafnet.progress import Progress
+
+log = logging.getLogger(__name__)
+
+HISTORY_COLUMNS = ("epoch", "loss", "val_accuracy", "best")
+
+
+@dataclass
+class Progression:
+    """How far a training is.
+
+    epoch: epochs done. best_accuracy: on the validation subset, 0 to 1.
+    best_weights: of the epoch with that accuracy. history: one row an epoch.
+    """
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_accuracy: float = -1.0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    history: list[tuple] = field(default_factory=list)
+
+
+def train(settings: RunSettings, data: Data, output: Path, device: torch.device) -> None:
+    """Train one run and write model.safetensors, settings.json and history.csv to a folder.
+
+    The same settings, data, device and number of threads give the same files, also if the run was
+    killed and started again in between.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        progression = _fit(settings, data, Resume(output, settings.digest), device)
+    _write(settings, progression, output)
+
+
+def _fit(settings: RunSettings, data: Data, resume: Resume, device: torch.device) -> Progression:
+    """The training loop: ends after `patience` epochs without a gain, or at `max_epochs`."""
+    chosen = settings.training
+    training, validation = data.subset("train"), data.subset("val")
+    if len(training.rows) < 2:
+        raise MafnetError(f"{data.manifest}: training needs two usable samples or more in train")
+    reader = Reader(data, settings.network, device)
+    network = new_network(settings, data).to(device)
+    optimiser = new_optimiser(network, chosen.learning_rate)
+    state = Progression()
+    resume.restore(network, optimiser, state)
+    name = f"train {settings.variant} seed {settings.seed}"
+    progress = Progress(name, chosen.max_epochs, "epochs", log)
+    progress.skip(state.epoch)
+    while state.epoch < chosen.max_epochs and state.epoch - state.best_epoch < chosen.patience:
+        loss = _train_epoch(network, optimiser, reader, training, settings)
+        state.epoch += 1
+        accuracy = _accuracy(network, reader, validation, settings)
+        _keep_best(state, network, loss, accuracy, chosen.min_gain)
+        progress.advance(f"loss {loss:.3f}, val {accuracy:.1%}, best {state.best_accuracy:.1%}")
+        resume.save(network, optimiser, state)
+    log.info("best validation accuracy %.1f %% in epoch %d of %d",
+             100 * state.best_accuracy, state.best_epoch, state.epoch)  # fmt: skip
+    resume.discard()
+    return state
+
+
+def new_network(settings: RunSettings, data: Data) -> Network:
+    """The run's network with fresh weights from torch's global generator."""
+    return build_network(
+        settings.network,
+        classes=len(settings.classes),
+        visual_features=data.width("visual"),
+        audio_features=data.width("audio"),
+        options=settings.options,
+    )
+
+
+def new_optimiser(network: Network, learning_rate: float) -> torch.optim.Adam:
+    """Adam over two explicit groups: the visual path, which steps may leave out, and the rest."""
+    visual = network.visual_path()
+    known = {id(parameter) for parameter in visual}
+    rest = [parameter for parameter in network.parameters() if id(parameter) not in known]
+    return torch.optim.Adam([{"params": group} for group in (visual, rest) if group], learning_rate)
+
+
+def step(
+    network: Network,
+    optimiser: torch.optim.Adam,
+    features: Features,
+    labels: Tensor,
+    drop: bool,
+    precision: str,
+) -> float:
+    """One update; with `drop` the visual path and its moments stay. Returns the loss before it.
+
+    Running statistics of every normalisation move on every step.
+    """
+    with autocast(labels.device, precision):
+        logits = network(features).logits
+    loss = functional.cross_entropy(logits.float(), labels)
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    if drop:
+        for parameter in network.visual_path():
+            parameter.grad = None  # Adam passes over parameters without a gradient
+    optimiser.step()
+    return loss.item()
+
+
+def _train_epoch(
+    network: Network,
+    optimiser: torch.optim.Adam,
+    reader: Reader,
+    subset: Subset,
+    settings: RunSettings,
+) -> float:
+    """One pass over the reshuffled training samples; returns the mean loss of its steps."""
+    network.train()
+    chosen = settings.training
+    device = next(network.parameters()).device
+    batch_size = min(chosen.batch_size, len(subset.rows))
+    order = torch.randperm(len(subset.rows)).numpy()
+    losses = []
+    for start in range(0, len(order) - batch_size + 1, batch_size):
+        batch = order[start : start + batch_size]
+        labels = torch.from_numpy(subset.labels[batch]).to(device)
+        drop = torch.rand(()).item() < chosen.drop_rate
+        features = reader.features(subset.rows[batch])
+        losses.append(step(network, optimiser, features, labels, drop, chosen.precision))
+        _require_finite(losses[-1], [subset.samples[index].sample for index in batch], features)
+    return sum(losses) / len(losses)
+
+
+def _require_finite(loss: float, names: list[str], features: Features) -> None:
+    """MafnetError with the samples at fault if the loss is not a number."""
+    if torch.isfinite(torch.tensor(loss)):
+        return
+    tensors = [tensor for tensor in (features.visual, features.audio) if tensor is not None]
+    finite = [tensor.flatten(1).isfinite().all(dim=1).cpu() for tensor in tensors]
+    faulty = [name for name, *good in zip(names, *finite, strict=True) if not all(good)]
+    if faulty:
+        raise MafnetError(f"features of {', '.join(faulty)} are not finite; extract them again")
+    raise MafnetError(
+        f"the loss is {loss} though the features of its batch ({', '.join(names[:3])}, ...) are "
+        "finite; lower model.training.learning_rate or use precision float32"
+    )
+
+
+def _accuracy(network: Network, reader: Reader, subset: Subset, settings: RunSettings) -> float:
+    """The accuracy on a subset, 0 to 1."""
+    chosen = settings.training
+    batches = predict(network, reader, subset, chosen.batch_size, chosen.precision)
+    predicted = torch.cat([probabilities.argmax(dim=1) for probabilities, _ in batches])
+    return (predicted == torch.from_numpy(subset.labels)).double().mean().item()
+
+
+def _keep_best(
+    state: Progression, network: Network, loss: float, accuracy: float, min_gain: float
+) -> None:
+    """Note an epoch, and its weights if it is better than all before."""
+    best = accuracy > state.best_accuracy + min_gain
+    if best:
+        state.best_accuracy, state.best_epoch = accuracy, state.epoch
+        weights = network.state_dict()
+        state.best_weights = {name: value.detach().cpu().clone() for name, value in weights.items()}
+    state.history.append((state.epoch, loss, accuracy, int(best)))
+
+
+def _write(settings: RunSettings, state: Progression, output: Path) -> None:
+    """Write the run's files."""
+    write_json(settings.as_dict(), output / "settings.json")
+    with replacing(output / "history.csv") as beside, beside.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HISTORY_COLUMNS)
+        writer.writerows(state.history)
+    with replacing(output / "model.safetensors") as beside:
+        beside.write_bytes(save(state.best_weights, {"settings": settings.digest}))

@@ -1,0 +1,209 @@
+"""What the workflow asks at parse time: settings, paths and shards, without Snakemake or torch."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from mafnet.config import dataset_config, merged
+from mafnet.dataset.manifest import calibration_videos
+from mafnet.dataset.shards import manifest_shards
+from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
+from mafnet.files import canonical_json, digest_of
+from mafnet.model.networks import network_spec
+from mafnet.video.settings import VideoSettings
+
+POLICIES = ("silent", "max_failed_fraction")
+"""Settings of the video stage that decide what is used, not how it is decoded."""
+
+
+class Plan:
+    """Answers for the rules; settings are JSON texts, which Snakemake compares."""
+
+    def __init__(self, config: Mapping) -> None:
+        self.datasets = list(config["datasets"])
+        self._entries = config["datasets"]
+        self._sections = {name: dataset_config(config, name) for name in self.datasets}
+        self._config = config
+        self._members = cache(self._read_members)
+
+    @property
+    def gpus_per_job(self) -> int:
+        """1 where this machine has a GPU, else 0; profiles of clusters set it by themselves."""
+        return int(any(Path("/dev").glob("nvidia[0-9]*")))
+
+    @property
+    def weights_folders(self) -> list[str]:
+        """The folders of published weights."""
+        return sorted({entry["features"]["weights_folder"] for entry in self._sections.values()})
+
+    # video
+
+    def made(self, dataset: str) -> bool:
+        """True if a rule makes the data set's manifest and videos."""
+        return "source" in self._entries[dataset]
+
+    def root(self, dataset: str) -> str:
+        """The folder of the videos."""
+        return self._entries[dataset].get("root", f"data/{dataset}")
+
+    def splits(self, dataset: str) -> list[str]:
+        """The names of the official folds."""
+        return list(self._entries[dataset].get("splits", ["main"]))
+
+    def manifest(self, dataset: str, split: str) -> str:
+        """The manifest of a fold."""
+        made = {"main": f"data/{dataset}/manifest.csv"}
+        return self._entries[dataset].get("splits", made)[split]
+
+    def manifests(self, dataset: str) -> list[str]:
+        """The manifests of all folds."""
+        return [self.manifest(dataset, split) for split in self.splits(dataset)]
+
+    def shards(self, dataset: str) -> list[str]:
+        """The names of the data set's shards; the manifests must exist."""
+        return list(self._members(dataset))
+
+    def members(self, dataset: str, shard: str) -> list[str]:
+        """The videos of a shard, each with its size, so that a file that is replaced is noticed."""
+        if self._awaited(dataset):
+            return []
+        root = Path(self.root(dataset))
+        videos = self._members(dataset).get(shard, [])
+        return [f"{video}:{_size(root / video)}" for video in videos]
+
+    def demo_settings(self, dataset: str) -> str:
+        """What the demo's videos depend on."""
+        return canonical_json({"seconds": self._video(dataset)["clips"]})
+
+    # features
+
+    def random(self, dataset: str, modality: str) -> bool:
+        """True if a modality's backbone has random weights."""
+        return self._sections[dataset]["features"][modality]["weights"] == "random"
+
+    def weights(self, dataset: str, modality: str) -> str:
+        """The weights file of a modality's backbone."""
+        if self.random(dataset, modality):
+            return f"results/{dataset}/weights/{modality}.safetensors"
+        features = self._sections[dataset]["features"]
+        own = features[modality]
+        folder = features["weights_folder"]
+        return f"{folder}/{own['backbone']}-{own['weights']}.safetensors"
+
+    def calibration_members(self, dataset: str) -> list[str]:
+        """The videos that calibrate random weights, each with its size."""
+        if self._awaited(dataset):
+            return []
+        count = self._sections[dataset]["features"]["random"]["calibration_videos"]
+        root = Path(self.root(dataset))
+        videos = calibration_videos(Path(self.manifests(dataset)[0]), count)
+        return [f"{video}:{_size(root / video)}" for video in videos]
+
+    def calibration(self, dataset: str, modality: str) -> str:
+        """What random weights depend on."""
+        sections = self._sections[dataset]["features"]
+        extraction = self._extraction(dataset, modality)
+        return canonical_json(extraction | {"random": sections["random"]})
+
+    def extraction(self, dataset: str, modality: str) -> str:
+        """What extraction depends on besides videos and weights."""
+        return canonical_json(self._extraction(dataset, modality))
+
+    def extraction_version(self, dataset: str, modality: str) -> str:
+        """Changes when a step of the extraction gives other values for the same settings."""
+        settings = self._extraction(dataset, modality)
+        fingerprint = fingerprint_of(
+            FeatureSettings(**settings["features"]), VideoSettings(**settings["video"]), ""
+        )
+        return fingerprint.digest[:16]
+
+    def cache(self, dataset: str) -> str:
+        """The folder of the cache."""
+        return self._sections[dataset]["features"]["cache"]
+
+    # dataset
+
+    def silent(self, dataset: str) -> str:
+        """The policy for videos without sound."""
+        return self._video(dataset)["silent"]
+
+    def max_failed_fraction(self, dataset: str) -> float:
+        """The share of failed videos above which nothing is packed."""
+        return self._video(dataset)["max_failed_fraction"]
+
+    # model
+
+    def seeds(self, dataset: str) -> list[int]:
+        """The seeds of the runs."""
+        return self._sections[dataset]["model"]["seeds"]
+
+    def variants(self, dataset: str) -> list[str]:
+        """The names of the variants."""
+        return list(self._sections[dataset]["model"]["variants"])
+
+    def main(self, dataset: str) -> str:
+        """The main variant."""
+        return self._sections[dataset]["model"]["main"]
+
+    def inputs(self, dataset: str, variant: str) -> tuple[str, ...]:
+        """The modalities whose feature files a variant reads."""
+        network = self._sections[dataset]["model"]["variants"][variant]["network"]
+        return network_spec(network).inputs
+
+    def training(self, dataset: str, variant: str) -> str:
+        """What a run depends on besides its data and seed."""
+        model = self._sections[dataset]["model"]
+        own = model["variants"][variant]
+        settings = {
+            "variant": variant,
+            "network": own["network"],
+            "options": merged(model["network"], own.get("options", {})),
+            "training": merged(model["training"], own.get("training", {})),
+        }
+        return canonical_json(settings)
+
+    def evaluation(self, dataset: str) -> str:
+        """How a trained network is measured."""
+        return canonical_json(self._sections[dataset]["model"]["evaluation"])
+
+    def classes(self, dataset: str) -> list[str]:
+        """The file of class names, if the data set has one; as a list, for a rule's input."""
+        own = self._entries[dataset].get("classes")
+        return [own] if own else []
+
+    # report
+
+    def studies(self, dataset: str) -> dict[str, list[str]]:
+        """The variants of every study."""
+        return self._sections[dataset]["report"]["studies"]
+
+    def config_digest(self, dataset: str) -> str:
+        """The digest of all settings that hold for a data set."""
+        return digest_of([self._entries[dataset], self._sections[dataset]])
+
+    def _awaited(self, dataset: str) -> bool:
+        """True if the rule that makes the data set's manifest has not run yet."""
+        return self.made(dataset) and not all(map(os.path.exists, self.manifests(dataset)))
+
+    def _video(self, dataset: str) -> dict:
+        return self._sections[dataset]["video"]
+
+    def _extraction(self, dataset: str, modality: str) -> dict:
+        """Settings of the video and features stages that one modality's features depend on."""
+        video = {key: value for key, value in self._video(dataset).items() if key not in POLICIES}
+        if modality == "audio":
+            video = {key: video[key] for key in ("clips", "timeout_seconds")}
+        return {"video": video, "features": self._sections[dataset]["features"][modality]}
+
+    def _read_members(self, dataset: str) -> dict[str, list[str]]:
+        """The videos of every shard."""
+        return manifest_shards(self.manifests(dataset), self._entries[dataset].get("classes"))
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, -1 if there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1

@@ -1,0 +1,45 @@
+"""Verbs of stage 1, video."""
+
+from itertools import chain
+from pathlib import Path
+
+import click
+
+from mafnet import options
+
+
+@click.command()
+@click.option("--root", type=options.any_path, required=True, help="Folder to make.")
+@options.settings
+def demo(root: Path, settings: dict) -> None:
+    """Draw and synthesise the demo's videos and their manifest."""
+    from mafnet.video.demo import DemoSettings, make_demo
+
+    make_demo(root, options.build(DemoSettings, settings, "demo"))
+
+
+@click.command()
+@options.manifests
+@options.root
+@options.output
+@options.classes
+@click.option("--shard", help="Only the videos of this shard.")
+@click.option("--timeout", default=60.0, show_default=True, help="Seconds a file may take.")
+@options.threads
+def probe(
+    manifests: tuple[Path, ...],
+    root: Path,
+    output: Path,
+    classes: Path | None,
+    shard: str | None,
+    timeout: float,
+    threads: int,
+) -> None:
+    """Write what the video files hold, and their sha256, to a media table."""
+    from mafnet.dataset.shards import manifest_shards
+    from mafnet.video.probe import probe_many, write_media
+
+    shards = manifest_shards(manifests, classes)
+    videos = shards.get(shard, []) if shard else sorted(chain.from_iterable(shards.values()))
+    files = [(root / video, video) for video in videos]
+    write_media(list(probe_many(files, threads, timeout)), output)

@@ -1,0 +1,128 @@
+# What the rules ask at parse time; the answers come from mafnet/plan.py.
+import inspect
+import os
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir)))
+
+from mafnet import versions
+from mafnet.config import check_config
+from mafnet.errors import MafnetError
+from mafnet.features.fingerprint import MODALITIES
+from mafnet.guard import claim_directory
+from mafnet.plan import Plan
+
+RESOURCES = Path(workflow.basedir) / "resources"
+
+try:
+    check_config(config, Path(workflow.basedir) / "workflow/schemas/config.schema.yaml")
+    if workflow.is_main_process and not workflow.dryrun:
+        claim_directory(Path(".snakemake"))
+except MafnetError as error:
+    raise WorkflowError(str(error))
+
+PLAN = Plan(config)
+GPU = PLAN.gpus_per_job
+
+# The rules call `mafnet`: this checkout's, by the python that runs Snakemake or by the one of the
+# rule's conda environment, whose activation comes first on the PATH.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+shell.prefix(
+    f'set -euo pipefail; mafnet() {{{{ PYTHONPATH="{workflow.basedir}" python -m mafnet "$@"; }}}}; '
+)
+
+
+wildcard_constraints:
+    dataset="|".join(PLAN.datasets),
+    split="|".join({split for name in PLAN.datasets for split in PLAN.splits(name)}),
+    variant="|".join({name for dataset in PLAN.datasets for name in PLAN.variants(dataset)}),
+    modality="|".join(MODALITIES),
+    shard=r"\d{4,}",
+    seed=r"\d+",
+
+
+def manifests(wildcards):
+    """The manifests of all splits; waits for the rule that makes them, where there is one."""
+    if PLAN.made(wildcards.dataset):
+        checkpoints.demo.get(dataset=wildcards.dataset)
+    return PLAN.manifests(wildcards.dataset)
+
+
+def of_all_shards(pattern):
+    """An input function: the files of a pattern, one a shard."""
+
+    def files(wildcards):
+        manifests(wildcards)
+        return expand(pattern, shard=PLAN.shards(wildcards.dataset), allow_missing=True)
+
+    return files
+
+
+def manifest(wildcards):
+    """The manifest of a split."""
+    manifests(wildcards)
+    return PLAN.manifest(wildcards.dataset, wildcards.split)
+
+
+def feature_files(wildcards):
+    """The feature files that a variant reads."""
+    modalities = PLAN.inputs(wildcards.dataset, wildcards.variant)
+    return expand("results/{dataset}/features/{modality}.h5", dataset=wildcards.dataset, modality=modalities)
+
+
+def metrics_of(dataset, variants):
+    """The metrics of all runs of some variants."""
+    return expand(
+        "results/{dataset}/{split}/{variant}/seed{seed}/metrics.json",
+        dataset=dataset,
+        split=PLAN.splits(dataset),
+        variant=variants,
+        seed=PLAN.seeds(dataset),
+    )
+
+
+def metrics_of_main(wildcards):
+    """The metrics of all runs of the main variant."""
+    return metrics_of(wildcards.dataset, [PLAN.main(wildcards.dataset)])
+
+
+def study_runs(wildcards):
+    """The metrics of all runs of a study's variants."""
+    return metrics_of(wildcards.dataset, PLAN.studies(wildcards.dataset)[wildcards.study])
+
+
+def study_tables(dataset):
+    """The tables of all studies of a data set."""
+    return expand("results/{dataset}/studies/{study}.csv", dataset=dataset, study=PLAN.studies(dataset))
+
+
+def run_folder(wildcards, output):
+    """The folder of a run."""
+    return Path(output[0]).parent
+
+
+def each(option, name):
+    """A params function: `--option FILE` for every file of a named input."""
+
+    def arguments(wildcards, input):
+        return [part for path in input.get(name, []) for part in (f"--{option}", path)]
+
+    return arguments
+
+
+def each_run(wildcards, input):
+    """`--run FOLDER` for every run whose metrics are an input."""
+    return [part for path in input.metrics for part in ("--run", str(Path(path).parent))]
+
+
+def asked(question):
+    """A function of a rule: what the plan answers about the job's data set, modality, ..."""
+    method = getattr(PLAN, question)
+    names = inspect.signature(method).parameters
+
+    def answer(wildcards):
+        return method(**{name: wildcards[name] for name in names})
+
+    return answer

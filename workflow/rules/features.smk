@@ -1,0 +1,87 @@
+# Stage 2, features: weights of the backbones, and one map a clip and modality in the cache.
+
+
+rule fetch:
+    """Published weights of a backbone, verified, as safetensors."""
+    input:
+        RESOURCES / "weights.tsv",
+    output:
+        "{folder}/{backbone}-{name}.safetensors",
+    wildcard_constraints:
+        folder="|".join(map(re.escape, PLAN.weights_folders)),
+        backbone="[a-z0-9]+",
+        name="[a-z0-9_]+",
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    log:
+        "logs/features/fetch/{folder}/{backbone}-{name}.log",
+    benchmark:
+        "logs/features/fetch/{folder}/{backbone}-{name}.benchmark.tsv"
+    conda:
+        "../../envs/mafnet.yaml"
+    message:
+        "Fetching the weights {wildcards.name} of {wildcards.backbone}."
+    shell:
+        "mafnet fetch --table {input:q} --backbone {wildcards.backbone} --name {wildcards.name} "
+        "--folder {wildcards.folder:q} --output {output:q} 2>&1 | tee {log:q}"
+
+
+rule calibrate:
+    """Random weights whose normalisation fits the first training videos."""
+    input:
+        manifests=ancient(manifests),
+    output:
+        "results/{dataset}/weights/{modality}.safetensors",
+    params:
+        manifests=each("manifest", "manifests"),
+        root=asked("root"),
+        settings=asked("calibration"),
+        videos=asked("calibration_members"),
+        version=versions.CALIBRATE,
+    threads: 4
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    log:
+        "logs/features/calibrate/{dataset}-{modality}.log",
+    benchmark:
+        "logs/features/calibrate/{dataset}-{modality}.benchmark.tsv"
+    conda:
+        "../../envs/mafnet.yaml"
+    message:
+        "Calibrating random {wildcards.modality} weights on {wildcards.dataset}."
+    shell:
+        "mafnet calibrate {params.manifests:q} --root {params.root:q} "
+        "--settings {params.settings:q} --output {output} --threads {threads} 2>&1 | tee {log}"
+
+
+rule extract:
+    """Clip features of one shard and modality, in the cache; what became of each video."""
+    input:
+        media="results/{dataset}/media/{shard}.tsv",
+        weights=asked("weights"),
+    output:
+        "results/{dataset}/features/{modality}/{shard}.tsv",
+    params:
+        root=asked("root"),
+        cache=asked("cache"),
+        settings=asked("extraction"),
+        version=asked("extraction_version"),
+    threads: 8
+    resources:
+        mem_mb=6000,
+        runtime=240,
+        gpu=GPU,
+    log:
+        "logs/features/extract/{dataset}-{modality}-{shard}.log",
+    benchmark:
+        "logs/features/extract/{dataset}-{modality}-{shard}.benchmark.tsv"
+    conda:
+        "../../envs/mafnet.yaml"
+    message:
+        "Extracting {wildcards.modality} features of {wildcards.dataset}, shard {wildcards.shard}."
+    shell:
+        "mafnet extract --media {input.media} --root {params.root:q} --weights {input.weights:q} "
+        "--cache {params.cache:q} --settings {params.settings:q} --output {output} "
+        "--threads {threads} 2>&1 | tee {log}"

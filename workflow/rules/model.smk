@@ -1,0 +1,72 @@
+# Stage 4, model: one run is one variant on one split with one seed.
+
+
+rule train:
+    """Run: weights, settings and history of one variant, split and seed."""
+    input:
+        manifest=manifest,
+        features=feature_files,
+        classes=asked("classes"),
+    output:
+        "results/{dataset}/{split}/{variant}/seed{seed}/model.safetensors",
+        "results/{dataset}/{split}/{variant}/seed{seed}/settings.json",
+        "results/{dataset}/{split}/{variant}/seed{seed}/history.csv",
+    params:
+        features=each("features", "features"),
+        classes=each("classes", "classes"),
+        run=run_folder,
+        settings=asked("training"),
+        version=versions.TRAIN,
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=GPU,
+    log:
+        "logs/model/train/{dataset}-{split}-{variant}-{seed}.log",
+    benchmark:
+        "logs/model/train/{dataset}-{split}-{variant}-{seed}.benchmark.tsv"
+    conda:
+        "../../envs/mafnet.yaml"
+    message:
+        "Training {wildcards.variant} on {wildcards.dataset}/{wildcards.split}, seed {wildcards.seed}."
+    shell:
+        "mafnet train --manifest {input.manifest:q} {params.features} {params.classes:q} "
+        "--settings {params.settings:q} --seed {wildcards.seed} --output {params.run} "
+        "--threads {threads} 2>&1 | tee {log}"
+
+
+rule evaluate:
+    """Predictions, attention and metrics of one run on the test subset."""
+    input:
+        manifest=manifest,
+        features=feature_files,
+        classes=asked("classes"),
+        run=rules.train.output,
+    output:
+        "results/{dataset}/{split}/{variant}/seed{seed}/predictions.csv",
+        "results/{dataset}/{split}/{variant}/seed{seed}/attention.npz",
+        "results/{dataset}/{split}/{variant}/seed{seed}/metrics.json",
+    params:
+        features=each("features", "features"),
+        classes=each("classes", "classes"),
+        run=run_folder,
+        settings=asked("evaluation"),
+        version=versions.EVALUATE,
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=GPU,
+    log:
+        "logs/model/evaluate/{dataset}-{split}-{variant}-{seed}.log",
+    benchmark:
+        "logs/model/evaluate/{dataset}-{split}-{variant}-{seed}.benchmark.tsv"
+    conda:
+        "../../envs/mafnet.yaml"
+    message:
+        "Evaluating {wildcards.variant} on {wildcards.dataset}/{wildcards.split}, seed {wildcards.seed}."
+    shell:
+        "mafnet evaluate --manifest {input.manifest:q} {params.features} {params.classes:q} "
+        "--settings {params.settings:q} --split {wildcards.split} --run {params.run} "
+        "--threads {threads} 2>&1 | tee {log}"

@@ -1,0 +1,55 @@
+# Stage 5, report: what all runs say together.
+
+
+rule metrics:
+    """Metrics of the main variant over all splits and seeds, beside the paper's value."""
+    input:
+        metrics=metrics_of_main,
+        media="results/{dataset}/media.tsv",
+        paper=RESOURCES / "paper.tsv",
+    output:
+        "results/{dataset}/metrics.json",
+    params:
+        runs=each_run,
+        config=asked("config_digest"),
+        version=versions.METRICS,
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    log:
+        "logs/report/metrics/{dataset}.log",
+    benchmark:
+        "logs/report/metrics/{dataset}.benchmark.tsv"
+    conda:
+        "../../envs/mafnet.yaml"
+    message:
+        "Summarising {wildcards.dataset}."
+    shell:
+        "mafnet metrics --dataset {wildcards.dataset} {params.runs} --media {input.media} "
+        "--paper {input.paper:q} --config-digest {params.config} --output {output} 2>&1 | tee {log}"
+
+
+rule study:
+    """Table of the variants of a study, also on the terminal."""
+    input:
+        metrics=study_runs,
+        paper=RESOURCES / "paper.tsv",
+    output:
+        "results/{dataset}/studies/{study}.csv",
+    params:
+        runs=each_run,
+        version=versions.METRICS,
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    log:
+        "logs/report/study/{dataset}-{study}.log",
+    benchmark:
+        "logs/report/study/{dataset}-{study}.benchmark.tsv"
+    conda:
+        "../../envs/mafnet.yaml"
+    message:
+        "Comparing the variants of the study {wildcards.study} on {wildcards.dataset}."
+    shell:
+        "mafnet study --dataset {wildcards.dataset} {params.runs} --paper {input.paper:q} "
+        "--output {output} 2>&1 | tee {log}"
