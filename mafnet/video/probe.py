@@ -1,0 +1,184 @@
+"""What a video file says of itself: one row of the media table a file, whatever the file is."""
+
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mafnet.files import sha256_of
+from mafnet.video.ffmpeg import MAX_PIXELS, file_url, input_options
+from mafnet.video.isolate import Failure, run_isolated
+from mafnet.video.media import Media
+
+if TYPE_CHECKING:
+    from av import FFmpegError
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+    from av.stream import Stream
+    from av.video.stream import VideoStream
+
+MISSING = "missing"
+NOT_A_FILE = "not_a_file"
+EMPTY = "empty"
+UNREADABLE = "unreadable"
+NO_VIDEO = "no_video"
+TOO_LARGE = "too_large"
+
+NO_AUDIO = "no_audio"
+SEVERAL_AUDIO_TRACKS = "several_audio_tracks"
+NO_DURATION = "no_duration"
+
+_CONTAINER_UNIT = Fraction(1, 1_000_000)
+
+_ROTATION_PACKETS = 50
+"""Packets within which the first whole frame is looked for, which tells the rotation."""
+
+
+def probe(path: Path, video: str) -> Media:
+    """The media row of one file, named `video` in it; a file that cannot be used is no exception.
+
+    A failure is one of missing, not_a_file (a directory, FIFO or device: never opened), empty,
+    unreadable (no rights, or not a container of ours), no_video, too_large (MAX_PIXELS).
+    """
+    media = Media(video)
+    try:
+        found = path.stat()
+        media = replace(media, size_bytes=found.st_size, mtime_ns=found.st_mtime_ns)
+        if not stat.S_ISREG(found.st_mode):
+            return replace(media, status=NOT_A_FILE)
+        if not found.st_size:
+            return replace(media, status=EMPTY)
+        return _opened(path, replace(media, sha256=sha256_of(path)))
+    except (FileNotFoundError, NotADirectoryError):
+        return replace(media, status=MISSING)
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        return replace(media, status=UNREADABLE, error=str(error))
+
+
+def probe_many(
+    videos: Iterable[tuple[Path, str]], workers: int, timeout_seconds: float
+) -> Iterator[Media]:
+    """The media rows of (path, video) pairs in their order, probed in processes of their own.
+
+    A file over which a process dies or takes too long is a row too: status crashed or timeout.
+    """
+    videos = list(videos)
+    results = run_isolated(probe, videos, workers, timeout_seconds)
+    for (_, video), result in zip(videos, results, strict=True):
+        if isinstance(result, Failure):
+            yield Media(video, status=result.reason, error=result.words)
+        else:
+            yield result
+
+
+def _opened(path: Path, media: Media) -> Media:
+    import av
+
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.ERROR)  # else errors come without the demuxer's words
+    try:
+        # Captured, because the words belong into the row and not into the log.
+        with av.logging.Capture(), av.open(file_url(path), options=input_options()) as file:
+            return _described(file, media)
+    except av.FFmpegError as error:
+        return replace(media, status=UNREADABLE, error=_words(error))
+    finally:
+        av.logging.set_level(level)
+
+
+def _described(file: "InputContainer", media: Media) -> Media:
+    media = replace(media, **_container(file))
+    pictures = [stream for stream in file.streams.video if not _is_cover(stream)]
+    if not pictures:
+        return replace(media, status=NO_VIDEO)
+    sounds = file.streams.audio
+    media = replace(media, **_picture(pictures[0]), **(_sound(sounds[0]) if sounds else {}))
+    if media.width * media.height > MAX_PIXELS:
+        return replace(media, status=TOO_LARGE, error=f"{media.width}x{media.height} pixels")
+    odd = {
+        NO_AUDIO: not sounds,
+        SEVERAL_AUDIO_TRACKS: len(sounds) > 1,
+        NO_DURATION: media.duration_seconds is None,
+    }
+    warnings = tuple(name for name, holds in odd.items() if holds)
+    return replace(media, rotation=_rotation(file, pictures[0]), warnings=warnings)
+
+
+def _container(file: "InputContainer") -> dict[str, Any]:
+    name, start, duration = file.format.name, file.start_time, file.duration
+    # Matroska states where the file ends, counted from 0; others how long it lasts.
+    if "matroska" in name and duration is not None and start is not None:
+        duration -= start
+    return {
+        "container": name,
+        "duration_seconds": _seconds(duration, _CONTAINER_UNIT),
+        "start_seconds": _seconds(start, _CONTAINER_UNIT),
+    }
+
+
+def _picture(stream: "VideoStream") -> dict[str, Any]:
+    return {
+        "video_codec": _codec(stream),
+        "width": stream.width,
+        "height": stream.height,
+        "frame_rate": _rounded(stream.average_rate),
+        "video_start_seconds": _seconds(stream.start_time, stream.time_base),
+        "video_duration_seconds": _seconds(stream.duration, stream.time_base),
+    }
+
+
+def _sound(stream: "AudioStream") -> dict[str, Any]:
+    return {
+        "audio_codec": _codec(stream),
+        "audio_channels": stream.channels,
+        "audio_rate": stream.rate,
+        "audio_start_seconds": _seconds(stream.start_time, stream.time_base),
+        "audio_duration_seconds": _seconds(stream.duration, stream.time_base),
+    }
+
+
+def _codec(stream: "Stream") -> str:
+    """The codec's name; "unknown" where this ffmpeg has no decoder for it."""
+    return stream.codec_context.name if stream.codec_context else "unknown"
+
+
+def _is_cover(stream: "VideoStream") -> bool:
+    """True for a picture that music players show; ffmpeg numbers it among the video streams."""
+    import av.stream
+
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _rotation(file: "InputContainer", stream: "VideoStream") -> int | None:
+    """Degrees, counter-clockwise, by which a player turns the picture; None if no frame says.
+
+    PyAV tells it of a decoded frame only.
+    """
+    import av
+
+    stream.thread_type = "NONE"
+    try:
+        for packet in islice(file.demux(stream), _ROTATION_PACKETS):
+            for frame in packet.decode():
+                return frame.rotation % 360
+    except av.FFmpegError:
+        return None
+    return None
+
+
+def _seconds(ticks: int | None, unit: Fraction | None) -> float | None:
+    return None if ticks is None or unit is None else _rounded(ticks * unit)
+
+
+def _rounded(value: Fraction | None) -> float | None:
+    """To the microsecond, ffmpeg's own resolution, so that tables hold no endless fractions."""
+    return None if value is None else round(float(value), 6)
+
+
+def _words(error: "FFmpegError") -> str:
+    """The demuxer's last message, if it left one, and what the error is called."""
+    said = error.log[2].strip() if error.log else ""
+    return "; ".join(filter(None, (said, error.strerror)))
