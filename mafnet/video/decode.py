@@ -40,6 +40,14 @@ _SCALER = "accurate_rnd+full_chroma_int+full_chroma_inp"
 """Flags without which ffmpeg trades exactness for speed, differently from machine to machine."""
 
 
+_NUDGE_SECONDS = 1
+"""Added to all time stamps and taken off again.
+
+Even under -copyts ffmpeg 5.1 moves MPEG-TS to the start of the decoded stream if what it adds to
+time stamps equals minus the container's start, as 0 does for a file that starts at 0.
+"""
+
+
 class DecodeError(Exception):
     """A video that gives no features: `reason` is a name, `words` are the decoder's own."""
 
@@ -204,8 +212,7 @@ def _mean_of_channels(channels: int) -> str:
 
 def _from_start(media: Media) -> str:
     """The expression for `setpts` that puts second 0 at the container's start."""
-    # Not -itsoffset: under -copyts ffmpeg 5.1 takes it for the start of the one stream it decodes.
-    return f"round(PTS-({media.start_seconds or 0:.6f})/TB)"
+    return f"round(PTS-({(media.start_seconds or 0) + _NUDGE_SECONDS:.6f})/TB)"
 
 
 def _input(path: Path, **options: object) -> ffmpeg.Stream:
@@ -213,6 +220,7 @@ def _input(path: Path, **options: object) -> ffmpeg.Stream:
     # lay what follows on second 0 once more.
     return ffmpeg.input(
         file_url(path),
+        itsoffset=_NUDGE_SECONDS,
         threads=1,
         reinit_filter=0,
         **input_options(),
