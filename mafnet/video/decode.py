@@ -36,7 +36,7 @@ DECODER_ERRORS = "decoder_errors"
 SHORT_VIDEO = "short_video"
 SHORT_AUDIO = "short_audio"
 
-_SCALER = "accurate_rnd+full_chroma_int+full_chroma_inp"
+_SCALER = "accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
 """Flags without which ffmpeg trades exactness for speed, differently from machine to machine."""
 
 
