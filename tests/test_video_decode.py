@@ -4,7 +4,6 @@ import math
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,8 +24,6 @@ from media import (
     with_clips,
 )
 
-from mafnet.video.decode import DecodeError, decode_audio, decode_frames
-from mafnet.video.media import Media
 from mafnet.video.settings import SAMPLE_RATE
 
 FLASH = 2.5
@@ -214,79 +211,6 @@ def test_every_kind_of_picture_ends_as_rgb(tmp_path, codec, extension):
     assert frames.shape == (EACH, 32, 32, 3)
     # Lossy coding, and the palette of GIF, move flat colours by a few steps of 255.
     assert frames[8, 16, 16].astype(int) == pytest.approx([0x40, 0x80, 0xC0], abs=8)
-
-
-@pytest.mark.parametrize("name", ["-a.mp4", "a b.mp4", "%04d.mp4", "a:b.mp4", "concat:x|y.mp4"])
-def test_names_are_plain_files(tmp_path, name, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    counting_video(tmp_path / "made.mp4", 1, 8).rename(tmp_path / name)
-    path = type(tmp_path)(name)
-    assert len(frames_of(path)[0]) == EACH
-    assert len(sound_of(path)[0]) == SAMPLE_RATE
-
-
-def test_truncated_file_gives_what_it_has_and_says_so(tmp_path):
-    path = counting_video(tmp_path / "a.mp4", 4, 30, "-movflags", "+faststart")
-    whole = frames_of(path)[0]
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    frames, decoding = frames_of(path)
-    assert 0 < len(frames) < len(whole)
-    assert set(decoding.warnings) == {"decoder_errors", "short_video"}
-    assert decoding.error
-    assert decoding.error_lines > 0
-    assert (frames[:EACH] == whole[:EACH]).all()
-    assert "short_audio" in sound_of(path)[1].warnings
-
-
-@pytest.mark.parametrize("content", [b"", bytes(range(256)) * 40, b"words\n" * 99, b"#EXTM3U\n"])
-def test_what_is_no_video_is_undecodable(tmp_path, content):
-    path = tmp_path / "a.mp4"
-    path.write_bytes(content)
-    with (
-        decode_frames(path, Media("a.mp4"), SETTINGS) as decoding,
-        pytest.raises(DecodeError, match=r"^undecodable: .*a\.mp4") as caught,
-    ):
-        next(decoding)
-    assert str(tmp_path) not in caught.value.words
-
-
-def test_playlist_opens_no_other_file(tmp_path):
-    counting_video(tmp_path / "secret.ts", 1)
-    path = tmp_path / "a.mp4"
-    path.write_text("ffconcat version 1.0\nfile secret.ts\n")
-    with decode_frames(path, Media("a.mp4"), SETTINGS) as decoding, pytest.raises(DecodeError):
-        next(decoding)
-
-
-def test_decoder_that_takes_too_long_is_killed(tmp_path):
-    path = counting_video(tmp_path / "a.mp4", 1)
-    # Starting the program alone takes longer than a millisecond.
-    settings = replace(SETTINGS, timeout_seconds=0.001)
-    for decode in (decode_frames, decode_audio):
-        decoding = decode(path, probed(path), settings)
-        with decoding, pytest.raises(DecodeError, match=r"^timeout"):
-            next(decoding)
-
-
-def test_decoder_that_dies_is_named(tmp_path):
-    path = counting_video(tmp_path / "a.mp4", 4)
-    # Frames so large that ffmpeg waits for us with most of the video still to come.
-    settings = replace(SETTINGS, frame_size=512)
-    with decode_frames(path, probed(path), settings) as decoding:
-        next(decoding)
-        decoding._pipe._process.kill()
-        with pytest.raises(DecodeError, match=r"^crashed"):
-            list(decoding)
-
-
-def test_close_stops_the_decoder(tmp_path):
-    path = counting_video(tmp_path / "a.mp4", 4)
-    with decode_frames(path, probed(path), replace(SETTINGS, frame_size=512)) as decoding:
-        next(decoding)
-        process = decoding._pipe._process
-        assert process.poll() is None
-    assert process.returncode == -9
-    assert list(decoding) == []
 
 
 def test_same_bytes_same_arrays_from_many_threads(tmp_path):
