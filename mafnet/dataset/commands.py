@@ -25,7 +25,7 @@ def media(
     """Merge what probing and both extractions found into one media table."""
     from mafnet.dataset.media import log_media, merge_media
     from mafnet.features.extract import read_report
-    from mafnet.video.probe import read_media, write_media
+    from mafnet.video.table import read_media, write_media
 
     rows = [row for path in probed for row in read_media(path)]
     reports = {
@@ -65,7 +65,7 @@ def pack(
     from mafnet.dataset.media import usable
     from mafnet.dataset.pack import pack as run
     from mafnet.features.setup import extractor
-    from mafnet.video.probe import read_media
+    from mafnet.video.table import read_media
 
     rows = usable(read_media(media), max_failed_fraction, media)
     worker = extractor(root, weights, cache, settings, threads, device)

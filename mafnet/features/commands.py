@@ -58,7 +58,7 @@ def extract(
     """Extract one modality's features of the videos that the cache lacks."""
     from mafnet.features.extract import write_report
     from mafnet.features.setup import extractor
-    from mafnet.video.probe import read_media
+    from mafnet.video.table import read_media
 
     worker = extractor(root, weights, cache, settings, threads, device)
     write_report(worker.extract(read_media(media)), output)

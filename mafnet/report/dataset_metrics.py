@@ -9,7 +9,7 @@ from mafnet.dataset.media import media_counts
 from mafnet.files import digest_of
 from mafnet.report.summary import Run, describe_weights, paper_value, read_run, summarise
 from mafnet.video.ffmpeg import ffmpeg_version
-from mafnet.video.probe import read_media
+from mafnet.video.table import read_media
 
 PACKAGES = ("torch", "torchvision", "numpy", "h5py", "av", "snakemake")
 

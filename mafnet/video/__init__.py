@@ -1,1 +1,1 @@
-"""Stage 1, video: what the files hold (probe) and their frames and sound on one clip grid (decode)."""
+"""Stage 1, video: what files hold (probe), and frames and sound on one clip grid (decode)."""

@@ -37,7 +37,8 @@ def probe(
 ) -> None:
     """Write what the video files hold, and their sha256, to a media table."""
     from mafnet.dataset.shards import manifest_shards
-    from mafnet.video.probe import probe_many, write_media
+    from mafnet.video.probe import probe_many
+    from mafnet.video.table import write_media
 
     shards = manifest_shards(manifests, classes)
     videos = shards.get(shard, []) if shard else sorted(chain.from_iterable(shards.values()))
