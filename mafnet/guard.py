@@ -1,6 +1,8 @@
-"""Keeps two runs of the workflow out of one directory."""
+"""The process that runs the workflow: its python, and its claim on the directory."""
 
 import fcntl
+import os
+import sys
 from pathlib import Path
 
 from mafnet.errors import MafnetError
@@ -25,3 +27,9 @@ def claim_directory(folder: Path) -> None:
     except OSError:  # a file system without locks: nothing can be promised
         return
     _held.append(file)
+
+
+def put_python_on_path() -> None:
+    """Make the python that runs Snakemake the first on the PATH of the jobs."""
+    folder = str(Path(sys.executable).parent)
+    os.environ["PATH"] = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])

@@ -1,6 +1,5 @@
 # What the rules ask at parse time; the answers come from mafnet/plan.py.
 import inspect
-import os
 import re
 import sys
 from pathlib import Path
@@ -11,24 +10,30 @@ from mafnet import versions
 from mafnet.config import check_config
 from mafnet.errors import MafnetError
 from mafnet.features.fingerprint import MODALITIES
-from mafnet.guard import claim_directory
+from mafnet.guard import claim_directory, put_python_on_path
 from mafnet.plan import Plan
 
 RESOURCES = Path(workflow.basedir) / "resources"
 
 try:
     check_config(config, Path(workflow.basedir) / "workflow/schemas/config.schema.yaml")
-    if workflow.is_main_process and not workflow.dryrun:
-        claim_directory(Path(".snakemake"))
 except MafnetError as error:
     raise WorkflowError(str(error))
+
+
+onstart:
+    try:
+        claim_directory(Path(".snakemake"))
+    except MafnetError as error:
+        raise WorkflowError(str(error))
+
 
 PLAN = Plan(config)
 GPU = PLAN.gpus_per_job
 
 # The rules call `mafnet`: this checkout's, by the python that runs Snakemake or by the one of the
 # rule's conda environment, whose activation comes first on the PATH.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+put_python_on_path()
 shell.prefix(
     f'set -euo pipefail; mafnet() {{{{ PYTHONPATH="{workflow.basedir}" python -m mafnet "$@"; }}}}; '
 )
@@ -39,7 +44,7 @@ wildcard_constraints:
     split="|".join({split for name in PLAN.datasets for split in PLAN.splits(name)}),
     variant="|".join({name for dataset in PLAN.datasets for name in PLAN.variants(dataset)}),
     modality="|".join(MODALITIES),
-    shard=r"\d{4,}",
+    shard=r"\d\d\d\d+",
     seed=r"\d+",
 
 
@@ -69,7 +74,9 @@ def manifest(wildcards):
 def feature_files(wildcards):
     """The feature files that a variant reads."""
     modalities = PLAN.inputs(wildcards.dataset, wildcards.variant)
-    return expand("results/{dataset}/features/{modality}.h5", dataset=wildcards.dataset, modality=modalities)
+    return expand(
+        "results/{dataset}/features/{modality}.h5", dataset=wildcards.dataset, modality=modalities
+    )
 
 
 def metrics_of(dataset, variants):
@@ -95,7 +102,9 @@ def study_runs(wildcards):
 
 def study_tables(dataset):
     """The tables of all studies of a data set."""
-    return expand("results/{dataset}/studies/{study}.csv", dataset=dataset, study=PLAN.studies(dataset))
+    return expand(
+        "results/{dataset}/studies/{study}.csv", dataset=dataset, study=PLAN.studies(dataset)
+    )
 
 
 def run_folder(wildcards, output):

@@ -9,20 +9,20 @@ rule media:
         audio=of_all_shards("results/{dataset}/features/audio/{shard}.tsv"),
     output:
         "results/{dataset}/media.tsv",
-    params:
-        probed=each("probed", "probed"),
-        visual=each("visual", "visual"),
-        audio=each("audio", "audio"),
-        silent=asked("silent"),
-    resources:
-        mem_mb=1000,
-        runtime=10,
     log:
         "logs/dataset/media/{dataset}.log",
     benchmark:
         "logs/dataset/media/{dataset}.benchmark.tsv"
     conda:
         "../../envs/mafnet.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        probed=each("probed", "probed"),
+        visual=each("visual", "visual"),
+        audio=each("audio", "audio"),
+        silent=asked("silent"),
     message:
         "Listing what became of the videos of {wildcards.dataset}."
     shell:
@@ -37,22 +37,22 @@ rule pack:
         weights=asked("weights"),
     output:
         "results/{dataset}/features/{modality}.h5",
-    params:
-        root=asked("root"),
-        cache=asked("cache"),
-        settings=asked("extraction"),
-        limit=asked("max_failed_fraction"),
-        version=versions.PACK,
-    threads: 2
-    resources:
-        mem_mb=4000,
-        runtime=120,
     log:
         "logs/dataset/pack/{dataset}-{modality}.log",
     benchmark:
         "logs/dataset/pack/{dataset}-{modality}.benchmark.tsv"
     conda:
         "../../envs/mafnet.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        root=asked("root"),
+        cache=asked("cache"),
+        settings=asked("extraction"),
+        limit=asked("max_failed_fraction"),
+        version=versions.PACK,
     message:
         "Packing the {wildcards.modality} features of {wildcards.dataset}."
     shell:

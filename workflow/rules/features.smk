@@ -7,19 +7,19 @@ rule fetch:
         RESOURCES / "weights.tsv",
     output:
         "{folder}/{backbone}-{name}.safetensors",
-    wildcard_constraints:
-        folder="|".join(map(re.escape, PLAN.weights_folders)),
-        backbone="[a-z0-9]+",
-        name="[a-z0-9_]+",
-    resources:
-        mem_mb=2000,
-        runtime=60,
     log:
         "logs/features/fetch/{folder}/{backbone}-{name}.log",
     benchmark:
         "logs/features/fetch/{folder}/{backbone}-{name}.benchmark.tsv"
+    wildcard_constraints:
+        folder="|".join(map(re.escape, PLAN.weights_folders)),
+        backbone="[a-z0-9]+",
+        name="[a-z0-9_]+",
     conda:
         "../../envs/mafnet.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
     message:
         "Fetching the weights {wildcards.name} of {wildcards.backbone}."
     shell:
@@ -33,22 +33,22 @@ rule calibrate:
         manifests=ancient(manifests),
     output:
         "results/{dataset}/weights/{modality}.safetensors",
-    params:
-        manifests=each("manifest", "manifests"),
-        root=asked("root"),
-        settings=asked("calibration"),
-        videos=asked("calibration_members"),
-        version=versions.CALIBRATE,
-    threads: 4
-    resources:
-        mem_mb=4000,
-        runtime=30,
     log:
         "logs/features/calibrate/{dataset}-{modality}.log",
     benchmark:
         "logs/features/calibrate/{dataset}-{modality}.benchmark.tsv"
     conda:
         "../../envs/mafnet.yaml"
+    threads: 4
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        manifests=each("manifest", "manifests"),
+        root=asked("root"),
+        settings=asked("calibration"),
+        videos=asked("calibration_members"),
+        version=versions.CALIBRATE,
     message:
         "Calibrating random {wildcards.modality} weights on {wildcards.dataset}."
     shell:
@@ -63,22 +63,22 @@ rule extract:
         weights=asked("weights"),
     output:
         "results/{dataset}/features/{modality}/{shard}.tsv",
-    params:
-        root=asked("root"),
-        cache=asked("cache"),
-        settings=asked("extraction"),
-        version=asked("extraction_version"),
-    threads: 8
-    resources:
-        mem_mb=6000,
-        runtime=240,
-        gpu=GPU,
     log:
         "logs/features/extract/{dataset}-{modality}-{shard}.log",
     benchmark:
         "logs/features/extract/{dataset}-{modality}-{shard}.benchmark.tsv"
     conda:
         "../../envs/mafnet.yaml"
+    threads: 8
+    resources:
+        mem_mb=6000,
+        runtime=240,
+        gpu=GPU,
+    params:
+        root=asked("root"),
+        cache=asked("cache"),
+        settings=asked("extraction"),
+        version=asked("extraction_version"),
     message:
         "Extracting {wildcards.modality} features of {wildcards.dataset}, shard {wildcards.shard}."
     shell:

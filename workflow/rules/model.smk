@@ -11,23 +11,23 @@ rule train:
         "results/{dataset}/{split}/{variant}/seed{seed}/model.safetensors",
         "results/{dataset}/{split}/{variant}/seed{seed}/settings.json",
         "results/{dataset}/{split}/{variant}/seed{seed}/history.csv",
-    params:
-        features=each("features", "features"),
-        classes=each("classes", "classes"),
-        run=run_folder,
-        settings=asked("training"),
-        version=versions.TRAIN,
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=240,
-        gpu=GPU,
     log:
         "logs/model/train/{dataset}-{split}-{variant}-{seed}.log",
     benchmark:
         "logs/model/train/{dataset}-{split}-{variant}-{seed}.benchmark.tsv"
     conda:
         "../../envs/mafnet.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=GPU,
+    params:
+        features=each("features", "features"),
+        classes=each("classes", "classes"),
+        run=run_folder,
+        settings=asked("training"),
+        version=versions.TRAIN,
     message:
         "Training {wildcards.variant} on {wildcards.dataset}/{wildcards.split}, seed {wildcards.seed}."
     shell:
@@ -47,23 +47,23 @@ rule evaluate:
         "results/{dataset}/{split}/{variant}/seed{seed}/predictions.csv",
         "results/{dataset}/{split}/{variant}/seed{seed}/attention.npz",
         "results/{dataset}/{split}/{variant}/seed{seed}/metrics.json",
-    params:
-        features=each("features", "features"),
-        classes=each("classes", "classes"),
-        run=run_folder,
-        settings=asked("evaluation"),
-        version=versions.EVALUATE,
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=60,
-        gpu=GPU,
     log:
         "logs/model/evaluate/{dataset}-{split}-{variant}-{seed}.log",
     benchmark:
         "logs/model/evaluate/{dataset}-{split}-{variant}-{seed}.benchmark.tsv"
     conda:
         "../../envs/mafnet.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=GPU,
+    params:
+        features=each("features", "features"),
+        classes=each("classes", "classes"),
+        run=run_folder,
+        settings=asked("evaluation"),
+        version=versions.EVALUATE,
     message:
         "Evaluating {wildcards.variant} on {wildcards.dataset}/{wildcards.split}, seed {wildcards.seed}."
     shell:

@@ -9,19 +9,19 @@ rule metrics:
         paper=RESOURCES / "paper.tsv",
     output:
         "results/{dataset}/metrics.json",
-    params:
-        runs=each_run,
-        config=asked("config_digest"),
-        version=versions.METRICS,
-    resources:
-        mem_mb=1000,
-        runtime=10,
     log:
         "logs/report/metrics/{dataset}.log",
     benchmark:
         "logs/report/metrics/{dataset}.benchmark.tsv"
     conda:
         "../../envs/mafnet.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        runs=each_run,
+        config=asked("config_digest"),
+        version=versions.METRICS,
     message:
         "Summarising {wildcards.dataset}."
     shell:
@@ -36,18 +36,18 @@ rule study:
         paper=RESOURCES / "paper.tsv",
     output:
         "results/{dataset}/studies/{study}.csv",
-    params:
-        runs=each_run,
-        version=versions.METRICS,
-    resources:
-        mem_mb=1000,
-        runtime=10,
     log:
         "logs/report/study/{dataset}-{study}.log",
     benchmark:
         "logs/report/study/{dataset}-{study}.benchmark.tsv"
     conda:
         "../../envs/mafnet.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        runs=each_run,
+        version=versions.METRICS,
     message:
         "Comparing the variants of the study {wildcards.study} on {wildcards.dataset}."
     shell:

@@ -6,21 +6,21 @@ checkpoint demo:
     output:
         manifest="data/{dataset}/manifest.csv",
         videos=directory("data/{dataset}/videos"),
-    params:
-        settings=asked("demo_settings"),
-        version=versions.DEMO,
-    wildcard_constraints:
-        dataset="|".join(filter(PLAN.made, PLAN.datasets)) or "none",
-    threads: 4
-    resources:
-        mem_mb=1000,
-        runtime=20,
     log:
         "logs/video/demo/{dataset}.log",
     benchmark:
         "logs/video/demo/{dataset}.benchmark.tsv"
+    wildcard_constraints:
+        dataset="|".join(filter(PLAN.made, PLAN.datasets)) or "none",
     conda:
         "../../envs/mafnet.yaml"
+    threads: 4
+    resources:
+        mem_mb=1000,
+        runtime=20,
+    params:
+        settings=asked("demo_settings"),
+        version=versions.DEMO,
     message:
         "Drawing and synthesising the videos of {wildcards.dataset}."
     shell:
@@ -33,21 +33,21 @@ rule probe:
         manifests=ancient(manifests),
     output:
         "results/{dataset}/media/{shard}.tsv",
-    params:
-        manifests=each("manifest", "manifests"),
-        root=asked("root"),
-        videos=asked("members"),
-        version=versions.PROBE,
-    threads: 4
-    resources:
-        mem_mb=1000,
-        runtime=60,
     log:
         "logs/video/probe/{dataset}-{shard}.log",
     benchmark:
         "logs/video/probe/{dataset}-{shard}.benchmark.tsv"
     conda:
         "../../envs/mafnet.yaml"
+    threads: 4
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        manifests=each("manifest", "manifests"),
+        root=asked("root"),
+        videos=asked("members"),
+        version=versions.PROBE,
     message:
         "Probing the videos of {wildcards.dataset}, shard {wildcards.shard}."
     shell:

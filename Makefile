@@ -1,0 +1,57 @@
+# make demo and make test are all a newcomer needs; each makes the environment in .venv first.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help install demo test test-all lint format lock clean
+
+help:
+	@echo "make demo      from made-up videos to a table of accuracies, on $(CORES) cores"
+	@echo "make test      the tests; make test-all adds the slow ones"
+	@echo "make lint      formatters and linters, without changes; make format mends"
+	@echo "make lock      pin the dependencies of pyproject.toml anew in requirements.lock"
+	@echo "make clean     remove results and data of the demo (not the cache)"
+
+install: $(INSTALLED)
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+	    { echo "mafnet needs Python 3.11, found $$($(PYTHON) --version 2>&1); install it or give make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Making the environment in .venv (once; 6 GB, a few minutes, most of it torch) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $(INSTALLED)
+	@echo "Done; ffmpeg: $$($(BIN)/python -c 'from mafnet.video.ffmpeg import ffmpeg_path; print(ffmpeg_path())')"
+
+demo: $(INSTALLED)
+	@echo "Running the demo on $(CORES) cores; a second run does only what is missing ..."
+	@$(BIN)/snakemake --cores $(CORES) results/demo/metrics.json results/demo/studies/modalities.csv
+	@$(BIN)/mafnet table results/demo/studies/modalities.csv
+	@echo "The numbers in full: results/demo/metrics.json"
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+lock: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --no-header \
+	    --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf results/demo data/demo logs
