@@ -12,10 +12,7 @@ from mafnet.dataset.samples import Data, Subset
 from mafnet.errors import MafnetError
 from mafnet.files import read_json, replacing, write_json
 from mafnet.model.batches import Reader, predict
-from mafnet.model.networks import network_spec
-from mafnet.model.settings import RunSettings, run_settings
-from mafnet.model.train import new_network
-from mafnet.report.metrics import (
+from mafnet.model.metrics import (
     balanced_accuracy,
     confusion_matrix,
     macro_f1,
@@ -23,6 +20,9 @@ from mafnet.report.metrics import (
     recalls,
     top_k_hits,
 )
+from mafnet.model.networks import network_spec
+from mafnet.model.settings import RunSettings, run_settings
+from mafnet.model.train import new_network
 
 log = logging.getLogger(__name__)
 

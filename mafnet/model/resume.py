@@ -3,21 +3,34 @@
 import logging
 import pickle
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from mafnet.files import replacing
 from mafnet.model.networks.blocks import Network
-
-if TYPE_CHECKING:
-    from mafnet.model.train import Progression
 
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN = 15.0
 """A kill costs at most this much and an epoch; a save of MAFnet with its moments is 100 MB."""
+
+
+@dataclass
+class Progression:
+    """How far a training is.
+
+    epoch: epochs done. best_accuracy: on the validation subset, 0 to 1.
+    best_weights: of the epoch with that accuracy. history: one row an epoch.
+    """
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_accuracy: float = -1.0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    history: list[tuple] = field(default_factory=list)
 
 
 class Resume:
@@ -31,9 +44,7 @@ class Resume:
         self._settings = settings_digest
         self._saved = time.monotonic()
 
-    def save(
-        self, network: Network, optimiser: torch.optim.Optimizer, state: "Progression"
-    ) -> None:
+    def save(self, network: Network, optimiser: torch.optim.Optimizer, state: Progression) -> None:
         """Write the whole state between two epochs, unless it was done a moment ago."""
         if time.monotonic() - self._saved < SECONDS_BETWEEN:
             return
@@ -50,7 +61,7 @@ class Resume:
         self._saved = time.monotonic()
 
     def restore(
-        self, network: Network, optimiser: torch.optim.Optimizer, state: "Progression"
+        self, network: Network, optimiser: torch.optim.Optimizer, state: Progression
     ) -> None:
         """Bring everything to the saved state, if there is one for these settings."""
         content = self._read()

@@ -2,7 +2,6 @@
 
 import csv
 import logging
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -16,28 +15,13 @@ from mafnet.files import replacing, write_json
 from mafnet.model.batches import Reader, autocast, predict
 from mafnet.model.networks import build_network
 from mafnet.model.networks.blocks import Features, Network
-from mafnet.model.resume import Resume
+from mafnet.model.resume import Progression, Resume
 from mafnet.model.settings import RunSettings
 from mafnet.progress import Progress
 
 log = logging.getLogger(__name__)
 
 HISTORY_COLUMNS = ("epoch", "loss", "val_accuracy", "best")
-
-
-@dataclass
-class Progression:
-    """How far a training is.
-
-    epoch: epochs done. best_accuracy: on the validation subset, 0 to 1.
-    best_weights: of the epoch with that accuracy. history: one row an epoch.
-    """
-
-    epoch: int = 0
-    best_epoch: int = 0
-    best_accuracy: float = -1.0
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
-    history: list[tuple] = field(default_factory=list)
 
 
 def train(settings: RunSettings, data: Data, output: Path, device: torch.device) -> None:

@@ -9,13 +9,8 @@ import pandas as pd
 
 from mafnet.errors import MafnetError
 from mafnet.files import read_json
-from mafnet.report.metrics import (
-    Interval,
-    balanced_accuracy,
-    bootstrap,
-    macro_f1,
-    wilson,
-)
+from mafnet.model.metrics import balanced_accuracy, macro_f1
+from mafnet.report.intervals import Interval, bootstrap, wilson
 
 MEASURES = ("accuracy", "balanced_accuracy", "top5", "macro_f1")
 STATISTICS: dict[str, Callable] = {"balanced_accuracy": balanced_accuracy, "macro_f1": macro_f1}

@@ -1,23 +1,6 @@
 """Measures of a classifier, from labels and predictions."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
-
-Z95 = 1.959963984540054
-"""Two-sided 95 % quantile of the normal distribution."""
-
-RESAMPLES = 2000
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A 95 % interval in percent and how it was computed."""
-
-    low: float
-    high: float
-    method: str
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -57,36 +40,6 @@ def top_k_hits(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndar
     """(S,) True where fewer than k classes are more probable than the right one."""
     own = np.take_along_axis(probabilities, labels[:, None], axis=1)
     return (probabilities > own).sum(axis=1) < k
-
-
-def wilson(share: float, samples: int) -> Interval:
-    """Wilson's score interval of a share (0 to 1) seen in a number of samples."""
-    denominator = 1 + Z95**2 / samples
-    centre = (share + Z95**2 / (2 * samples)) / denominator
-    half = Z95 * np.sqrt(share * (1 - share) / samples + Z95**2 / (4 * samples**2)) / denominator
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return Interval(percent(low), percent(high), "Wilson, over test samples")
-
-
-def bootstrap(
-    labels: list[np.ndarray],
-    predicted: list[np.ndarray],
-    classes: int,
-    statistic: Callable[[np.ndarray], np.ndarray],
-) -> Interval:
-    """Percentile bootstrap over test samples of a statistic of confusion matrices.
-
-    labels: (S,) of each group of runs that share a test set.
-    predicted: (R, S) of each group, one row a run; runs of a group are resampled together.
-    """
-    generator = np.random.default_rng(0)
-    draws = []
-    for truth, runs in zip(labels, predicted, strict=True):
-        chosen = generator.integers(len(truth), size=(RESAMPLES, len(truth)))
-        values = [statistic(confusion_matrix(truth[chosen], run[chosen], classes)) for run in runs]
-        draws.append(np.mean(values, axis=0))
-    low, high = np.percentile(np.mean(draws, axis=0), [2.5, 97.5])
-    return Interval(percent(low), percent(high), "percentile bootstrap, over test samples")
 
 
 def percent(share: float) -> float:
