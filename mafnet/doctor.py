@@ -50,7 +50,7 @@ def _weights(folder: Path) -> tuple[bool, str]:
 
 
 def _cache(folder: Path) -> tuple[bool, str]:
-    entries = [path.stat().st_size for path in folder.glob("*/*/*/*.h5")]
+    entries = [path.stat().st_size for path in folder.glob("*/*/*/*.clips")]
     return True, f"{folder}: {len(entries)} entries, {sum(entries) / 1e6:.0f} MB"
 
 

@@ -75,7 +75,7 @@ def _read(media: Media, extractor: Extractor) -> Entry:
         return extractor.cache.read(media.sha256)
     except DamagedEntryError as error:
         log.warning("%s; extracting %s again", error, media.video)
-    extractor.cache.path(media.sha256).unlink(missing_ok=True)
+    extractor.cache.discard(media.sha256)
     (row,) = extractor.extract([media])
     if row.status != OK:
         raise MafnetError(

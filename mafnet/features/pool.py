@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mafnet.files import sha256_of
 from mafnet.video.decode import DecodeError, decode_audio, decode_frames
 from mafnet.video.media import OK, Media
 from mafnet.video.settings import VideoSettings
@@ -18,6 +19,11 @@ log = logging.getLogger(__name__)
 DECODE = {"visual": decode_frames, "audio": decode_audio}
 CLIPS_WAITING = 4
 """Decoded clips a worker may have waiting; 2.4 MB each in the visual modality."""
+
+CHANGED = "changed"
+"""Status of a video that is not the file that was probed: its features would get a wrong key."""
+
+CHANGED_WORDS = "it has changed since it was probed; run again with --forcerun probe"
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class End:
     status: str = OK
     warnings: tuple[str, ...] = ()
     error: str = ""
+    error_lines: int = 0
 
 
 def decode_in_parallel(
@@ -100,13 +107,27 @@ def _decode(
     index: int, media: Media, root: Path, modality: str, settings: VideoSettings
 ) -> Iterator[Clip | End]:
     """The events of one video."""
+    path = root / media.video
     try:
-        with DECODE[modality](root / media.video, media, settings) as decoding:
+        with DECODE[modality](path, media, settings) as decoding:
             for data in decoding:
                 yield Clip(index, data)
-            yield End(index, OK, decoding.warnings, decoding.error)
+            end = End(index, OK, decoding.warnings, decoding.error, decoding.error_lines)
     except DecodeError as error:
-        yield End(index, error.reason, (), error.words)
+        end = End(index, error.reason, (), error.words)
+    # Looked at last, so that a file that is replaced while it is read is noticed too.
+    yield end if _as_probed(path, media) else End(index, CHANGED, (), CHANGED_WORDS)
+
+
+def _as_probed(path: Path, media: Media) -> bool:
+    """True if a file is the one that was probed; its bytes are read only if its time is another."""
+    try:
+        found = path.stat()
+        if found.st_size != media.size_bytes:
+            return False
+        return found.st_mtime_ns == media.mtime_ns or sha256_of(path) == media.sha256
+    except OSError:
+        return False
 
 
 def _put(events: queue.Queue, event: object, stop: threading.Event) -> bool:
