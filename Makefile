@@ -4,13 +4,14 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo test test-all lint format lock clean
+.PHONY: help install demo test test-all lint format lock vggish-env clean
 
 help:
 	@echo "make demo      from made-up videos to a table of accuracies, on $(CORES) cores"
 	@echo "make test      the tests; make test-all adds the slow ones"
 	@echo "make lint      formatters and linters, without changes; make format mends"
 	@echo "make lock      pin the dependencies of pyproject.toml anew in requirements.lock"
+	@echo "make vggish-env  TensorFlow in .venv-vggish, to convert its VGGish without conda"
 	@echo "make clean     remove results and data of the demo (not the cache)"
 
 install: $(INSTALLED)
@@ -50,8 +51,18 @@ format: $(INSTALLED)
 
 lock: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --no-header \
+	$(BIN)/uv pip compile --universal --python-version 3.11 --extra workflow --extra dev --no-header \
 	    --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
+
+# The extra `vggish` alone, without mafnet's own dependencies: torch is not needed there.
+vggish-env: .venv-vggish/.installed
+
+.venv-vggish/.installed: pyproject.toml
+	@echo "Making the environment in .venv-vggish (once; 2 GB, a minute or two) ..."
+	@$(PYTHON) -m venv .venv-vggish
+	@$(PYTHON) -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; print("\n".join(project["optional-dependencies"]["vggish"]))' > .venv-vggish/requirements.txt
+	@.venv-vggish/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-vggish/requirements.txt
+	@touch $@
 
 clean:
 	rm -rf results/demo data/demo logs

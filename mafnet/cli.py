@@ -9,14 +9,14 @@ from mafnet import __version__
 from mafnet.dataset.commands import media, pack
 from mafnet.doctor import doctor
 from mafnet.errors import MafnetError
-from mafnet.features.commands import calibrate, extract, fetch
+from mafnet.features.commands import calibrate, convert, extract, fetch
 from mafnet.model.commands import evaluate, train
 from mafnet.report.commands import metrics, study, table
 from mafnet.video.commands import demo, probe
 
 STAGES = {
     "video": (demo, probe),
-    "features": (fetch, calibrate, extract),
+    "features": (convert, fetch, calibrate, extract),
     "dataset": (media, pack),
     "model": (train, evaluate),
     "report": (metrics, study, table),

@@ -6,16 +6,41 @@ import click
 
 from mafnet import options
 
+table = click.option("--table", type=options.existing, required=True, help="resources/weights.tsv.")
+backbone = click.option("--backbone", required=True, help="Backbone, e.g. densenet201.")
+name = click.option("--name", required=True, help="Name in the table, e.g. imagenet1k_v1.")
+folder = click.option(
+    "--folder", type=options.any_path, required=True, help="Folder of the downloads."
+)
+
 
 @click.command()
-@click.option("--table", type=options.existing, required=True, help="resources/weights.tsv.")
-@click.option("--backbone", required=True, help="Backbone, e.g. densenet201.")
-@click.option("--name", required=True, help="Name in the table, e.g. imagenet1k_v1.")
-@click.option("--folder", type=options.any_path, required=True, help="Folder of the downloads.")
+@table
+@backbone
+@name
+@folder
+@click.option("--converted", type=options.existing, help="What `mafnet convert` wrote.")
 @options.output
-def fetch(table: Path, backbone: str, name: str, folder: Path, output: Path) -> None:
+def fetch(
+    table: Path, backbone: str, name: str, folder: Path, converted: Path | None, output: Path
+) -> None:
     """Download published weights, verify them and convert them to safetensors."""
     from mafnet.features.weights import fetch as run
+    from mafnet.features.weights import published, same_weights
+
+    weights = published(table, backbone, name)
+    run(weights, folder, output, converted, same_weights(table, weights))
+
+
+@click.command()
+@table
+@backbone
+@name
+@folder
+@options.output
+def convert(table: Path, backbone: str, name: str, folder: Path, output: Path) -> None:
+    """Download weights in TensorFlow's formats and read them with TensorFlow."""
+    from mafnet.features.convert import convert as run
     from mafnet.features.weights import published
 
     run(published(table, backbone, name), folder, output)

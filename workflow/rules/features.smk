@@ -1,10 +1,53 @@
 # Stage 2, features: weights of the backbones, and one map a clip and modality in the cache.
+from mafnet.features.weights import read_published
+
+WEIGHTS_TABLE = str(RESOURCES / "weights.tsv")
+WEIGHTS_FOLDER = "|".join(map(re.escape, PLAN.weights_folders))
+PUBLISHED = {(row.backbone, row.name): row for row in read_published(Path(WEIGHTS_TABLE))}
+
+
+def weights_source(wildcards):
+    """What is published under a name; a change of it fetches anew, other rows do not matter."""
+    return str(PUBLISHED.get((wildcards.backbone, wildcards.name), ""))
+
+
+def conversion(wildcards):
+    """What TensorFlow made of published weights in its formats; nothing for the others."""
+    row = PUBLISHED.get((wildcards.backbone, wildcards.name))
+    return ["{folder}/{backbone}-{name}.converted"] if row and row.needs_conversion else []
+
+
+rule convert:
+    """What TensorFlow reads in published weights, and computes with them; fetch checks it."""
+    output:
+        temp("{folder}/{backbone}-{name}.converted"),
+    log:
+        "logs/features/convert/{folder}/{backbone}-{name}.log",
+    benchmark:
+        "logs/features/convert/{folder}/{backbone}-{name}.benchmark.tsv"
+    wildcard_constraints:
+        folder=WEIGHTS_FOLDER,
+        backbone="[a-z0-9]+",
+        name="[a-z0-9_]+",
+    conda:
+        "../../envs/vggish.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        source=weights_source,
+    message:
+        "Reading the weights {wildcards.name} of {wildcards.backbone} with TensorFlow."
+    shell:
+        "mafnet convert --table {WEIGHTS_TABLE:q} --backbone {wildcards.backbone} "
+        "--name {wildcards.name} --folder {wildcards.folder:q} --output {output:q} 2>&1 "
+        "| tee {log:q}"
 
 
 rule fetch:
     """Published weights of a backbone, verified, as safetensors."""
     input:
-        RESOURCES / "weights.tsv",
+        converted=conversion,
     output:
         "{folder}/{backbone}-{name}.safetensors",
     log:
@@ -12,7 +55,7 @@ rule fetch:
     benchmark:
         "logs/features/fetch/{folder}/{backbone}-{name}.benchmark.tsv"
     wildcard_constraints:
-        folder="|".join(map(re.escape, PLAN.weights_folders)),
+        folder=WEIGHTS_FOLDER,
         backbone="[a-z0-9]+",
         name="[a-z0-9_]+",
     conda:
@@ -20,11 +63,15 @@ rule fetch:
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        converted=each("converted", "converted"),
+        source=weights_source,
     message:
         "Fetching the weights {wildcards.name} of {wildcards.backbone}."
     shell:
-        "mafnet fetch --table {input:q} --backbone {wildcards.backbone} --name {wildcards.name} "
-        "--folder {wildcards.folder:q} --output {output:q} 2>&1 | tee {log:q}"
+        "mafnet fetch --table {WEIGHTS_TABLE:q} --backbone {wildcards.backbone} "
+        "--name {wildcards.name} --folder {wildcards.folder:q} {params.converted:q} "
+        "--output {output:q} 2>&1 | tee {log:q}"
 
 
 rule calibrate:

@@ -51,6 +51,10 @@ class Backbone(Protocol):
     def calibrate(weights: dict, batches: Iterable[np.ndarray]) -> dict:
         """The weights with normalisation statistics taken from batches of clips."""
 
+    @staticmethod
+    def own_weights(state: dict) -> dict:
+        """What the backbone needs of a published state dict, under its own names."""
+
     def __init__(self, weights: dict, device: str, precision: str) -> None: ...
 
     def __call__(self, clips: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torchvision.models import densenet201
+from torchvision.models import DenseNet201_Weights, densenet201
 
 from mafnet.errors import MafnetError
 from mafnet.features.backbones import backbone_spec
@@ -25,8 +25,9 @@ from mafnet.features.backbones.inference import (
     on_gpu,
 )
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+_PREPROCESSING = DenseNet201_Weights.IMAGENET1K_V1.transforms()
+IMAGENET_MEAN = tuple(_PREPROCESSING.mean)
+IMAGENET_DEVIATION = tuple(_PREPROCESSING.std)
 
 GPU_BATCH = 32
 """Clips of a batch on a GPU: 512 frames, an estimated 5 GB at float32."""
@@ -67,6 +68,18 @@ class DenseNet201:
             raise MafnetError("calibration needs at least one clip; check the training videos")
         return network.state_dict()
 
+    @staticmethod
+    def own_weights(state: dict) -> dict:
+        """The keys of `features` alone; in torchvision's file `norm1` is written `norm.1`."""
+        if not any(key.startswith("features.") for key in state):
+            return state
+        own = {key.removeprefix("features."): value for key, value in state.items()}
+        return {
+            re.sub(r"\.(norm|conv)\.([12])\.", r".\1\2.", key): value
+            for key, value in own.items()
+            if not key.startswith("classifier.")
+        }
+
     def __call__(self, clips: np.ndarray) -> np.ndarray:
         """Maps (N, H/32, W/32, 1920) float16, post-ReLU, mean over the F frames."""
         if clips.ndim != 5 or clips.shape[-1] != 3 or clips.dtype != np.uint8:
@@ -87,20 +100,8 @@ def _network(weights: dict) -> nn.Module:
     """torchvision's `features` with `weights`, float32, in evaluation mode."""
     with torch.device("meta"):  # neither time nor random numbers for weights that are replaced
         network = densenet201(weights=None).features
-    load_weights(network, _own_weights(weights), "densenet201")
+    load_weights(network, DenseNet201.own_weights(weights), "densenet201")
     return network.float().eval()
-
-
-def _own_weights(weights: dict) -> dict:
-    """Keys of `features` alone; torchvision's published file writes `norm.1` for `norm1`."""
-    if not any(key.startswith("features.") for key in weights):
-        return weights
-    own = {key.removeprefix("features."): value for key, value in weights.items()}
-    return {
-        re.sub(r"\.(norm|conv)\.([12])\.", r".\1\2.", key): value
-        for key, value in own.items()
-        if not key.startswith("classifier.")
-    }
 
 
 def _fused(network: nn.Module) -> nn.Module:

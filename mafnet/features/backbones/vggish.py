@@ -22,19 +22,7 @@ from mafnet.features.backbones.inference import (
     on_gpu,
 )
 from mafnet.features.backbones.logmel import log_mel
-
-CHANNELS = {
-    "conv1": (1, 64),
-    "conv2": (64, 128),
-    "conv3_1": (128, 256),
-    "conv3_2": (256, 256),
-    "conv4_1": (256, 512),
-    "conv4_2": (512, 512),
-}
-"""Convolutions in order: channels in and out; every kernel is 3x3."""
-
-POOLED = ("conv1", "conv2", "conv3_2")
-"""Convolutions that a 2x2 maximum pooling follows."""
+from mafnet.features.backbones.vggish_layers import CHANNELS, POOLED
 
 PORT_LAYERS = {
     "conv1": 0,
@@ -76,7 +64,7 @@ class VGGish:
         self.batch = GPU_BATCH if on_gpu(device) else backbone_spec("vggish").batch
         with torch.device("meta"):
             network = VGGishNetwork()
-        load_weights(network, own_weights(weights), "vggish")
+        load_weights(network, self.own_weights(weights), "vggish")
         self.network = network.eval().to(device, torch.float32, memory_format=torch.channels_last)
 
     @staticmethod
@@ -96,6 +84,12 @@ class VGGish:
         """The weights as they are: VGGish has no normalisation statistics."""
         return weights
 
+    @staticmethod
+    def own_weights(state: dict) -> dict:
+        """The state dict under our names; `state` may be the PyTorch port's."""
+        port = any(key.startswith("features.") for key in state)
+        return port_weights(state) if port else state
+
     def __call__(self, clips: np.ndarray) -> np.ndarray:
         """Maps (N, 12, 8, 512) float16, post-ReLU, of clips (N, S) int16."""
         if clips.ndim != 2 or clips.dtype != np.int16:
@@ -110,11 +104,6 @@ class VGGish:
         with frozen(self.device, self.precision):
             maps = self.network(patches.contiguous(memory_format=torch.channels_last))
         return maps.permute(0, 2, 3, 1).half().cpu().numpy()
-
-
-def own_weights(weights: dict) -> dict:
-    """The state dict under our names, whichever of the two it came in."""
-    return port_weights(weights) if any(key.startswith("features.") for key in weights) else weights
 
 
 def port_weights(state: dict) -> dict:

@@ -1,0 +1,74 @@
+"""Weights in TensorFlow's formats: obtained, unpacked, and read by a python that has TensorFlow."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from mafnet.download import obtain
+from mafnet.errors import MafnetError
+from mafnet.features.weights import Published
+from mafnet.unpack import unpack_tar
+
+HOME = Path(__file__).resolve().parents[2]
+ENVIRONMENT = HOME / ".venv-vggish"
+"""Made by `make vggish-env`, for those without conda."""
+
+
+def convert(weights: Published, folder: Path, output: Path) -> None:
+    """Write what TensorFlow finds in published weights, and computes with them, to `output`.
+
+    It is not to be used before mafnet.features.vggish_check let it through.
+    """
+    if not weights.needs_conversion:
+        raise MafnetError(f"{weights.file}: is not TensorFlow's; `mafnet fetch` takes it as it is")
+    python = tensorflow_python()
+    with _source(weights, folder) as source:
+        _export(python, source, weights.form, output)
+
+
+def tensorflow_python() -> str:
+    """A python that has TensorFlow: this one, or that of .venv-vggish; else MafnetError."""
+    if find_spec("tensorflow"):
+        return sys.executable
+    python = ENVIRONMENT / "bin" / "python"
+    if python.exists():
+        return str(python)
+    raise MafnetError(
+        "these weights are converted by TensorFlow, which is not here: give snakemake --use-conda, "
+        "or run `make vggish-env` once, or choose the weights audioset_pytorch, which need none"
+    )
+
+
+@contextmanager
+def _source(weights: Published, folder: Path) -> Iterator[Path]:
+    """The checkpoint, or the folder of the SavedModel, unpacked for as long as it is needed."""
+    unpacked = folder / weights.file.removesuffix(".tar.gz")
+    if weights.form == "saved_model" and unpacked.is_dir():  # put there by hand
+        yield unpacked
+        return
+    file = obtain(folder / weights.file, weights.addresses, weights.sha256)
+    if weights.form != "saved_model":
+        yield file
+        return
+    own = folder / f".{unpacked.name}.unpacked"  # always the same: a killed run's is removed here
+    shutil.rmtree(own, ignore_errors=True)
+    try:
+        unpack_tar(file, own)
+        yield own
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _export(python: str, source: Path, form: str, output: Path) -> None:
+    """Run mafnet.features.vggish_tensorflow; MafnetError with its last line if it fails."""
+    command = [python, "-m", "mafnet.features.vggish_tensorflow", str(source), form, str(output)]
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": str(HOME)}
+    done = subprocess.run(command, env=os.environ | quiet, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise MafnetError(f"TensorFlow's part failed: {lines[-1]}")
