@@ -12,6 +12,7 @@ from mafnet.errors import MafnetError
 from mafnet.features.commands import calibrate, convert, extract, fetch
 from mafnet.model.commands import evaluate, train
 from mafnet.report.commands import metrics, study, table
+from mafnet.terminal import PrintableFormatter, printable
 from mafnet.video.commands import demo, probe
 
 STAGES = {
@@ -39,7 +40,7 @@ class ByStage(click.Group):
         try:
             return super().invoke(ctx)
         except MafnetError as error:
-            click.echo(f"mafnet {ctx.invoked_subcommand}: {error}", err=True)
+            click.echo(f"mafnet {ctx.invoked_subcommand}: {printable(str(error))}", err=True)
             ctx.exit(1)
 
 
@@ -52,12 +53,9 @@ def main(quiet: bool) -> None:
     The workflow runs these verbs; each can be run by hand. Completion for bash:
     eval "$(_MAFNET_COMPLETE=bash_source mafnet)" (zsh and fish alike).
     """
-    logging.basicConfig(
-        level=logging.WARNING if quiet else logging.INFO,
-        format="%(asctime)s %(message)s",
-        datefmt="%H:%M:%S",
-        stream=sys.stderr,
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PrintableFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, handlers=[handler])
 
 
 for _commands in STAGES.values():

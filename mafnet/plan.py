@@ -13,7 +13,7 @@ from mafnet.files import canonical_json, digest_of
 from mafnet.model.networks import network_spec
 from mafnet.video.settings import VideoSettings
 
-POLICIES = ("silent", "max_failed_fraction")
+POLICIES = ("silent", "max_lost_fraction", "max_error_lines", "max_failed_fraction")
 """Settings of the video stage that decide what is used, not how it is decoded."""
 
 
@@ -124,9 +124,10 @@ class Plan:
 
     # dataset
 
-    def silent(self, dataset: str) -> str:
-        """The policy for videos without sound."""
-        return self._video(dataset)["silent"]
+    def policies(self, dataset: str) -> str:
+        """Which videos count as usable."""
+        keys = ("clips", *POLICIES)
+        return canonical_json({key: self._video(dataset)[key] for key in keys})
 
     def max_failed_fraction(self, dataset: str) -> float:
         """The share of failed videos above which nothing is packed."""

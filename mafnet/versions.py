@@ -5,10 +5,11 @@ step and what follows, and nothing else. tests/test_versions.py fails when an ou
 its version does not.
 """
 
-PROBE = 1
+PROBE = 2
 DECODE_VISUAL = 1
 DECODE_AUDIO = 1
 CALIBRATE = 1
+MEDIA = 1
 PACK = 1
 TRAIN = 1
 EVALUATE = 1

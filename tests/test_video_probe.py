@@ -182,10 +182,13 @@ def test_table_keeps_names_that_are_no_utf8(tmp_path):
     assert read_media(tmp_path / "media.tsv") == rows
 
 
-@pytest.mark.parametrize("damage", ["", "video\tsha256\n", "{}extra\tcells\n", "{}a\tb\n"])
+@pytest.mark.parametrize(
+    "damage",
+    ["", "video\tsha256\n", "{}extra\tcells\n", "{}a\tb\n", "{}" + 99 * "1\t" + "1\n"],
+)
 def test_damaged_table_is_one_clear_line(tmp_path, damage):
     path = tmp_path / "media.tsv"
     write_media([], path)
     path.write_text(damage.format(path.read_text()))
-    with pytest.raises(MafnetError, match=r"media\.tsv.*probe again$"):
+    with pytest.raises(MafnetError, match=r"media\.tsv.*made again$"):
         read_media(path)

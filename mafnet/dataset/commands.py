@@ -1,6 +1,5 @@
 """Verbs of stage 3, dataset."""
 
-import logging
 from pathlib import Path
 
 import click
@@ -13,17 +12,19 @@ from mafnet.video.settings import VideoSettings
 @click.option("--probed", type=options.existing, multiple=True, required=True)
 @click.option("--visual", type=options.existing, multiple=True, required=True)
 @click.option("--audio", type=options.existing, multiple=True, required=True)
-@click.option("--silent", type=click.Choice(["zero", "drop", "fail"]), default="zero")
 @options.output
+@options.settings
 def media(
     probed: tuple[Path, ...],
     visual: tuple[Path, ...],
     audio: tuple[Path, ...],
-    silent: str,
     output: Path,
+    settings: dict,
 ) -> None:
     """Merge what probing and both extractions found into one media table."""
-    from mafnet.dataset.media import log_media, merge_media
+    from rich.console import Console
+
+    from mafnet.dataset.media import merge_media, outcome_table
     from mafnet.features.extract import read_report
     from mafnet.video.table import read_media, write_media
 
@@ -32,9 +33,9 @@ def media(
         name: [row for path in paths for row in read_report(path)]
         for name, paths in (("visual", visual), ("audio", audio))
     }
-    merged = merge_media(rows, reports, silent)
+    merged = merge_media(rows, reports, options.build(VideoSettings, settings, "media"))
     write_media(merged, output)
-    log_media(merged, logging.getLogger(__name__))
+    Console().print(outcome_table(merged, str(output)))
 
 
 @click.command()

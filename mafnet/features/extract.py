@@ -1,6 +1,5 @@
 """Extraction: decoding in parallel, batches filled across videos, one cache entry a video."""
 
-import csv
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -13,14 +12,12 @@ from mafnet.errors import MafnetError
 from mafnet.features.backbones import Backbone, backbone_spec
 from mafnet.features.cache import Entry, FeatureCache
 from mafnet.features.pool import Clip, End, decode_in_parallel
-from mafnet.files import replacing
 from mafnet.progress import Progress
 from mafnet.video.media import OK, Media
 from mafnet.video.settings import VideoSettings
+from mafnet.video.table import read_rows, write_rows
 
 log = logging.getLogger(__name__)
-
-REPORT_COLUMNS = ("video", "sha256", "clips", "status", "warnings", "error")
 
 
 @dataclass(frozen=True)
@@ -29,6 +26,7 @@ class Extracted:
 
     clips: how many clips of the grid the video fills; the rest is padding.
     status: "ok" or the name of a failure.
+    error: the decoder's own words, of which there were `error_lines`.
     """
 
     video: str
@@ -37,6 +35,7 @@ class Extracted:
     status: str = OK
     warnings: tuple[str, ...] = ()
     error: str = ""
+    error_lines: int = 0
 
 
 @dataclass
@@ -90,7 +89,8 @@ class Extractor:
         header = self.cache.header(media.sha256)
         if header is None:
             return None
-        return Extracted(media.video, media.sha256, header.clips, OK, header.warnings, header.error)
+        said = (header.warnings, header.error, header.error_lines)
+        return Extracted(media.video, media.sha256, header.clips, OK, *said)
 
     def _run(self, todo: Sequence[Media]) -> Iterator[Extracted]:
         """Decode and extract; each video is written as soon as its last clip is known."""
@@ -118,17 +118,18 @@ class Extractor:
     def _finish(self, media: Media, video: _Pending) -> Extracted:
         """Write a finished video to the cache, or name its failure."""
         end = video.end
+        said = (end.warnings, end.error, end.error_lines)
         if end.status != OK:
             log.warning("%s: %s: %s %s", self.name, media.video, end.status, end.error)
-            return Extracted(media.video, media.sha256, 0, end.status, end.warnings, end.error)
+            return Extracted(media.video, media.sha256, 0, end.status, *said)
         clips = np.array(video.features, np.float16).reshape(-1, *self.spec.feature_shape)
         if not np.isfinite(clips).all():
             raise MafnetError(
                 f"{media.video}: its {self.name} features are not finite; check the weights, or "
                 "use precision float32"
             )
-        self.cache.write(media.sha256, Entry(clips, end.warnings, end.error))
-        return Extracted(media.video, media.sha256, len(clips), OK, end.warnings, end.error)
+        self.cache.write(media.sha256, Entry(clips, *said))
+        return Extracted(media.video, media.sha256, len(clips), OK, *said)
 
 
 def _batches(
@@ -158,25 +159,9 @@ def _finished(pending: dict[int, _Pending]) -> list[int]:
 
 def write_report(rows: Iterable[Extracted], path: Path) -> None:
     """Write a shard's report, a table with one row a video."""
-    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(REPORT_COLUMNS)
-        for row in rows:
-            warnings = ",".join(row.warnings)
-            writer.writerow((row.video, row.sha256, row.clips, row.status, warnings, row.error))
+    write_rows(Extracted, rows, path)
 
 
 def read_report(path: Path) -> list[Extracted]:
-    """Read a shard's report."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            Extracted(
-                row["video"],
-                row["sha256"],
-                int(row["clips"]),
-                row["status"],
-                tuple(filter(None, row["warnings"].split(","))),
-                row["error"],
-            )
-            for row in csv.DictReader(file, delimiter="\t")
-        ]
+    """Read a shard's report; MafnetError if it is damaged."""
+    return read_rows(Extracted, path)

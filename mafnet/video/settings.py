@@ -16,6 +16,9 @@ class VideoSettings:
     interpolation: ffmpeg's scaler, one of "bilinear", "area", "bicubic", "neighbor".
     silent: what to do with a video without sound: "zero", "drop" or "fail".
     timeout_seconds: a decoder that takes longer is killed and the video counts as failed.
+    max_lost_fraction: share of a stream's clips, 0 to 1, that may be lost to damage; above it the
+        video counts as failed.
+    max_error_lines: lines of the decoder's complaints above which the video counts as failed.
     max_failed_fraction: share of failed videos, 0 to 1, above which a run stops.
     """
 
@@ -25,4 +28,6 @@ class VideoSettings:
     interpolation: str = "bilinear"
     silent: str = "zero"
     timeout_seconds: float = 300.0
+    max_lost_fraction: float = 0.5
+    max_error_lines: int = 300
     max_failed_fraction: float = 0.05

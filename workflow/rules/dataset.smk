@@ -22,12 +22,13 @@ rule media:
         probed=each("probed", "probed"),
         visual=each("visual", "visual"),
         audio=each("audio", "audio"),
-        silent=asked("silent"),
+        settings=asked("policies"),
+        version=versions.MEDIA,
     message:
         "Listing what became of the videos of {wildcards.dataset}."
     shell:
         "mafnet media {params.probed} {params.visual} {params.audio} "
-        "--silent {params.silent} --output {output} 2>&1 | tee {log}"
+        "--settings {params.settings:q} --output {output} 2>&1 | tee {log}"
 
 
 rule pack:
