@@ -130,10 +130,29 @@ def test_names_are_plain_files(tmp_path, name, monkeypatch):
 
 
 def test_many_in_their_order(tmp_path):
-    good = counting_video(tmp_path / "a.mp4", 1)
-    pairs = [(good, "z"), (tmp_path / "none", "m"), (good, "a")]
-    rows = list(probe_many(pairs, workers=2, timeout_seconds=30))
+    counting_video(tmp_path / "z", 1, 30, "-f", "mp4")
+    counting_video(tmp_path / "a", 1, 30, "-f", "mp4")
+    rows = list(probe_many(tmp_path, ["z", "m", "a"], workers=2, timeout_seconds=30))
     assert [(row.video, row.status) for row in rows] == [("z", "ok"), ("m", "missing"), ("a", "ok")]
+
+
+def test_links_may_not_leave_the_root(tmp_path):
+    root, link = tmp_path / "root", tmp_path / "link"
+    root.mkdir()
+    link.symlink_to(root)
+    counting_video(root / "a.mp4", 1)
+    counting_video(tmp_path / "secret.mp4", 1)
+    (root / "inside.mp4").symlink_to("a.mp4")
+    (root / "outside.mp4").symlink_to("../secret.mp4")
+    (root / "gone.mp4").symlink_to("/nowhere/a.mp4")
+    (root / "device.mp4").symlink_to("/dev/zero")
+    (root / "circle.mp4").symlink_to("circle.mp4")
+    (root / "folder").symlink_to("..")
+    out = ("outside.mp4", "gone.mp4", "device.mp4", "folder/secret.mp4")
+    expected = {"a.mp4": "ok", "inside.mp4": "ok"} | dict.fromkeys(out, "outside_root")
+    expected["circle.mp4"] = "unreadable"
+    for base in (root, link):
+        assert {video: probe(base / video, video, base).status for video in expected} == expected
 
 
 def test_probe_that_hangs_or_dies_costs_itself_alone():

@@ -1,6 +1,7 @@
 """The manifest: a CSV file with one row a sample (columns sample, video, label, subset)."""
 
 import csv
+import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -11,6 +12,11 @@ from mafnet.files import replacing
 SUBSETS = ("train", "val", "test")
 COLUMNS = ("sample", "video", "label", "subset")
 EVENT_COLUMNS = ("event_start", "event_end")
+ALSO_IN = "also_in"
+"""Optional column: other subsets that the row's video is in, blank between them.
+
+A video in two subsets is refused unless its rows say so, as those of AVE's official split do.
+"""
 MAX_SHOWN = 50
 """Bad rows that an error message lists before it only counts."""
 
@@ -24,6 +30,7 @@ class Sample:
     label: name of the class.
     subset: "train", "val" or "test".
     event: the event's seconds [start, end) where the data set records them.
+    also_in: other subsets that the video is known to be in.
     """
 
     sample: str
@@ -31,6 +38,7 @@ class Sample:
     label: str
     subset: str
     event: tuple[float, float] | None = None
+    also_in: tuple[str, ...] = ()
 
 
 def read_manifest(path: Path, classes: Collection[str] = ()) -> list[Sample]:
@@ -53,6 +61,7 @@ def read_manifest(path: Path, classes: Collection[str] = ()) -> list[Sample]:
 
 def read_classes(path: Path) -> list[str]:
     """Read a list of classes, one a line; MafnetError if it is empty or names one twice."""
+    _require_file(path)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -64,14 +73,16 @@ def read_classes(path: Path) -> list[str]:
 
 
 def write_manifest(samples: Sequence[Sample], path: Path) -> None:
-    """Write a manifest, with the event's columns if any sample has an event."""
+    """Write a manifest, with the optional columns that any sample needs."""
     events = any(sample.event for sample in samples)
+    shared = any(sample.also_in for sample in samples)
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS + (EVENT_COLUMNS if events else ()))
+        writer.writerow(COLUMNS + EVENT_COLUMNS * events + (ALSO_IN,) * shared)
         for sample in samples:
             row = (sample.sample, sample.video, sample.label, sample.subset)
-            writer.writerow(row + ((sample.event or ("", "")) if events else ()))
+            event = sample.event or ("", "")
+            writer.writerow(row + event * events + (" ".join(sample.also_in),) * shared)
 
 
 def calibration_videos(path: Path, count: int) -> list[str]:
@@ -93,6 +104,7 @@ def require_subsets(samples: Sequence[Sample], needed: Sequence[str], source: ob
 
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     """The rows as dictionaries, with the line of the file on which each ends."""
+    _require_file(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
@@ -103,6 +115,8 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
                     f"{path}: no column {', '.join(missing)}; the first line must name "
                     f"{','.join(COLUMNS)}"
                 )
+            if len(set(header)) < len(header):
+                raise MafnetError(f"{path}: the first line names a column twice; remove one")
             rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise MafnetError(f"{path}: cannot be read as a UTF-8 CSV file ({error})") from error
@@ -111,18 +125,26 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     return rows
 
 
+def _require_file(path: Path) -> None:
+    """MafnetError for a FIFO or device, which could be read for ever."""
+    if path.exists() and not path.is_file():
+        raise MafnetError(f"{path}: is not a file; name the file itself")
+
+
 def _sample(row: dict, classes: Collection[str]) -> tuple[Sample, list[str]]:
     """One row as a sample, and what is wrong with it."""
     if None in row or None in row.values():
         return Sample("", "", "", ""), ["has more or fewer fields than the header"]
     sample = Sample(*(row[column] for column in COLUMNS))
     faults = [f"{column} is empty" for column in COLUMNS if not row[column].strip()]
+    faults += [fault for column in ("sample", "label") for fault in _name_faults(column, row)]
     if sample.video.strip():
         faults += _path_faults(sample.video)
     if sample.subset.strip() and sample.subset not in SUBSETS:
         faults.append(f"subset {sample.subset!r} is not one of {', '.join(SUBSETS)}")
     if classes and sample.label.strip() and sample.label not in classes:
         faults.append(f"label {sample.label!r} is not in the list of classes")
+    sample = replace(sample, also_in=tuple((row.get(ALSO_IN) or "").split()))
     try:
         return replace(sample, event=_event(row)), faults
     except ValueError:
@@ -138,6 +160,16 @@ def _event(row: dict[str, str]) -> tuple[float, float] | None:
     if not 0 <= start < end < float("inf"):
         raise ValueError
     return start, end
+
+
+def _name_faults(column: str, row: dict[str, str]) -> list[str]:
+    """What makes a name look like another or breaks the lines of the tables it is written to."""
+    name = row[column]
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in name):
+        return [f"{column} {name!r} holds a control character or line break; remove it"]
+    if name.strip() and name != name.strip():
+        return [f"{column} {name!r} begins or ends with a blank; remove it"]
+    return []
 
 
 def _path_faults(video: str) -> list[str]:
@@ -164,14 +196,15 @@ def _repeated_samples(samples: Sequence[tuple[int, Sample]]) -> list[str]:
 
 def _shared_videos(samples: Sequence[tuple[int, Sample]]) -> list[str]:
     """Rows whose video is in another subset as well: what is tested must not be trained on."""
-    first: dict[str, tuple[int, str]] = {}
+    first: dict[str, tuple[int, Sample]] = {}
     faults = []
     for number, sample in samples:
-        row, subset = first.setdefault(sample.video, (number, sample.subset))
-        if sample.video and subset != sample.subset:
+        row, other = first.setdefault(sample.video, (number, sample))
+        known = other.subset in sample.also_in and sample.subset in other.also_in
+        if sample.video and other.subset != sample.subset and not known:
             faults.append(
                 f"row {number}: video {sample.video!r} is in subset {sample.subset} here and in "
-                f"{subset} in row {row}"
+                f"{other.subset} in row {row}"
             )
     return faults
 

@@ -33,8 +33,7 @@ def calibrate(
     video = build(VideoSettings, settings["video"], "video")
     seed, count = settings["random"]["seed"], settings["random"]["calibration_videos"]
     videos = calibration_videos(manifests[0], count)
-    files = [(root / video, video) for video in videos]
-    media = [row for row in probe_many(files, threads, PROBE_SECONDS) if row.ok]
+    media = [row for row in probe_many(root, videos, threads, PROBE_SECONDS) if row.ok]
     if not media:
         raise MafnetError(f"{manifests[0]}: none of the first {count} training videos can be read")
     batches = _clips(media, root, backbone_spec(features.backbone).modality, video)

@@ -42,5 +42,4 @@ def probe(
 
     shards = manifest_shards(manifests, classes)
     videos = shards.get(shard, []) if shard else sorted(chain.from_iterable(shards.values()))
-    files = [(root / video, video) for video in videos]
-    write_media(list(probe_many(files, threads, timeout)), output)
+    write_media(list(probe_many(root, videos, threads, timeout)), output)

@@ -1,5 +1,6 @@
 """What a video file says of itself: one row of the media table a file, whatever the file is."""
 
+import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 MISSING = "missing"
 NOT_A_FILE = "not_a_file"
+OUTSIDE_ROOT = "outside_root"
 EMPTY = "empty"
 UNREADABLE = "unreadable"
 NO_VIDEO = "no_video"
@@ -37,14 +39,18 @@ _ROTATION_PACKETS = 50
 """Packets within which the first whole frame is looked for, which tells the rotation."""
 
 
-def probe(path: Path, video: str) -> Media:
+def probe(path: Path, video: str, root: Path | None = None) -> Media:
     """The media row of one file, named `video` in it; a file that cannot be used is no exception.
 
     A failure is one of missing, not_a_file (a directory, FIFO or device: never opened), empty,
-    unreadable (no rights, or not a container of ours), no_video, too_large (MAX_PIXELS).
+    unreadable (no rights, or not a container of ours), no_video, too_large (MAX_PIXELS), and
+    outside_root if a root is given and a link leads out of it (the root itself may be a link).
     """
     media = Media(video)
     try:
+        if root and not _lies_in(path, root):
+            target = os.path.realpath(path)
+            return replace(media, status=OUTSIDE_ROOT, error=f"a link leads to {target}")
         found = path.stat()
         media = replace(media, size_bytes=found.st_size, mtime_ns=found.st_mtime_ns)
         if not stat.S_ISREG(found.st_mode):
@@ -59,19 +65,25 @@ def probe(path: Path, video: str) -> Media:
 
 
 def probe_many(
-    videos: Iterable[tuple[Path, str]], workers: int, timeout_seconds: float
+    root: Path, videos: Iterable[str], workers: int, timeout_seconds: float
 ) -> Iterator[Media]:
-    """The media rows of (path, video) pairs in their order, probed in processes of their own.
+    """The media rows of videos below a root, in their order, probed in processes of their own.
 
     A file over which a process dies or takes too long is a row too: status crashed or timeout.
     """
     videos = list(videos)
-    results = run_isolated(probe, videos, workers, timeout_seconds)
-    for (_, video), result in zip(videos, results, strict=True):
+    calls = [(root / video, video, root) for video in videos]
+    results = run_isolated(probe, calls, workers, timeout_seconds)
+    for video, result in zip(videos, results, strict=True):
         if isinstance(result, Failure):
             yield Media(video, status=result.reason, error=result.words)
         else:
             yield result
+
+
+def _lies_in(path: Path, root: Path) -> bool:
+    """True if a path, all links followed, is below a root; False too for links in a circle."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
 def _opened(path: Path, media: Media) -> Media:
