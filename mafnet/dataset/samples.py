@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from mafnet.dataset.manifest import Sample, read_classes, read_manifest, require_subsets
 from mafnet.dataset.pack import FeatureFile, open_features
 from mafnet.errors import MafnetError
+from mafnet.files import digest_of
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,13 @@ class Data:
         self.classes = known or sorted({sample.label for sample in self._samples})
         self.files = {file.fingerprint["modality"]: file for file in map(open_features, features)}
         self._rows = _common_rows(self.files)
+
+    @property
+    def digest(self) -> str:
+        """Another one if a row of the manifest changes or a feature file is written again."""
+        files = {name: file.path.stat() for name, file in self.files.items()}
+        written = {name: (found.st_size, found.st_mtime_ns) for name, found in files.items()}
+        return digest_of([self.classes, [astuple(sample) for sample in self._samples], written])
 
     @property
     def clips(self) -> int:

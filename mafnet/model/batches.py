@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mafnet.dataset.samples import Data, Subset
+from mafnet.errors import MafnetError
 from mafnet.model.networks import network_spec
 from mafnet.model.networks.blocks import Features, Network
 
@@ -35,6 +36,24 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager:
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
+def require_finite(values: Tensor, what: str, names: list[str], features: Features) -> None:
+    """MafnetError with the samples at fault if a batch of these samples gave NaN or infinity."""
+    if values.isfinite().all():
+        return
+    tensors = [tensor for tensor in (features.visual, features.audio) if tensor is not None]
+    finite = [tensor.flatten(1).isfinite().all(dim=1).cpu() for tensor in tensors]
+    faulty = [name for name, *good in zip(names, *finite, strict=True) if not all(good)]
+    if faulty:
+        raise MafnetError(
+            f"features of {', '.join(faulty)} are not finite; delete the feature files to have "
+            "them packed again"
+        )
+    raise MafnetError(
+        f"the {what} is not finite though the features of its batch ({', '.join(names[:3])}, ...) "
+        "are; lower model.training.learning_rate or use precision float32"
+    )
+
+
 @torch.inference_mode()
 def predict(
     network: Network, reader: Reader, subset: Subset, batch_size: int, precision: str
@@ -43,7 +62,11 @@ def predict(
     network.eval()
     device = next(network.parameters()).device
     for start in range(0, len(subset.rows), batch_size):
-        features = reader.features(subset.rows[start : start + batch_size])
+        batch = slice(start, start + batch_size)
+        features = reader.features(subset.rows[batch])
         with autocast(device, precision):
             output = network(features)
-        yield output.logits.float().softmax(dim=1).cpu(), output.attention.float().cpu()
+        logits, attention = output.logits.float().cpu(), output.attention.float().cpu()
+        names = [sample.sample for sample in subset.samples[batch]]
+        require_finite(logits, "output", names, features)
+        yield logits.softmax(dim=1), attention

@@ -21,6 +21,10 @@ manifest = click.option("--manifest", type=options.existing, required=True, help
 @options.settings
 @click.option("--seed", type=click.IntRange(0), required=True, help="Seed of the run.")
 @click.option("--output", type=options.any_path, required=True, help="Folder of the run.")
+@click.option(
+    "--save-seconds", type=click.FloatRange(0), default=15, show_default=True,
+    help="Least time between two saves of where it is; a kill costs this much and an epoch.",
+)  # fmt: skip
 @options.threads
 @options.device
 def train(
@@ -30,6 +34,7 @@ def train(
     settings: dict,
     seed: int,
     output: Path,
+    save_seconds: float,
     threads: int,
     device: str,
 ) -> None:
@@ -43,7 +48,7 @@ def train(
     resolved = settings | {
         "seed": seed, "classes": data.classes, "clips": data.clips, "features": fingerprints,
     }  # fmt: skip
-    run(run_settings(resolved), data, output, _device(device, threads))
+    run(run_settings(resolved), data, output, _device(device, threads), save_seconds)
 
 
 @click.command()

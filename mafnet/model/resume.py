@@ -15,7 +15,7 @@ from mafnet.model.networks.blocks import Network
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN = 15.0
-"""A kill costs at most this much and an epoch; a save of MAFnet with its moments is 100 MB."""
+"""A kill costs at most this much and an epoch; a save of MAFnet with its moments is 70 MB."""
 
 
 @dataclass
@@ -36,25 +36,26 @@ class Progression:
 class Resume:
     """The file `resume.pt` in a run's folder, there while the run is not finished.
 
-    It serves only the settings that it was made with.
+    key: digest of all that decides the run's files; a file made under another one is not used.
+    seconds_between: the least time from one save to the next.
     """
 
-    def __init__(self, folder: Path, settings_digest: str) -> None:
+    def __init__(self, folder: Path, key: str, seconds_between: float = SECONDS_BETWEEN) -> None:
         self._path = folder / "resume.pt"
-        self._settings = settings_digest
+        self._key = key
+        self._seconds_between = seconds_between
         self._saved = time.monotonic()
 
     def save(self, network: Network, optimiser: torch.optim.Optimizer, state: Progression) -> None:
         """Write the whole state between two epochs, unless it was done a moment ago."""
-        if time.monotonic() - self._saved < SECONDS_BETWEEN:
+        if time.monotonic() - self._saved < self._seconds_between:
             return
         content = {
-            "settings": self._settings,
+            "key": self._key,
             "network": network.state_dict(),
             "optimiser": optimiser.state_dict(),
             "state": vars(state),
             "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all(),
         }
         with replacing(self._path) as beside:
             torch.save(content, beside)
@@ -63,27 +64,26 @@ class Resume:
     def restore(
         self, network: Network, optimiser: torch.optim.Optimizer, state: Progression
     ) -> None:
-        """Bring everything to the saved state, if there is one for these settings."""
+        """Bring everything to the saved state, if there is one with this key."""
         content = self._read()
-        if content is None or content["settings"] != self._settings:
+        if content.get("key") != self._key:
             return
         network.load_state_dict(content["network"])
         optimiser.load_state_dict(content["optimiser"])
         vars(state).update(content["state"])
         torch.set_rng_state(content["random"])
-        torch.cuda.set_rng_state_all(content["random_cuda"])
         log.info("going on after epoch %d", state.epoch)
 
     def discard(self) -> None:
         """Remove the file."""
         self._path.unlink(missing_ok=True)
 
-    def _read(self) -> dict | None:
-        """The saved state, None if there is none that can be read."""
+    def _read(self) -> dict:
+        """The saved state, empty if there is none that can be read."""
         try:
             return torch.load(self._path, weights_only=True, map_location="cpu")
         except FileNotFoundError:
-            return None
+            return {}
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
             log.warning("%s cannot be read (%s); starting anew", self._path, error)
-            return None
+            return {}

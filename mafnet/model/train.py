@@ -9,13 +9,14 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional
 
+from mafnet import versions
 from mafnet.dataset.samples import Data, Subset
 from mafnet.errors import MafnetError
-from mafnet.files import replacing, write_json
-from mafnet.model.batches import Reader, autocast, predict
+from mafnet.files import digest_of, replacing, write_json
+from mafnet.model.batches import Reader, autocast, predict, require_finite
 from mafnet.model.networks import build_network
 from mafnet.model.networks.blocks import Features, Network
-from mafnet.model.resume import Progression, Resume
+from mafnet.model.resume import SECONDS_BETWEEN, Progression, Resume
 from mafnet.model.settings import RunSettings
 from mafnet.progress import Progress
 
@@ -24,16 +25,25 @@ log = logging.getLogger(__name__)
 HISTORY_COLUMNS = ("epoch", "loss", "val_accuracy", "best")
 
 
-def train(settings: RunSettings, data: Data, output: Path, device: torch.device) -> None:
+def train(
+    settings: RunSettings,
+    data: Data,
+    output: Path,
+    device: torch.device,
+    save_seconds: float = SECONDS_BETWEEN,
+) -> None:
     """Train one run and write model.safetensors, settings.json and history.csv to a folder.
 
     The same settings, data, device and number of threads give the same files, also if the run was
-    killed and started again in between.
+    killed and started again in between. save_seconds: how often it saves where it is.
     """
+    key = digest_of([settings.as_dict(), data.digest, versions.TRAIN, device.type])
+    resume = Resume(output, key, save_seconds)
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
-        progression = _fit(settings, data, Resume(output, settings.digest), device)
+        progression = _fit(settings, data, resume, device)
     _write(settings, progression, output)
+    resume.discard()  # last, so that there is always one or the other
 
 
 def _fit(settings: RunSettings, data: Data, resume: Resume, device: torch.device) -> Progression:
@@ -59,7 +69,6 @@ def _fit(settings: RunSettings, data: Data, resume: Resume, device: torch.device
         resume.save(network, optimiser, state)
     log.info("best validation accuracy %.1f %% in epoch %d of %d",
              100 * state.best_accuracy, state.best_epoch, state.epoch)  # fmt: skip
-    resume.discard()
     return state
 
 
@@ -126,23 +135,9 @@ def _train_epoch(
         drop = torch.rand(()).item() < chosen.drop_rate
         features = reader.features(subset.rows[batch])
         losses.append(step(network, optimiser, features, labels, drop, chosen.precision))
-        _require_finite(losses[-1], [subset.samples[index].sample for index in batch], features)
+        names = [subset.samples[index].sample for index in batch]
+        require_finite(torch.tensor(losses[-1]), "loss", names, features)
     return sum(losses) / len(losses)
-
-
-def _require_finite(loss: float, names: list[str], features: Features) -> None:
-    """MafnetError with the samples at fault if the loss is not a number."""
-    if torch.isfinite(torch.tensor(loss)):
-        return
-    tensors = [tensor for tensor in (features.visual, features.audio) if tensor is not None]
-    finite = [tensor.flatten(1).isfinite().all(dim=1).cpu() for tensor in tensors]
-    faulty = [name for name, *good in zip(names, *finite, strict=True) if not all(good)]
-    if faulty:
-        raise MafnetError(f"features of {', '.join(faulty)} are not finite; extract them again")
-    raise MafnetError(
-        f"the loss is {loss} though the features of its batch ({', '.join(names[:3])}, ...) are "
-        "finite; lower model.training.learning_rate or use precision float32"
-    )
 
 
 def _accuracy(network: Network, reader: Reader, subset: Subset, settings: RunSettings) -> float:

@@ -1,0 +1,305 @@
+"""Stage 4, model: real trainings on made-up features, disturbed in every way."""
+
+import csv
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from made_features import made_data, made_samples
+from safetensors.torch import load_file
+
+from mafnet.cli import main
+from mafnet.dataset.manifest import write_manifest
+from mafnet.dataset.samples import Data
+from mafnet.errors import MafnetError
+from mafnet.model.batches import Reader
+from mafnet.model.evaluate import evaluate
+from mafnet.model.settings import RunSettings, Training
+from mafnet.model.train import new_network, new_optimiser, step, train
+
+CPU = torch.device("cpu")
+FILES = ("model.safetensors", "settings.json", "history.csv")
+COUNTS = {"train": 6, "val": 2, "test": 2}
+OPTIONS = {"hidden": 8, "bn_momentum": 0.1}
+TRAINING = Training(learning_rate=1e-2, batch_size=8, max_epochs=40, patience=40, drop_rate=0.3)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread_and_exact():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def data(root):
+    return made_data(root, made_samples(COUNTS), ("visual", "audio"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(root, data):
+    """The folder of a training that nothing disturbed."""
+    train(settings_for(data), data, root / "undisturbed", CPU)
+    return root / "undisturbed"
+
+
+def settings_for(data, network="mafnet", training=TRAINING, seed=1):
+    return RunSettings(
+        variant="tried", network=network, options=OPTIONS, training=training, seed=seed,
+        classes=data.classes, clips=data.clips,
+        features={name: file.fingerprint for name, file in data.files.items()},
+    )  # fmt: skip
+
+
+def contents(folder):
+    return {name: (folder / name).read_bytes() for name in FILES}
+
+
+def history(folder):
+    with (folder / "history.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def with_features(data, tmp_path, modality, change):
+    """The same data with a feature file of its own, changed by `change(file)`."""
+    files = {name: file.path for name, file in data.files.items()}
+    files[modality] = shutil.copy(files[modality], tmp_path / f"{modality}.h5")
+    with h5py.File(files[modality], "r+") as file:
+        change(file)
+    return Data(data.manifest, list(files.values()), None)
+
+
+def with_samples(data, tmp_path, samples):
+    write_manifest(samples, tmp_path / "manifest.csv")
+    return Data(tmp_path / "manifest.csv", [file.path for file in data.files.values()], None)
+
+
+def command(data, output, *extra):
+    """Arguments of `mafnet train` for the settings of `settings_for`."""
+    settings = settings_for(data)
+    chosen = {"variant": "tried", "network": "mafnet", "options": OPTIONS}
+    chosen["training"] = settings.as_dict()["training"]
+    features = [part for file in data.files.values() for part in ("--features", str(file.path))]
+    return [
+        "train", "--manifest", str(data.manifest), *features, "--settings", json.dumps(chosen),
+        "--seed", "1", "--output", str(output), "--device", "cpu", *extra,
+    ]  # fmt: skip
+
+
+def test_it_learns_and_leaves_only_its_files(data, undisturbed, tmp_path):
+    assert sorted(path.name for path in undisturbed.iterdir()) == sorted(FILES)
+    rows = history(undisturbed)
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"]) / 2
+    folder = shutil.copytree(undisturbed, tmp_path / "run")
+    evaluate(folder, data, batch_size=4, top_k=5, split="main", device=CPU)
+    # The classes differ in 640 channels; chance is 33 %.
+    assert json.loads((folder / "metrics.json").read_text())["accuracy"] == 100
+
+
+def test_kept_weights_are_those_of_the_best_epoch(undisturbed, data, tmp_path):
+    best = [row for row in history(undisturbed) if row["best"] == "1"][-1]
+    shorter = replace(TRAINING, max_epochs=int(best["epoch"]))
+    train(settings_for(data, training=shorter), data, tmp_path, CPU)
+    kept, last = (load_file(folder / "model.safetensors") for folder in (undisturbed, tmp_path))
+    assert all(torch.equal(kept[name], last[name]) for name in kept)
+
+
+def test_same_seed_same_bytes_and_another_seed_others(undisturbed, data, tmp_path):
+    torch.manual_seed(99)  # whatever the process drew before
+    train(settings_for(data), data, tmp_path / "again", CPU)
+    assert contents(tmp_path / "again") == contents(undisturbed)
+    train(settings_for(data, seed=2), data, tmp_path / "other", CPU)
+    assert (
+        contents(tmp_path / "other")["model.safetensors"]
+        != (contents(undisturbed)["model.safetensors"])
+    )
+
+
+def test_killed_and_resumed_gives_the_same_bytes(undisturbed, data, tmp_path):
+    output = tmp_path / "run"
+    arguments = command(data, output, "--save-seconds", "0")
+    process = subprocess.Popen([sys.executable, "-m", "mafnet", *arguments])
+    deadline = time.monotonic() + 120
+    while not (output / "resume.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert not (output / "model.safetensors").exists()
+    saved = torch.load(output / "resume.pt", weights_only=True)["state"]["epoch"]
+    assert 1 <= saved < TRAINING.max_epochs
+    result = CliRunner().invoke(main, command(data, output))
+    assert result.exit_code == 0, result.output
+    assert contents(output) == contents(undisturbed)
+    assert sorted(path.name for path in output.iterdir()) == sorted(FILES)
+
+
+class BreakingOff(Data):
+    """Data whose disk goes away after some reads."""
+
+    reads = 14
+
+    def read(self, rows):
+        self.reads -= 1
+        if self.reads < 0:
+            raise ConnectionError
+        return super().read(rows)
+
+
+@pytest.fixture
+def stopped(data, tmp_path):
+    """The folder of a training that broke off in epoch 5 of 40: it reads three times an epoch."""
+    breaking = BreakingOff(data.manifest, [file.path for file in data.files.values()], None)
+    output = tmp_path / "stopped"
+    with pytest.raises(ConnectionError):
+        train(settings_for(data), breaking, output, CPU, save_seconds=0)
+    assert torch.load(output / "resume.pt", weights_only=True)["state"]["epoch"] == 4
+    return output
+
+
+def test_broken_off_training_goes_on_where_it_was(stopped, undisturbed, data, caplog):
+    (stopped / ".resume.pt.tmp").write_bytes(b"half")
+    with caplog.at_level("INFO"):
+        train(settings_for(data), data, stopped, CPU, save_seconds=0)
+    assert "going on after epoch 4" in caplog.text
+    assert contents(stopped) == contents(undisturbed)
+    assert sorted(path.name for path in stopped.iterdir()) == sorted(FILES)
+
+
+@pytest.mark.parametrize("content", [b"", b"words", b"half"])
+def test_damaged_state_is_said_and_the_training_starts_anew(
+    content, stopped, undisturbed, data, caplog
+):
+    path = stopped / "resume.pt"
+    half = path.read_bytes()[: path.stat().st_size // 2]
+    path.write_bytes(half if content == b"half" else content)
+    train(settings_for(data), data, stopped, CPU)
+    assert "starting anew" in caplog.text
+    assert contents(stopped) == contents(undisturbed)
+
+
+def test_state_made_on_other_data_is_not_used(stopped, data, tmp_path):
+    fewer = with_samples(data, tmp_path, made_samples({"train": 5, "val": 2, "test": 2}))
+    train(settings_for(fewer), fewer, stopped, CPU)
+    train(settings_for(fewer), fewer, tmp_path / "fresh", CPU)
+    assert contents(stopped) == contents(tmp_path / "fresh")
+
+
+def test_state_made_with_other_features_is_not_used(stopped, undisturbed, data, tmp_path):
+    def weaker(file):
+        file["maps"][...] = file["maps"][...] / 2
+
+    other = with_features(data, tmp_path, "audio", weaker)
+    train(settings_for(other), other, stopped, CPU)
+    train(settings_for(other), other, tmp_path / "fresh", CPU)
+    assert contents(stopped) == contents(tmp_path / "fresh")
+    assert contents(stopped)["history.csv"] != contents(undisturbed)["history.csv"]
+
+
+@pytest.mark.parametrize("modality", ["visual", "audio"])
+@pytest.mark.parametrize("subset", ["train", "val"])
+def test_features_that_are_not_finite_name_the_sample(data, tmp_path, modality, subset):
+    row = data.subset(subset).rows[1]
+    layer = {"visual": "pooled", "audio": "maps"}[modality]
+
+    def spoil(file):
+        values = file[layer][row]
+        values.flat[7] = np.nan
+        file[layer][row] = values
+
+    spoilt = with_features(data, tmp_path, modality, spoil)
+    with pytest.raises(MafnetError, match=f"features of {subset}0-1 are not finite"):
+        train(settings_for(spoilt), spoilt, tmp_path / "run", CPU)
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_evaluation_of_features_that_are_not_finite_names_the_sample(undisturbed, data, tmp_path):
+    def spoil(file):
+        file["pooled"][data.subset("test").rows[0], 0] = np.nan
+
+    spoilt = with_features(data, tmp_path, "visual", spoil)
+    folder = shutil.copytree(undisturbed, tmp_path / "run")
+    with pytest.raises(MafnetError, match="features of test0-0 are not finite"):
+        evaluate(folder, spoilt, batch_size=4, top_k=5, split="main", device=CPU)
+
+
+def test_a_loss_that_is_not_finite_names_the_setting(data, tmp_path):
+    steep = settings_for(data, training=replace(TRAINING, learning_rate=1e30))
+    with pytest.raises(MafnetError, match=r"not finite though.*; lower .*learning_rate"):
+        train(steep, data, tmp_path, CPU)
+
+
+@pytest.mark.parametrize("missing", ["train", "val", "test"])
+def test_missing_subset_is_one_clear_line(missing, undisturbed, data, tmp_path):
+    samples = made_samples({name: n for name, n in COUNTS.items() if name != missing})
+    lacking = with_samples(data, tmp_path, samples)
+    folder = shutil.copytree(undisturbed, tmp_path / "run")
+    run, arguments = train, (settings_for(lacking), lacking, folder, CPU)
+    if missing == "test":
+        run, arguments = evaluate, (folder, lacking, 4, 5, "main", CPU)
+    with pytest.raises(MafnetError, match=f"no usable sample in subset {missing}") as caught:
+        run(*arguments)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("network", ["mafnet", "visual_only", "audio_only"])
+def test_two_samples_are_enough_and_one_is_not(network, data, tmp_path):
+    samples = made_samples({"train": 1, "val": 1}, classes=2)
+    two = with_samples(data, tmp_path, samples)
+    train(settings_for(two, network), two, tmp_path / "run", CPU)
+    assert all(np.isfinite(float(row["loss"])) for row in history(tmp_path / "run"))
+    one = with_samples(data, tmp_path, samples[1:])
+    with pytest.raises(MafnetError, match="two usable samples or more in train"):
+        train(settings_for(one, network), one, tmp_path / "other", CPU)
+
+
+def test_dropped_step_leaves_the_visual_path_and_moves_the_rest(data):
+    torch.manual_seed(0)
+    settings = settings_for(data)
+    network = new_network(settings, data).train()
+    optimiser = new_optimiser(network, 1e-2)
+    subset = data.subset("train")
+    features = Reader(data, "mafnet", CPU).features(subset.rows[:8])
+    labels = torch.from_numpy(subset.labels[:8])
+    step(network, optimiser, features, labels, drop=False, precision="float32")
+    visual = {id(parameter) for parameter in network.visual_path()}
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    moments = [optimiser.state[parameter]["exp_avg"].clone() for parameter in network.visual_path()]
+    step(network, optimiser, features, labels, drop=True, precision="float32")
+    moved = {
+        name: not torch.equal(parameter, before[name])
+        for name, parameter in network.named_parameters()
+    }
+    frozen = {name for name, parameter in network.named_parameters() if id(parameter) in visual}
+    assert frozen == {f"visual_dense.{part}" for part in
+                      ("linear.weight", "linear.bias", "norm.weight", "norm.bias")}  # fmt: skip
+    # A bias that a normalisation follows has no gradient but round-off, and Adam moves by that.
+    assert {name for name, changed in moved.items() if not changed} == frozen
+    after = [optimiser.state[parameter]["exp_avg"] for parameter in network.visual_path()]
+    assert all(map(torch.equal, moments, after))
+    statistics = [name for name in before if "running" in name]
+    assert all(not torch.equal(network.state_dict()[name], before[name]) for name in statistics)
+
+
+def test_patience_ends_the_training(data, tmp_path):
+    impatient = replace(TRAINING, patience=3)
+    train(settings_for(data, training=impatient), data, tmp_path, CPU)
+    rows = history(tmp_path)
+    best = max(int(row["epoch"]) for row in rows if row["best"] == "1")
+    assert len(rows) == best + 3 < TRAINING.max_epochs
