@@ -17,7 +17,7 @@ import math
 import os
 import re
 import socket
-import tempfile
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,21 +106,14 @@ class FeatureCache:
     def write(self, sha256: str, entry: Entry) -> None:
         """Write an entry, whole or not at all; MafnetError if the disk will not take it."""
         path = self.path(sha256)
-        beside = None
         try:
             self._describe()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            beside = self._new_file()
-            beside.write_bytes(self._content(sha256, entry))
-            os.replace(beside, path)
+            self._put(path, self._content(sha256, entry))
         except OSError as error:
             raise MafnetError(
                 f"{path}: cannot be written ({error.strerror or error}); "
                 "make room or give features.cache another folder"
             ) from error
-        finally:
-            if beside is not None:
-                beside.unlink(missing_ok=True)
 
     def discard(self, sha256: str) -> None:
         """Remove an entry; MafnetError if the disk will not let it go."""
@@ -147,18 +140,20 @@ class FeatureCache:
         """Leave the fingerprint beside its entries, for people and `mafnet doctor`."""
         description = self._folder / "fingerprint.json"
         if not description.exists():
-            beside = self._new_file()
-            beside.write_text(json.dumps(self.fingerprint.as_dict(), indent=2) + "\n")
-            self._folder.mkdir(parents=True, exist_ok=True)
-            os.replace(beside, description)
+            text = json.dumps(self.fingerprint.as_dict(), indent=2) + "\n"
+            self._put(description, text.encode())
 
-    def _new_file(self) -> Path:
-        """An empty file of this process's own to fill."""
+    def _put(self, path: Path, content: bytes) -> None:
+        """Write a file by way of one of this process's own; OSError leaves nothing behind."""
         self._writing.mkdir(parents=True, exist_ok=True)
-        prefix = f"{socket.gethostname()}-{os.getpid()}-"
-        handle, name = tempfile.mkstemp(prefix=prefix, dir=self._writing)
-        os.close(handle)
-        return Path(name)
+        # Not tempfile: what it makes only its owner can read, and the cache may be shared.
+        beside = self._writing / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
+        try:
+            beside.write_bytes(content)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
 
     def _content(self, sha256: str, entry: Entry) -> bytes:
         """An entry's bytes; the same entry gives the same ones."""

@@ -1,0 +1,255 @@
+"""Stage 2, features: the cache keeps what was written, and notices whatever is not that."""
+
+import json
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from mafnet.errors import MafnetError
+from mafnet.features.cache import DamagedEntryError, Entry, FeatureCache, packed, unpacked
+from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
+from mafnet.video.settings import VideoSettings
+
+VIDEO = "ab" * 32
+FINGERPRINT = fingerprint_of(FeatureSettings("vggish", "random"), VideoSettings(), "0" * 64)
+OTHER = replace(FINGERPRINT, precision="bfloat16")
+
+
+def made_entry(clips=2, shape=(3, 2, 8), seed=0):
+    maps = np.random.default_rng(seed).normal(-0.5, 1, (clips, *shape))
+    words = "[h264] error in ü; \ud800 and\tmore"
+    return Entry(np.maximum(maps, 0).astype(np.float16), ("short_audio", "b"), words, 7)
+
+
+def same(found, expected):
+    return (
+        found.clips.tobytes() == expected.clips.tobytes()
+        and (found.clips.shape, found.clips.dtype) == (expected.clips.shape, expected.clips.dtype)
+        and (found.warnings, found.error, found.error_lines)
+        == (expected.warnings, expected.error, expected.error_lines)
+    )
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return FeatureCache(tmp_path / "cache", FINGERPRINT)
+
+
+@contextmanager
+def file_size_limit(size):
+    """No file of this process may grow beyond `size` bytes, as if the disk were full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("clips", [0, 1, 10])
+def test_what_is_read_is_what_was_written(cache, clips):
+    entry = made_entry(clips)
+    cache.write(VIDEO, entry)
+    assert same(cache.read(VIDEO), entry)
+    header = cache.header(VIDEO)
+    assert (header.clips, header.warnings, header.error_lines) == (clips, entry.warnings, 7)
+
+
+def test_same_entry_same_bytes_and_no_other_files(cache, tmp_path):
+    contents = []
+    for _ in range(2):
+        cache.write(VIDEO, made_entry())
+        contents.append(cache.path(VIDEO).read_bytes())
+        cache.discard(VIDEO)
+    assert contents[0] == contents[1]
+    folder = cache.path(VIDEO).parents[1]
+    assert json.loads((folder / "fingerprint.json").read_text()) == FINGERPRINT.as_dict()
+    files = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert files == [folder / "fingerprint.json"]
+
+
+@given(arrays(np.uint16, st.tuples(*[st.integers(1, 7)] * 3)))
+def test_packing_keeps_every_bit(bits):
+    clip = bits.view(np.float16)  # zeros of both signs, subnormals, infinities, every NaN
+    assert unpacked(packed(clip), clip.shape).tobytes() == clip.tobytes()
+
+
+def test_post_relu_maps_shrink():
+    # Two thirds zeros: 1 bit a value for the mask and 16 for each third value, 0.396 of 16.
+    clip = np.zeros(48_000, np.float16)
+    clip[::3] = 1
+    assert len(packed(clip)) == 48_000 // 8 + 2 * 16_000
+
+
+def test_every_flipped_bit_is_noticed(cache):
+    cache.write(VIDEO, made_entry())
+    path = cache.path(VIDEO)
+    good = path.read_bytes()
+    for place in range(len(good)):
+        bad = bytearray(good)
+        bad[place] ^= 1 << place % 8
+        path.write_bytes(bad)
+        with pytest.raises(DamagedEntryError):
+            cache.read(VIDEO)
+
+
+def test_every_truncation_is_noticed(cache):
+    cache.write(VIDEO, made_entry())
+    path = cache.path(VIDEO)
+    good = path.read_bytes()
+    for size in range(len(good)):
+        path.write_bytes(good[:size])
+        with pytest.raises(DamagedEntryError):
+            cache.read(VIDEO)
+
+
+def test_a_damaged_header_is_no_header(cache):
+    cache.write(VIDEO, made_entry())
+    path = cache.path(VIDEO)
+    path.write_bytes(path.read_bytes().replace(b'"error_lines": 7', b'"error_lines": 8'))
+    assert cache.header(VIDEO) is None
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=300), st.booleans())
+def test_no_content_does_more_than_be_refused(tmp_path_factory, content, line):
+    cache = FeatureCache(tmp_path_factory.getbasetemp() / "fuzz", FINGERPRINT)
+    path = cache.path(VIDEO)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content + b"\n" * line)
+    assert cache.header(VIDEO) is None
+    with pytest.raises(DamagedEntryError):
+        cache.read(VIDEO)
+
+
+@pytest.mark.parametrize("owner", ["video", "fingerprint"])
+def test_entry_of_another_is_noticed(cache, tmp_path, owner):
+    source, key = (cache, "cd" * 32) if owner == "video" else (
+        FeatureCache(tmp_path / "cache", OTHER), VIDEO)  # fmt: skip
+    source.write(key, made_entry())
+    cache.path(VIDEO).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source.path(key), cache.path(VIDEO))
+    assert cache.header(VIDEO) is None
+    with pytest.raises(DamagedEntryError, match="another video or fingerprint"):
+        cache.read(VIDEO)
+
+
+def test_clips_of_two_entries_cannot_be_exchanged(cache):
+    cache.write(VIDEO, made_entry(seed=0))
+    first = cache.path(VIDEO).read_bytes()
+    cache.write(VIDEO, made_entry(seed=1))
+    head, _, _ = first.partition(b"\n")
+    _, _, clips = cache.path(VIDEO).read_bytes().partition(b"\n")
+    cache.path(VIDEO).write_bytes(head + b"\n" + clips)
+    with pytest.raises(DamagedEntryError, match="clip 0 is not what was written"):
+        cache.read(VIDEO)
+
+
+def test_absent_entry_and_folder_in_its_place(cache):
+    assert cache.header(VIDEO) is None
+    with pytest.raises(DamagedEntryError, match="No such file"):
+        cache.read(VIDEO)
+    cache.path(VIDEO).mkdir(parents=True)
+    assert cache.header(VIDEO) is None
+    with pytest.raises(DamagedEntryError, match="Is a directory"):
+        cache.read(VIDEO)
+    with pytest.raises(MafnetError, match="cannot be removed"):
+        cache.discard(VIDEO)
+
+
+def test_fingerprints_have_folders_of_their_own(cache, tmp_path):
+    other = FeatureCache(tmp_path / "cache", OTHER)
+    cache.write(VIDEO, made_entry(seed=0))
+    other.write(VIDEO, made_entry(seed=1))
+    assert same(cache.read(VIDEO), made_entry(seed=0))
+    assert same(other.read(VIDEO), made_entry(seed=1))
+
+
+@pytest.mark.parametrize("field", [field for field in FINGERPRINT.as_dict() if field != "grid"])
+def test_whatever_decides_the_values_is_in_the_fingerprint(field):
+    value = getattr(FINGERPRINT, field)
+    other = value + 1 if isinstance(value, int) else value + "x"
+    assert replace(FINGERPRINT, **{field: other}).digest != FINGERPRINT.digest
+
+
+@pytest.mark.parametrize(
+    ("setting", "visual", "audio"),
+    [
+        ({"clips": 3}, True, True),
+        ({"frames_per_clip": 8}, True, False),
+        ({"frame_size": 64}, True, False),
+        ({"interpolation": "area"}, True, False),
+        ({"timeout_seconds": 9.0}, False, False),
+        ({"silent": "drop"}, False, False),
+        ({"max_failed_fraction": 0.5}, False, False),
+    ],
+)
+def test_settings_of_the_video_stage_that_features_depend_on(setting, visual, audio):
+    for backbone, depends in (("densenet201", visual), ("vggish", audio)):
+        features = FeatureSettings(backbone, "random")
+        digests = {
+            fingerprint_of(features, video, "0" * 64).digest
+            for video in (VideoSettings(), VideoSettings(**setting))
+        }
+        assert len(digests) == 1 + depends
+
+
+@pytest.mark.parametrize("room", [0, 100, 1000])
+@pytest.mark.parametrize("fresh", [True, False])
+def test_full_disk_is_one_line_and_leaves_what_was_there(cache, tmp_path, room, fresh):
+    if not fresh:
+        cache.write(VIDEO, made_entry())
+    large = made_entry(shape=(9, 9, 64))
+    line = r"^[^\n]*cannot be written \(File too large\); make room [^\n]*$"
+    with file_size_limit(room), pytest.raises(MafnetError, match=line):
+        cache.write("cd" * 32, large)
+    assert fresh or same(cache.read(VIDEO), made_entry())
+    assert cache.header("cd" * 32) is None
+    assert list((tmp_path / "cache" / "writing").iterdir()) == []
+
+
+def test_others_may_read_what_the_umask_lets_them(cache):
+    before = os.umask(0o022)
+    try:
+        cache.write(VIDEO, made_entry())
+    finally:
+        os.umask(before)
+    assert cache.path(VIDEO).stat().st_mode & 0o777 == 0o644
+
+
+def test_full_disk_does_not_touch_the_entry_that_is_replaced(cache):
+    cache.write(VIDEO, made_entry())
+    with file_size_limit(100), pytest.raises(MafnetError):
+        cache.write(VIDEO, made_entry(seed=1))
+    assert same(cache.read(VIDEO), made_entry())
+
+
+def test_cache_that_cannot_be_a_folder_is_one_line(tmp_path):
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(MafnetError, match=r"cannot be written \(Not a directory\)"):
+        FeatureCache(tmp_path / "cache", FINGERPRINT).write(VIDEO, made_entry())
+
+
+def test_sweep_takes_only_what_the_dead_of_this_machine_left(cache, tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    host, writing = socket.gethostname(), tmp_path / "cache" / "writing"
+    writing.mkdir(parents=True)
+    dead = [f"{host}-{gone.pid}-abc_12"]
+    kept = [f"{host}-{os.getpid()}-abc", f"{host}-1-abc", f"elsewhere-{gone.pid}-abc",
+            f"{host}-{gone.pid}-7-abc", f"{host}-words-abc", host]  # fmt: skip
+    for name in dead + kept:
+        (writing / name).write_bytes(b"half")
+    cache.sweep()
+    assert sorted(path.name for path in writing.iterdir()) == sorted(kept)
