@@ -40,7 +40,7 @@ def tensorflow_python() -> str:
         return str(python)
     raise MafnetError(
         "these weights are converted by TensorFlow, which is not here: give snakemake --use-conda, "
-        "or run `make vggish-env` once, or choose the weights audioset_pytorch, which need none"
+        "or run `make vggish-env` once, or choose the weights `audioset`, which need none"
     )
 
 

@@ -75,7 +75,7 @@ def checked(path: Path) -> dict[str, torch.Tensor]:
     if not found.maps_relative <= MAPS_TOLERANCE:  # also where it is not a number
         raise MafnetError(
             f"{path}: torch and TensorFlow disagree ({figures}); the weights are not let through: "
-            "use another source, e.g. audioset_pytorch"
+            "use another source, e.g. audioset"
         )
     log.info("torch and TensorFlow agree: %s", figures)
     if found.front_end_largest is not None:
