@@ -1,6 +1,7 @@
 """The config: checked against the schema, merged for each data set."""
 
 import difflib
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -8,16 +9,20 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from mafnet.errors import MafnetError
+from mafnet.names import unknown_names
 
 STAGE_SECTIONS = ("video", "features", "model", "report")
 
 
-def check_config(config: Mapping, schema_path: Path) -> None:
-    """MafnetError with a line for every key that the schema refuses."""
+def check_config(config: Mapping, schema_path: Path, weights_table: Path) -> None:
+    """MafnetError with a line for every key that the schema refuses and every unknown name.
+
+    weights_table: resources/weights.tsv.
+    """
     schema = yaml.safe_load(schema_path.read_text(encoding="utf-8"))
     errors = Draft202012Validator(schema).iter_errors(config)
     faults = [fault for error in errors for fault in _faults(error)]
-    faults += _unknown_variants(config) if not faults else []
+    faults += _unknown_names(config, weights_table) if not faults else []
     if faults:
         raise MafnetError("\n".join(["config: mend these keys:", *(f"  {f}" for f in faults)]))
 
@@ -49,23 +54,22 @@ def _faults(error: ValidationError) -> Iterator[str]:
             yield f"{place + '.' if place else ''}{key}: is unknown; {hint}"
     elif error.validator == "oneOf":
         yield f"{place}: needs either `root` and `splits` (your videos) or `source: demo`, not both"
+    elif error.validator == "type" and _written_as_text(error.instance):
+        yield f"{place}: {error.instance!r} is a text; write a number, without quotes, as in 1.0e-3"
     else:
         yield f"{place or 'config'}: {error.message}"
 
 
-def _unknown_variants(config: Mapping) -> list[str]:
-    """Variants that main or a study names, and no entry defines."""
-    faults = []
-    for dataset in config["datasets"]:
-        sections = dataset_config(config, dataset)
-        known = sections["model"].get("variants", {})
-        named = {"model.main": [sections["model"].get("main")]}
-        studies = sections["report"].get("studies", {})
-        named |= {f"report.studies.{study}": names for study, names in studies.items()}
-        for key, variants in named.items():
-            faults += [
-                f"{key}: variant {variant!r} is not in model.variants ({', '.join(known)})"
-                for variant in variants
-                if variant not in known
-            ]
-    return sorted(set(faults))
+def _written_as_text(value: object) -> bool:
+    """True for a text that reads as a number, such as 1e-3: YAML wants 1.0e-3."""
+    try:
+        return isinstance(value, str) and math.isfinite(float(value))
+    except ValueError:
+        return False
+
+
+def _unknown_names(config: Mapping, weights_table: Path) -> list[str]:
+    """The wrong names in the settings of all data sets, each once."""
+    sections = [dataset_config(config, dataset) for dataset in config["datasets"]]
+    faults = [fault for own in sections for fault in unknown_names(own, weights_table)]
+    return list(dict.fromkeys(faults))

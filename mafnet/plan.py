@@ -1,17 +1,22 @@
 """What the workflow asks at parse time: settings, paths and shards, without Snakemake or torch."""
 
+import contextlib
 import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 from mafnet.config import dataset_config, merged
+from mafnet.dataset.identity import identities
 from mafnet.dataset.manifest import calibration_videos
 from mafnet.dataset.shards import manifest_shards
+from mafnet.errors import MafnetError
 from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
 from mafnet.files import canonical_json, digest_of
 from mafnet.model.networks import network_spec
+from mafnet.video.media import Media
 from mafnet.video.settings import VideoSettings
+from mafnet.video.table import read_media
 
 POLICIES = ("silent", "max_lost_fraction", "max_error_lines", "max_failed_fraction")
 """Settings of the video stage that decide what is used, not how it is decoded."""
@@ -26,6 +31,7 @@ class Plan:
         self._sections = {name: dataset_config(config, name) for name in self.datasets}
         self._config = config
         self._members = cache(self._read_members)
+        self._probed = cache(self._read_probed)
 
     @property
     def gpus_per_job(self) -> int:
@@ -65,12 +71,10 @@ class Plan:
         return list(self._members(dataset))
 
     def members(self, dataset: str, shard: str) -> list[str]:
-        """The videos of a shard, each with its size, so that a file that is replaced is noticed."""
+        """The videos of a shard; a file that is replaced gives another text."""
         if self._awaited(dataset):
             return []
-        root = Path(self.root(dataset))
-        videos = self._members(dataset).get(shard, [])
-        return [f"{video}:{_size(root / video)}" for video in videos]
+        return self._identities(dataset, self._members(dataset).get(shard, []), shard)
 
     def demo_settings(self, dataset: str) -> str:
         """What the demo's videos depend on."""
@@ -92,13 +96,12 @@ class Plan:
         return f"{folder}/{own['backbone']}-{own['weights']}.safetensors"
 
     def calibration_members(self, dataset: str) -> list[str]:
-        """The videos that calibrate random weights, each with its size."""
+        """The videos that calibrate random weights; a file that is replaced gives another text."""
         if self._awaited(dataset):
             return []
         count = self._sections[dataset]["features"]["random"]["calibration_videos"]
-        root = Path(self.root(dataset))
         videos = calibration_videos(Path(self.manifests(dataset)[0]), count)
-        return [f"{video}:{_size(root / video)}" for video in videos]
+        return self._identities(dataset, videos, "calibration")
 
     def calibration(self, dataset: str, modality: str) -> str:
         """What random weights depend on."""
@@ -198,13 +201,23 @@ class Plan:
         return {"video": video, "features": self._sections[dataset]["features"][modality]}
 
     def _read_members(self, dataset: str) -> dict[str, list[str]]:
-        """The videos of every shard."""
+        """The videos of every shard; MafnetError if the folder of the videos is missing."""
+        if not os.path.isdir(self.root(dataset)):
+            raise MafnetError(
+                f"datasets.{dataset}.root: {self.root(dataset)} is not a folder; give the one that "
+                "holds the videos"
+            )
         return manifest_shards(self.manifests(dataset), self._entries[dataset].get("classes"))
 
+    def _identities(self, dataset: str, videos: list[str], group: str) -> list[str]:
+        """The videos with what tells one file from its replacement."""
+        memo = Path(".snakemake/mafnet") / f"{dataset}-{group}.json"
+        return identities(Path(self.root(dataset)), videos, memo, lambda: self._probed(dataset))
 
-def _size(path: Path) -> int:
-    """Bytes of a file, -1 if there is none."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1
+    def _read_probed(self, dataset: str) -> dict[str, Media]:
+        """The rows of the media tables that earlier runs made; a damaged one has none."""
+        rows = {}
+        for path in Path("results", dataset, "media").glob("*.tsv"):
+            with contextlib.suppress(MafnetError):
+                rows |= {row.video: row for row in read_media(path)}
+        return rows

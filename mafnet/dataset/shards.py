@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mafnet.dataset.manifest import read_classes, read_manifest
+from mafnet.errors import MafnetError
 
 VIDEOS_PER_SHARD = 128
 """About how many videos a shard gets; one job then runs for minutes, not seconds or hours."""
@@ -33,11 +34,18 @@ def shard_videos(videos: Iterable[str], shards: int) -> dict[str, list[str]]:
 
 
 def manifest_shards(manifests: Iterable[str], classes: str | None = None) -> dict[str, list[str]]:
-    """The videos of every shard of all manifests of a data set.
+    """The videos of every shard of all manifests of a data set; one MafnetError for all of them.
 
     classes: file with the closed list of labels, if there is one.
     """
     known = read_classes(Path(classes)) if classes else ()
-    samples = [sample for path in manifests for sample in read_manifest(Path(path), known)]
-    videos = {sample.video for sample in samples}
+    videos: set[str] = set()
+    faults = []
+    for path in manifests:
+        try:
+            videos.update(sample.video for sample in read_manifest(Path(path), known))
+        except MafnetError as error:
+            faults.append(str(error))
+    if faults:
+        raise MafnetError("\n".join(faults))
     return shard_videos(videos, shard_count(len(videos)))

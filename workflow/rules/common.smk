@@ -1,4 +1,5 @@
 # What the rules ask at parse time; the answers come from mafnet/plan.py.
+import functools
 import inspect
 import re
 import sys
@@ -15,17 +16,30 @@ from mafnet.plan import Plan
 
 RESOURCES = Path(workflow.basedir) / "resources"
 
-try:
-    check_config(config, Path(workflow.basedir) / "workflow/schemas/config.schema.yaml")
-except MafnetError as error:
-    raise WorkflowError(str(error))
+
+def plainly(function):
+    """The function, but a user's mistake that it finds ends the run with one line on what to mend.
+
+    Snakemake would print an error of an input function with its wildcards and a traceback.
+    """
+
+    @functools.wraps(function)
+    def answer(*args, **kwargs):
+        try:
+            return function(*args, **kwargs)
+        except MafnetError as error:
+            sys.exit(f"mafnet: {error}")
+
+    return answer
+
+
+plainly(check_config)(
+    config, Path(workflow.basedir) / "workflow/schemas/config.schema.yaml", RESOURCES / "weights.tsv"
+)
 
 
 onstart:
-    try:
-        claim_directory(Path(".snakemake"))
-    except MafnetError as error:
-        raise WorkflowError(str(error))
+    plainly(claim_directory)(Path(".snakemake"))
 
 
 PLAN = Plan(config)
@@ -58,6 +72,7 @@ def manifests(wildcards):
 def of_all_shards(pattern):
     """An input function: the files of a pattern, one a shard."""
 
+    @plainly
     def files(wildcards):
         manifests(wildcards)
         return expand(pattern, shard=PLAN.shards(wildcards.dataset), allow_missing=True)
@@ -131,6 +146,7 @@ def asked(question):
     method = getattr(PLAN, question)
     names = inspect.signature(method).parameters
 
+    @plainly
     def answer(wildcards):
         return method(**{name: wildcards[name] for name in names})
 

@@ -1,0 +1,56 @@
+"""Names in the config that no schema can judge: a registry, a table or another entry knows them."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mafnet.errors import MafnetError
+from mafnet.features.backbones import backbone_spec
+from mafnet.features.fingerprint import MODALITIES
+from mafnet.features.weights import published
+from mafnet.model.networks import network_spec
+
+
+def unknown_names(sections: Mapping, weights_table: Path) -> list[str]:
+    """A line for every wrong name in the stage sections of one data set.
+
+    weights_table: resources/weights.tsv.
+    """
+    return [
+        *_backbones(sections["features"], weights_table),
+        *_networks(sections["model"]),
+        *_variants(sections["model"], sections["report"]),
+    ]
+
+
+def _backbones(features: Mapping, weights_table: Path) -> Iterator[str]:
+    """Backbones of the other modality or of none, and weights that the table does not have."""
+    for modality in MODALITIES:
+        name, weights = features[modality]["backbone"], features[modality]["weights"]
+        key = f"features.{modality}"
+        try:
+            found = backbone_spec(name).modality
+            if found != modality:
+                yield f"{key}.backbone: {name} is for the {found} modality"
+            elif weights != "random":
+                published(weights_table, name, weights)
+        except MafnetError as error:
+            yield f"{key}: {error}"
+
+
+def _networks(model: Mapping) -> Iterator[str]:
+    """Networks that the registry does not have."""
+    for variant, settings in model["variants"].items():
+        try:
+            network_spec(settings["network"])
+        except MafnetError as error:
+            yield f"model.variants.{variant}.network: {error}"
+
+
+def _variants(model: Mapping, report: Mapping) -> Iterator[str]:
+    """Variants that main or a study names, and no entry defines."""
+    studies = {f"report.studies.{study}": names for study, names in report["studies"].items()}
+    known = list(model["variants"])
+    for key, variants in ({"model.main": [model["main"]]} | studies).items():
+        for variant in variants:
+            if variant not in known:
+                yield f"{key}: variant {variant!r} is not in model.variants ({', '.join(known)})"
