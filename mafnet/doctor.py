@@ -1,12 +1,14 @@
-"""What mafnet sees on this machine."""
+"""What mafnet sees on this machine, and in a collection of videos."""
 
+import os
 import shutil
 from pathlib import Path
 
 import click
 
-from mafnet import __version__
+from mafnet import __version__, options
 from mafnet.errors import MafnetError
+from mafnet.video.settings import VideoSettings
 
 
 @click.command()
@@ -15,8 +17,57 @@ from mafnet.errors import MafnetError
     "--weights", type=click.Path(path_type=Path), default=Path("weights"), show_default=True,
     help="Folder of downloaded weights.",
 )  # fmt: skip
-def doctor(cache: Path, weights: Path) -> None:
-    """Say which ffmpeg, devices, weights and cache mafnet sees; exit 1 if one is missing."""
+@click.option(
+    "--videos", type=click.Path(exists=True, path_type=Path),
+    help="Check a folder of videos, or those of a manifest, instead of the machine.",
+)  # fmt: skip
+@click.option("--root", type=options.folder, help="Folder of the manifest's videos, if another.")
+@click.option(
+    "--clips", type=click.IntRange(1), default=VideoSettings.clips, show_default=True,
+    help="Seconds of each video that are decoded.",
+)  # fmt: skip
+@click.option("--list", "fetch", type=options.new_file, help="Write what to fetch again here.")
+@click.option(
+    "--threads", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True,
+    help="Videos that are checked at a time.",
+)  # fmt: skip
+def doctor(
+    cache: Path,
+    weights: Path,
+    videos: Path | None,
+    root: Path | None,
+    clips: int,
+    fetch: Path | None,
+    threads: int,
+) -> None:
+    """Say what mafnet sees on this machine, or check --videos; exit 1 if something is wrong."""
+    if videos:
+        _check(videos, root, VideoSettings(clips=clips), fetch, threads)
+    else:
+        _machine(cache, weights)
+
+
+def _check(
+    place: Path, root: Path | None, settings: VideoSettings, fetch: Path | None, threads: int
+) -> None:
+    """Show the outcomes of a collection; MafnetError if a video cannot be used."""
+    from rich.console import Console
+
+    from mafnet.dataset.check import check_videos, find_videos, write_fetch_list
+    from mafnet.dataset.media import media_counts, outcome_table
+
+    rows = check_videos(*find_videos(place, root), settings, threads)
+    Console().print(outcome_table(rows, str(place)))
+    if fetch:
+        click.echo(f"{write_fetch_list(rows, fetch)} videos to fetch again are listed in {fetch}")
+    failed = media_counts(rows)["failed"]
+    if failed:
+        hint = "" if fetch else "; --list FILE writes what to fetch again"
+        raise MafnetError(f"{failed} of {len(rows)} videos cannot be used{hint}")
+
+
+def _machine(cache: Path, weights: Path) -> None:
+    """Show ffmpeg, devices, weights and cache; MafnetError if one is missing."""
     found = {"mafnet": (True, __version__), "ffmpeg": _ffmpeg(), "torch": _torch()}
     found |= {"weights": _weights(weights), "cache": _cache(cache), "disk": _disk(cache)}
     for name, (good, text) in found.items():
