@@ -78,11 +78,14 @@ def write_manifest(samples: Sequence[Sample], path: Path) -> None:
     shared = any(sample.also_in for sample in samples)
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
+        # Python 3.11 leaves a carriage return unquoted, which readers take for a line's end.
+        careful = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerow(COLUMNS + EVENT_COLUMNS * events + (ALSO_IN,) * shared)
         for sample in samples:
             row = (sample.sample, sample.video, sample.label, sample.subset)
             event = sample.event or ("", "")
-            writer.writerow(row + event * events + (" ".join(sample.also_in),) * shared)
+            suited = careful if "\r" in sample.video else writer
+            suited.writerow(row + event * events + (" ".join(sample.also_in),) * shared)
 
 
 def calibration_videos(path: Path, count: int) -> list[str]:

@@ -1,0 +1,79 @@
+"""Stage 3, dataset: a video's shard is stable, whatever else is in the data set."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mafnet.dataset.manifest import Sample, write_manifest
+from mafnet.dataset.shards import (
+    VIDEOS_PER_SHARD,
+    manifest_shards,
+    shard_count,
+    shard_of,
+    shard_videos,
+)
+from mafnet.errors import MafnetError
+
+names = st.text(st.characters(exclude_categories=("Cs",)), min_size=1)
+
+
+def test_the_hash_never_changes():
+    """Another one would extract every shard of every data set again."""
+    # The first 8 bytes of SHA-256 of the path, as a big-endian number, modulo the shards.
+    found = [shard_of(video, 64) for video in ("a.mp4", "videos/b.mp4", "ü.mp4")]
+    assert found == ["0032", "0041", "0038"]
+
+
+@given(st.integers(0, 10**6))
+def test_number_of_shards_is_a_power_of_two_that_fits(videos):
+    count = shard_count(videos)
+    assert count & (count - 1) == 0
+    assert count * VIDEOS_PER_SHARD >= videos
+    assert count == 1 or count * VIDEOS_PER_SHARD < 2 * videos
+
+
+@given(st.sets(names, min_size=1, max_size=50), names, st.sampled_from([1, 2, 8, 1024]))
+def test_one_more_video_touches_one_shard(videos, another, shards):
+    before, after = shard_videos(videos, shards), shard_videos(videos | {another}, shards)
+    changed = [name for name in after if after[name] != before.get(name)]
+    assert changed == ([] if another in videos else [shard_of(another, shards)])
+
+
+@given(st.lists(names, max_size=50), st.sampled_from([1, 2, 8, 1024]))
+def test_every_video_is_in_one_shard_in_a_fixed_order(videos, shards):
+    members = shard_videos(videos, shards)
+    assert sorted(video for shard in members.values() for video in shard) == sorted(set(videos))
+    assert members == shard_videos(reversed(videos), shards)
+    assert all(shard == sorted(shard) and shard for shard in members.values())
+    assert list(members) == sorted(members)
+
+
+@given(names, st.integers(0, 12))
+def test_doubling_the_shards_splits_each_in_two(video, power):
+    small, large = (int(shard_of(video, 2**n)) for n in (power, power + 1))
+    assert large in (small, small + 2**power)
+
+
+def test_shards_are_about_equally_full():
+    members = shard_videos((f"videos/{number:06d}.mp4" for number in range(22_000)), 256)
+    sizes = [len(shard) for shard in members.values()]
+    # 86 on average with a binomial deviation of 9.3; more than 6 of them off is no chance.
+    assert len(sizes) == 256
+    assert 30 < min(sizes) < max(sizes) < 142
+
+
+def test_shards_of_several_splits_hold_each_video_once(tmp_path):
+    for split in ("one", "two"):
+        samples = [Sample("a", "x.mp4", "c", "train"), Sample("b", f"{split}.mp4", "d", "test")]
+        write_manifest(samples, tmp_path / f"{split}.csv")
+    found = manifest_shards([str(tmp_path / "one.csv"), str(tmp_path / "two.csv")])
+    assert found == {"0000": ["one.mp4", "two.mp4", "x.mp4"]}
+
+
+def test_faults_of_all_manifests_come_at_once(tmp_path):
+    paths = [tmp_path / "one.csv", tmp_path / "two.csv"]
+    for path in paths:
+        path.write_text("sample,video,label,subset\na,/x,c,train\n")
+    with pytest.raises(MafnetError) as caught:
+        manifest_shards(map(str, paths))
+    assert all(f"{path}: 1 faults" in str(caught.value) for path in paths)
