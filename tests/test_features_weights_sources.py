@@ -266,7 +266,7 @@ def test_files_that_are_not_vggish_are_named(tmp_path):
         ("audioset_tf1", "vggish_model.ckpt: is not"),
         ("audioset_hub", "no SavedModel"),
     ):
-        command = [sys.executable, "-m", "mafnet", "convert", "--table", TABLE, "--name", name]
+        command = [sys.executable, "-m", "mafnet", "convert", "--name", name]
         command += ["--backbone", "vggish", "--folder", tmp_path, "--output", tmp_path / "out"]
         done = subprocess.run(command, cwd=HOME, capture_output=True, text=True)
         assert done.returncode == 1

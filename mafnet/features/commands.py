@@ -5,8 +5,14 @@ from pathlib import Path
 import click
 
 from mafnet import options
+from mafnet.features.weights import TABLE
 
-table = click.option("--table", type=options.existing, required=True, help="resources/weights.tsv.")
+table = click.option(
+    "--table",
+    type=options.existing,
+    default=TABLE,
+    help="Another table than resources/weights.tsv.",
+)
 backbone = click.option("--backbone", required=True, help="Backbone, e.g. densenet201.")
 name = click.option("--name", required=True, help="Name in the table, e.g. imagenet1k_v1.")
 folder = click.option(

@@ -12,6 +12,9 @@ from mafnet.files import replacing
 
 log = logging.getLogger(__name__)
 
+TABLE = Path(__file__).resolve().parents[2] / "resources" / "weights.tsv"
+"""What is published, in this checkout."""
+
 FORMS = ("torch", "saved_model", "checkpoint")
 
 

@@ -1,9 +1,8 @@
 # Stage 2, features: weights of the backbones, and one map a clip and modality in the cache.
-from mafnet.features.weights import read_published
+from mafnet.features.weights import TABLE, read_published
 
-WEIGHTS_TABLE = str(RESOURCES / "weights.tsv")
 WEIGHTS_FOLDER = "|".join(map(re.escape, PLAN.weights_folders))
-PUBLISHED = {(row.backbone, row.name): row for row in read_published(Path(WEIGHTS_TABLE))}
+PUBLISHED = {(row.backbone, row.name): row for row in read_published(TABLE)}
 
 
 def weights_source(wildcards):
@@ -39,8 +38,8 @@ rule convert:
     message:
         "Reading the weights {wildcards.name} of {wildcards.backbone} with TensorFlow."
     shell:
-        "mafnet convert --table {WEIGHTS_TABLE:q} --backbone {wildcards.backbone} "
-        "--name {wildcards.name} --folder {wildcards.folder:q} --output {output:q} 2>&1 "
+        "mafnet convert --backbone {wildcards.backbone} --name {wildcards.name} "
+        "--folder {wildcards.folder:q} --output {output:q} 2>&1 "
         "| tee {log:q}"
 
 
@@ -69,8 +68,8 @@ rule fetch:
     message:
         "Fetching the weights {wildcards.name} of {wildcards.backbone}."
     shell:
-        "mafnet fetch --table {WEIGHTS_TABLE:q} --backbone {wildcards.backbone} "
-        "--name {wildcards.name} --folder {wildcards.folder:q} {params.converted:q} "
+        "mafnet fetch --backbone {wildcards.backbone} --name {wildcards.name} "
+        "--folder {wildcards.folder:q} {params.converted:q} "
         "--output {output:q} 2>&1 | tee {log:q}"
 
 
