@@ -11,6 +11,7 @@ from mafnet import versions
 from mafnet.config import check_config
 from mafnet.errors import MafnetError
 from mafnet.features.fingerprint import MODALITIES
+from mafnet.features.weights import TABLE, read_published
 from mafnet.guard import claim_directory, put_python_on_path
 from mafnet.plan import Plan
 
@@ -43,6 +44,7 @@ onstart:
 
 
 PLAN = Plan(config)
+PUBLISHED = {(row.backbone, row.name): row for row in plainly(read_published)(TABLE)}
 GPU = PLAN.gpus_per_job
 
 # The rules call `mafnet`: this checkout's, by the python that runs Snakemake or by the one of the
@@ -139,6 +141,17 @@ def each(option, name):
 def each_run(wildcards, input):
     """`--run FOLDER` for every run whose metrics are an input."""
     return [part for path in input.metrics for part in ("--run", str(Path(path).parent))]
+
+
+def weights_source(wildcards):
+    """What is published under a name; a change of it fetches anew, other rows do not matter."""
+    return str(PUBLISHED.get((wildcards.backbone, wildcards.name), ""))
+
+
+def conversion(wildcards):
+    """What TensorFlow made of published weights in its formats; nothing for the others."""
+    row = PUBLISHED.get((wildcards.backbone, wildcards.name))
+    return ["{folder}/{backbone}-{name}.converted"] if row and row.needs_conversion else []
 
 
 def asked(question):

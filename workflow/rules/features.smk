@@ -1,19 +1,4 @@
 # Stage 2, features: weights of the backbones, and one map a clip and modality in the cache.
-from mafnet.features.weights import TABLE, read_published
-
-WEIGHTS_FOLDER = "|".join(map(re.escape, PLAN.weights_folders))
-PUBLISHED = {(row.backbone, row.name): row for row in read_published(TABLE)}
-
-
-def weights_source(wildcards):
-    """What is published under a name; a change of it fetches anew, other rows do not matter."""
-    return str(PUBLISHED.get((wildcards.backbone, wildcards.name), ""))
-
-
-def conversion(wildcards):
-    """What TensorFlow made of published weights in its formats; nothing for the others."""
-    row = PUBLISHED.get((wildcards.backbone, wildcards.name))
-    return ["{folder}/{backbone}-{name}.converted"] if row and row.needs_conversion else []
 
 
 rule convert:
@@ -25,7 +10,7 @@ rule convert:
     benchmark:
         "logs/features/convert/{folder}/{backbone}-{name}.benchmark.tsv"
     wildcard_constraints:
-        folder=WEIGHTS_FOLDER,
+        folder="|".join(map(re.escape, PLAN.weights_folders)),
         backbone="[a-z0-9]+",
         name="[a-z0-9_]+",
     conda:
@@ -54,7 +39,7 @@ rule fetch:
     benchmark:
         "logs/features/fetch/{folder}/{backbone}-{name}.benchmark.tsv"
     wildcard_constraints:
-        folder=WEIGHTS_FOLDER,
+        folder="|".join(map(re.escape, PLAN.weights_folders)),
         backbone="[a-z0-9]+",
         name="[a-z0-9_]+",
     conda:
