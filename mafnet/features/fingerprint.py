@@ -40,8 +40,8 @@ class Fingerprint:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the fingerprint, in hexadecimal."""
-        return digest_of(self.as_dict())
+        """SHA-256 of the fingerprint, in hexadecimal; weights count by their values, not name."""
+        return digest_of({key: value for key, value in self.as_dict().items() if key != "weights"})
 
     def as_dict(self) -> dict:
         """The fingerprint as plain JSON values."""
