@@ -17,6 +17,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from mafnet.dataset.hdf5 import new_hdf5
 from mafnet.errors import MafnetError
 from mafnet.features.cache import DamagedEntryError, Entry
 from mafnet.features.extract import Extractor
@@ -34,11 +35,12 @@ def pack(media: Sequence[Media], extractor: Extractor, path: Path, maps: bool) -
     """
     if not media:
         raise MafnetError(f"{path}: no usable video; see the media table beside it for the reasons")
-    with replacing(path) as beside, h5py.File(beside, "w") as file:
+    with replacing(path) as beside, new_hdf5(beside) as (file, raw):
         layers = _create(file, media, extractor, maps)
         progress = Progress(f"pack {extractor.name}", len(media), "videos", log)
         for row, item in enumerate(media):
             _fill(layers, row, _read(item, extractor))
+            raw.check()  # a full disk is noticed before all is read for nothing
             progress.advance()
 
 
