@@ -1,5 +1,7 @@
 """Stage 3, dataset: the media table says of every video whether it is used, and why not."""
 
+import io
+
 import pytest
 from rich.console import Console
 
@@ -50,8 +52,9 @@ def test_first_failure_counts():
 
 
 @pytest.mark.parametrize(
-    ("policy", "status", "kept"), [("zero", "ok", 1), ("drop", "dropped", 0), ("fail", "no_audio", 0)]
-)  # fmt: skip
+    ("policy", "status", "kept"),
+    [("zero", "ok", 1), ("drop", "dropped", 0), ("fail", "no_audio", 0)],
+)
 def test_policies_for_videos_without_sound(policy, status, kept):
     found = merged(
         [row(), row("b")], [seen(), seen("b")], [seen(clips=0), seen("b")], silent=policy
@@ -94,8 +97,10 @@ def test_counts_and_reasons():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("failed", "limit", "stops"),
-                         [(0, 0, False), (1, 0, True), (1, 0.1, False), (2, 0.1, True), (10, 1, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("failed", "limit", "stops"),
+    [(0, 0, False), (1, 0, True), (1, 0.1, False), (2, 0.1, True), (10, 1, False)],
+)
 def test_too_many_failures_stop_the_run(failed, limit, stops):
     media = [row(f"{n}", status="missing" if n < failed else "ok", error="gone") for n in range(10)]
     if stops:
@@ -112,7 +117,7 @@ def test_dropped_videos_are_no_failures():
 
 def test_table_shows_names_as_they_are():
     media = [row("[red]a\x1b[2J.mp4", status="missing"), row("b")]
-    console = Console(record=True, width=120, file=open("/dev/null", "w"))
+    console = Console(record=True, width=120, file=io.StringIO())
     console.print(outcome_table(media, "videos of [x]"))
     text = console.export_text()
     assert "[red]a" in text
