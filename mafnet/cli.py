@@ -6,7 +6,7 @@ import sys
 import click
 
 from mafnet import __version__
-from mafnet.dataset.commands import media, pack
+from mafnet.dataset.commands import check, download, media, pack, prepare, unpack
 from mafnet.doctor import doctor
 from mafnet.errors import MafnetError
 from mafnet.features.commands import calibrate, convert, extract, fetch
@@ -18,7 +18,7 @@ from mafnet.video.commands import demo, probe
 STAGES = {
     "video": (demo, probe),
     "features": (convert, fetch, calibrate, extract),
-    "dataset": (media, pack),
+    "dataset": (download, unpack, prepare, check, media, pack),
     "model": (train, evaluate),
     "report": (metrics, study, table),
     "help": (doctor,),

@@ -2,15 +2,21 @@
 
 import difflib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
+from mafnet.dataset.origin import unknown_protocol
 from mafnet.errors import MafnetError
 from mafnet.names import unknown_names
+from mafnet.resources import FOLDER, resource
 
+ORIGINS = (
+    "needs `root` and `splits` (your videos), or `source: demo`, or another `source` with one of "
+    "`archive`, `folder` and `download: true`; other keys of these do not go together"
+)
 STAGE_SECTIONS = ("video", "features", "model", "report")
 
 
@@ -25,6 +31,31 @@ def check_config(config: Mapping, schema_path: Path, weights_table: Path) -> Non
     faults += _unknown_names(config, weights_table) if not faults else []
     if faults:
         raise MafnetError("\n".join(["config: mend these keys:", *(f"  {f}" for f in faults)]))
+
+
+def read_config(files: Sequence[Path]) -> dict:
+    """The settings that the workflow would have: config.yaml with files laid over it, checked.
+
+    config.yaml is that of the current folder, else the checkout's.
+    """
+    checkout = FOLDER.parent
+    own = Path("config.yaml")
+    config: dict = {}
+    for path in (own if own.exists() else checkout / "config.yaml", *files):
+        config = merged(config, _loaded(path))
+    schema = checkout / "workflow/schemas/config.schema.yaml"
+    check_config(config, schema, resource("weights.tsv"))
+    return config
+
+
+def _loaded(path: Path) -> dict:
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise MafnetError(f"{path}: cannot be read as YAML ({error})") from error
+    if not isinstance(found, dict):
+        raise MafnetError(f"{path}: is no mapping of settings")
+    return found
 
 
 def dataset_config(config: Mapping, dataset: str) -> dict:
@@ -53,7 +84,7 @@ def _faults(error: ValidationError) -> Iterator[str]:
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
             yield f"{place + '.' if place else ''}{key}: is unknown; {hint}"
     elif error.validator == "oneOf":
-        yield f"{place}: needs either `root` and `splits` (your videos) or `source: demo`, not both"
+        yield f"{place}: {ORIGINS}"
     elif error.validator == "type" and _written_as_text(error.instance):
         yield f"{place}: {error.instance!r} is a text; write a number, without quotes, as in 1.0e-3"
     else:
@@ -72,4 +103,7 @@ def _unknown_names(config: Mapping, weights_table: Path) -> list[str]:
     """The wrong names in the settings of all data sets, each once."""
     sections = [dataset_config(config, dataset) for dataset in config["datasets"]]
     faults = [fault for own in sections for fault in unknown_names(own, weights_table)]
+    for name, entry in config["datasets"].items():
+        if fault := unknown_protocol(entry):
+            faults.append(f"datasets.{name}.protocol: {fault}")
     return list(dict.fromkeys(faults))

@@ -3,13 +3,18 @@
 import contextlib
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
 from mafnet.config import dataset_config, merged
+from mafnet.dataset.collect import archives_of
 from mafnet.dataset.identity import identities
+from mafnet.dataset.lists import list_files
 from mafnet.dataset.manifest import calibration_videos
+from mafnet.dataset.origin import origin_of
 from mafnet.dataset.shards import manifest_shards
+from mafnet.dataset.sources import SOURCES
 from mafnet.errors import MafnetError
 from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
 from mafnet.files import canonical_json, digest_of
@@ -29,6 +34,7 @@ class Plan:
         self.datasets = list(config["datasets"])
         self._entries = config["datasets"]
         self._sections = {name: dataset_config(config, name) for name in self.datasets}
+        self._origins = {name: origin_of(name, self._entries[name]) for name in self.datasets}
         self._config = config
         self._members = cache(self._read_members)
         self._probed = cache(self._read_probed)
@@ -45,26 +51,72 @@ class Plan:
 
     # video
 
-    def made(self, dataset: str) -> bool:
-        """True if a rule makes the data set's manifest and videos."""
-        return "source" in self._entries[dataset]
+    def made_by(self, maker: str) -> list[str]:
+        """The data sets whose manifests a checkpoint (`demo`, `prepare`) makes."""
+        return [name for name in self.datasets if self.maker(name) == maker]
+
+    def maker(self, dataset: str) -> str:
+        """The checkpoint that makes the data set's manifests, empty where they are the user's."""
+        return self._origins[dataset].maker
 
     def root(self, dataset: str) -> str:
         """The folder of the videos."""
-        return self._entries[dataset].get("root", f"data/{dataset}")
+        return self._origins[dataset].root
 
     def splits(self, dataset: str) -> list[str]:
-        """The names of the official folds."""
-        return list(self._entries[dataset].get("splits", ["main"]))
+        """The folds whose mean metrics.json shows."""
+        return list(self._origins[dataset].shown)
+
+    def all_splits(self, dataset: str) -> list[str]:
+        """The folds that runs can be asked of; all share the features."""
+        return list(self._origins[dataset].manifests)
 
     def manifest(self, dataset: str, split: str) -> str:
         """The manifest of a fold."""
-        made = {"main": f"data/{dataset}/manifest.csv"}
-        return self._entries[dataset].get("splits", made)[split]
+        return self._origins[dataset].manifests[split]
 
     def manifests(self, dataset: str) -> list[str]:
         """The manifests of all folds."""
-        return [self.manifest(dataset, split) for split in self.splits(dataset)]
+        return list(self._origins[dataset].manifests.values())
+
+    def archives(self, dataset: str) -> list[str]:
+        """What is unpacked to get a published data set's videos."""
+        origin = self._origins[dataset]
+        if origin.download:
+            return [f"data/{dataset}/downloads.tsv"]
+        return [str(path) for path in archives_of(Path(origin.archive))]
+
+    def archive(self, dataset: str) -> str:
+        """The archive or the folder of archives."""
+        return self._origins[dataset].archive
+
+    def unpacked(self, dataset: str) -> list[str]:
+        """The table of unpacked files where the videos come out of archives; else nothing."""
+        return [f"data/{dataset}/unpacked.tsv"] if self._origins[dataset].archive else []
+
+    def source(self, dataset: str) -> str:
+        """The published data set that this is."""
+        return self._origins[dataset].source
+
+    def own_lists(self, dataset: str) -> list[str]:
+        """The place of a published data set's lists where it is not that of the videos."""
+        origin = self._origins[dataset]
+        return [origin.lists] if origin.lists != origin.root else []
+
+    def lists(self, dataset: str) -> str:
+        """The place of a published data set's lists."""
+        return self._origins[dataset].lists
+
+    def list_files(self, dataset: str) -> list[str]:
+        """The files that a published data set's lists are read from, but for unpacked ones."""
+        origin = self._origins[dataset]
+        if origin.archive and origin.lists == origin.root:
+            return []
+        return [str(path) for path in list_files(SOURCES[origin.source], Path(origin.lists))]
+
+    def holdout(self, dataset: str) -> str:
+        """How validation samples are held out of training lists."""
+        return canonical_json(asdict(self._origins[dataset].holdout))
 
     def shards(self, dataset: str) -> list[str]:
         """The names of the data set's shards; the manifests must exist."""
@@ -173,10 +225,18 @@ class Plan:
 
     def classes(self, dataset: str) -> list[str]:
         """The file of class names, if the data set has one; as a list, for a rule's input."""
-        own = self._entries[dataset].get("classes")
+        own = self._origins[dataset].classes
         return [own] if own else []
 
     # report
+
+    def protocol(self, dataset: str) -> str:
+        """The name of the way to measure that metrics.json shows."""
+        return self._origins[dataset].protocol
+
+    def descriptions(self, dataset: str) -> list[str]:
+        """What was written about the shown splits when their manifests were prepared."""
+        return self._origins[dataset].descriptions
 
     def studies(self, dataset: str) -> dict[str, list[str]]:
         """The variants of every study."""
@@ -188,7 +248,7 @@ class Plan:
 
     def _awaited(self, dataset: str) -> bool:
         """True if the rule that makes the data set's manifest has not run yet."""
-        return self.made(dataset) and not all(map(os.path.exists, self.manifests(dataset)))
+        return bool(self.maker(dataset)) and not all(map(os.path.exists, self.manifests(dataset)))
 
     def _video(self, dataset: str) -> dict:
         return self._sections[dataset]["video"]
@@ -204,10 +264,10 @@ class Plan:
         """The videos of every shard; MafnetError if the folder of the videos is missing."""
         if not os.path.isdir(self.root(dataset)):
             raise MafnetError(
-                f"datasets.{dataset}.root: {self.root(dataset)} is not a folder; give the one that "
+                f"datasets.{dataset}: {self.root(dataset)} is not a folder; give the one that "
                 "holds the videos"
             )
-        return manifest_shards(self.manifests(dataset), self._entries[dataset].get("classes"))
+        return manifest_shards(self.manifests(dataset), self._origins[dataset].classes)
 
     def _identities(self, dataset: str, videos: list[str], group: str) -> list[str]:
         """The videos with what tells one file from its replacement."""

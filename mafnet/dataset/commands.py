@@ -5,7 +5,87 @@ from pathlib import Path
 import click
 
 from mafnet import options
+from mafnet.terminal import printable
 from mafnet.video.settings import VideoSettings
+
+source = click.option(
+    "--source", type=click.Choice(["ave", "ucf51", "kinetics_sounds"]), required=True,
+    help="Published data set.",
+)  # fmt: skip
+lists = click.option("--lists", type=options.any_path, help="Folder or zip file of the lists.")
+
+
+@click.command()
+@source
+@click.option("--folder", type=options.any_path, required=True, help="Folder to fill.")
+@options.output
+def download(source: str, folder: Path, output: Path) -> None:
+    """Fetch the archives and lists of a published data set, verified; read its terms first."""
+    from mafnet.dataset.archives import Member
+    from mafnet.dataset.collect import download as run
+    from mafnet.dataset.collect import write_listing
+    from mafnet.dataset.sources import SOURCES
+
+    files = run(SOURCES[source], folder)
+    write_listing([Member(path.name, path.stat().st_size) for path in files], output)
+
+
+@click.command()
+@source
+@click.option(
+    "--archive", type=click.Path(exists=True, path_type=Path), required=True,
+    help="Archive, or folder of archives or of lists of their addresses.",
+)  # fmt: skip
+@lists
+@click.option("--folder", type=options.any_path, required=True, help="Folder to fill.")
+@options.output
+def unpack(source: str, archive: Path, lists: Path | None, folder: Path, output: Path) -> None:
+    """Unpack a published data set's videos and lists, what is wanted and no more."""
+    from mafnet.dataset.collect import collect, write_listing
+    from mafnet.dataset.sources import SOURCES
+
+    write_listing(collect(SOURCES[source], archive, lists, folder), output)
+
+
+@click.command()
+@source
+@click.option("--split", required=True, help="Which split, e.g. official, split01, ks32.")
+@lists
+@options.root
+@options.settings
+@options.output
+def prepare(
+    source: str, split: str, lists: Path | None, root: Path, settings: dict, output: Path
+) -> None:
+    """Write the manifest of one split of a published data set."""
+    from mafnet.dataset.prepare import prepare as run
+    from mafnet.dataset.source import Holdout
+    from mafnet.dataset.sources import SOURCES
+
+    holdout = options.build(Holdout, settings, "prepare")
+    run(SOURCES[source], split, lists or root, root, holdout, output)
+
+
+@click.command()
+@click.argument("dataset")
+@click.option(
+    "--configfile", "configs", type=options.existing, multiple=True,
+    help="Settings laid over config.yaml, as for snakemake.",
+)  # fmt: skip
+@click.option("--output", type=options.new_file, help="Table of every missing and surplus file.")
+def check(dataset: str, configs: tuple[Path, ...], output: Path | None) -> None:
+    """Say what of a data set is expected, there, missing or surplus; exit 1 if too much is missing.
+
+    DATASET is a name in the config's `datasets`. Nothing is unpacked, read or changed.
+    """
+    from mafnet.config import read_config
+    from mafnet.dataset.inventory import report_inventory, take_inventory, write_inventory
+
+    found = take_inventory(dataset, read_config(configs))
+    click.echo(printable(report_inventory(found)))
+    if output:
+        write_inventory(found, output)
+    found.require_enough()
 
 
 @click.command()

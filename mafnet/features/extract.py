@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -69,14 +69,19 @@ class Extractor:
         self._build = build
 
     def extract(self, media: Sequence[Media]) -> list[Extracted]:
-        """Extract what the cache lacks; one row a video that was probed as usable, sorted."""
+        """Extract what the cache lacks; one row a video that was probed as usable, sorted.
+
+        Videos of the same bytes under several names are extracted once.
+        """
         usable = sorted((row for row in media if row.ok), key=lambda row: row.video)
         done = {row.video: found for row in usable if (found := self._cached(row))}
         todo = [row for row in usable if row.video not in done]
         log.info("%s: %d videos in the cache, %d to extract", self.name, len(done), len(todo))
         if todo:
             self.cache.sweep()
-            done |= {row.video: row for row in self._run(todo)}
+            alike = {row.sha256: row for row in reversed(todo)}
+            found = {row.sha256: row for row in self._run(list(alike.values()))}
+            done |= {row.video: replace(found[row.sha256], video=row.video) for row in todo}
         return [done[row.video] for row in usable]
 
     @property

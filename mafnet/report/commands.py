@@ -1,5 +1,6 @@
 """Verbs of stage 5, report."""
 
+import logging
 from pathlib import Path
 
 import click
@@ -13,6 +14,13 @@ runs = click.option(
     "--run", "runs", type=options.folder, multiple=True, required=True,
     help="Folder of an evaluated run; once for each.",
 )  # fmt: skip
+protocol = click.option(
+    "--protocol", default="own", show_default=True, help="Name of the way to measure."
+)
+described = click.option(
+    "--described", type=options.existing, multiple=True,
+    help="What was written beside a split's manifest (.json); once for each split that is shown.",
+)  # fmt: skip
 dataset = click.option("--dataset", required=True, help="Name of the data set.")
 
 
@@ -21,34 +29,57 @@ dataset = click.option("--dataset", required=True, help="Name of the data set.")
 @runs
 @click.option("--media", type=options.existing, required=True, help="The data set's media table.")
 @paper
+@protocol
+@described
 @click.option("--config-digest", required=True, help="Digest of the settings, for the record.")
 @options.output
 def metrics(
-    dataset: str, runs: tuple[Path, ...], media: Path, paper: Path, config_digest: str, output: Path
+    dataset: str,
+    runs: tuple[Path, ...],
+    media: Path,
+    paper: Path,
+    protocol: str,
+    described: tuple[Path, ...],
+    config_digest: str,
+    output: Path,
 ) -> None:
-    """Summarise all runs of one variant."""
+    """Summarise all runs of one variant, beside the paper's value."""
     from mafnet.files import write_json
-    from mafnet.report.dataset_metrics import dataset_metrics
+    from mafnet.report.dataset_metrics import dataset_metrics, log_metrics
+    from mafnet.report.protocol import read_protocol
 
-    write_json(dataset_metrics(dataset, runs, media, paper, config_digest), output)
+    measured = read_protocol(protocol, described)
+    found = dataset_metrics(dataset, runs, media, paper, measured, config_digest)
+    write_json(found, output)
+    log_metrics(found, logging.getLogger(__name__))
 
 
 @click.command()
 @dataset
 @runs
 @paper
+@protocol
+@described
 @options.output
-def study(dataset: str, runs: tuple[Path, ...], paper: Path, output: Path) -> None:
+def study(
+    dataset: str,
+    runs: tuple[Path, ...],
+    paper: Path,
+    protocol: str,
+    described: tuple[Path, ...],
+    output: Path,
+) -> None:
     """Compare variants in a table."""
     from rich.console import Console
 
+    from mafnet.report.protocol import read_protocol
     from mafnet.report.study import print_study, study_table, write_study
     from mafnet.report.summary import read_run
 
     by_variant: dict[str, list] = {}
     for run in map(read_run, runs):
         by_variant.setdefault(run.metrics["variant"], []).append(run)
-    found = study_table(dataset, by_variant, paper)
+    found = study_table(dataset, by_variant, paper, read_protocol(protocol, described))
     write_study(found, output)
     print_study(found, f"{dataset}: {output.stem}", Console())
 

@@ -1,5 +1,6 @@
 """results/{dataset}/metrics.json: the main variant, the media, and where the numbers come from."""
 
+import logging
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -7,7 +8,15 @@ from pathlib import Path
 from mafnet import __version__
 from mafnet.dataset.media import media_counts
 from mafnet.files import digest_of
-from mafnet.report.summary import Run, describe_weights, paper_value, read_run, summarise
+from mafnet.report.protocol import paper_name, protocol_notes
+from mafnet.report.summary import (
+    Run,
+    describe_weights,
+    paper_value,
+    random_weights,
+    read_run,
+    summarise,
+)
 from mafnet.video.ffmpeg import ffmpeg_version
 from mafnet.video.table import read_media
 
@@ -15,19 +24,44 @@ PACKAGES = ("torch", "torchvision", "numpy", "h5py", "av", "snakemake")
 
 
 def dataset_metrics(
-    dataset: str, folders: Sequence[Path], media: Path, paper: Path, config_digest: str
+    dataset: str,
+    folders: Sequence[Path],
+    media: Path,
+    paper: Path,
+    protocol: dict,
+    config_digest: str,
 ) -> dict:
-    """The metrics of one variant over the given runs, with counts of media and provenance."""
+    """The metrics of one variant over the given runs, with counts of media and provenance.
+
+    protocol: what `read_protocol` gives.
+    """
     runs = [read_run(folder) for folder in folders]
     variant = runs[0].metrics["variant"]
+    value = paper_value(paper, paper_name(dataset, protocol), variant)
     return {
         "dataset": dataset,
         "variant": variant,
         **summarise(runs),
         "media": media_counts(read_media(media)),
-        "paper": paper_value(paper, dataset, variant),
+        "paper": value,
+        "protocol": protocol,
+        "notes": protocol_notes(protocol, random_weights(runs), value),
         "provenance": provenance(dataset, runs, config_digest),
     }
+
+
+def log_metrics(metrics: dict, log: logging.Logger) -> None:
+    """Say the measured accuracy beside the paper's, and what must be known to compare them."""
+    found, paper = metrics["accuracy"], metrics["paper"]
+    spread = "" if found["std"] is None else f" ± {found['std']}"
+    low, high = found["ci95"]
+    log.info(
+        "%s, %s, protocol %s: accuracy %s%s %% (95 %% interval %s to %s); the paper's: %s",
+        metrics["dataset"], metrics["variant"], metrics["protocol"]["name"], found["mean"],
+        spread, low, high, "none" if paper is None else f"{paper} %",
+    )  # fmt: skip
+    for note in metrics["notes"]:
+        log.info("note: %s", note)
 
 
 def provenance(dataset: str, runs: Sequence[Run], config_digest: str) -> dict:

@@ -10,11 +10,12 @@ from rich.table import Table
 
 from mafnet.errors import MafnetError
 from mafnet.files import replacing
+from mafnet.report.protocol import paper_name
 from mafnet.report.summary import Run, measures, paper_value, random_weights
 
 COLUMNS = (
     "variant", "accuracy", "std", "ci_low", "ci_high", "balanced_accuracy", "macro_f1",
-    "samples", "splits", "seeds", "paper", "random_weights",
+    "samples", "splits", "seeds", "paper", "random_weights", "protocol", "as_paper",
 )  # fmt: skip
 
 HEADINGS = (
@@ -22,9 +23,16 @@ HEADINGS = (
 )  # fmt: skip
 
 
-def study_table(dataset: str, variants: Mapping[str, Sequence[Run]], paper: Path) -> pd.DataFrame:
-    """One row a variant; accuracies in percent."""
-    rows = [_row(dataset, name, runs, paper) for name, runs in variants.items()]
+def study_table(
+    dataset: str, variants: Mapping[str, Sequence[Run]], paper: Path, protocol: Mapping
+) -> pd.DataFrame:
+    """One row a variant; accuracies in percent.
+
+    protocol: what `read_protocol` gives.
+    """
+    named = paper_name(dataset, protocol)
+    measured = {"protocol": protocol["name"], "as_paper": _yes_or_no(protocol["as_paper"])}
+    rows = [_row(named, name, runs, paper) | measured for name, runs in variants.items()]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -47,6 +55,10 @@ def _row(dataset: str, variant: str, runs: Sequence[Run], paper: Path) -> dict:
         "paper": paper_value(paper, dataset, variant),
         "random_weights": " ".join(random_weights(runs)),
     }
+
+
+def _yes_or_no(known: bool | None) -> str:
+    return "" if known is None else "yes" if known else "no"
 
 
 def write_study(table: pd.DataFrame, path: Path) -> None:
@@ -89,4 +101,6 @@ def _caption(table: pd.DataFrame) -> str:
     text = "mean ± standard deviation over seeds; interval: Wilson, over test samples"
     if table["random_weights"].astype(str).str.len().any():
         text += "\nBackbones with RANDOM weights: these figures say nothing about real networks."
+    if (table["as_paper"] == "no").any():
+        text += f"\nProtocol {table['protocol'].iloc[0]} differs from the paper's."
     return text

@@ -35,7 +35,9 @@ def plainly(function):
 
 
 plainly(check_config)(
-    config, Path(workflow.basedir) / "workflow/schemas/config.schema.yaml", RESOURCES / "weights.tsv"
+    config,
+    Path(workflow.basedir) / "workflow/schemas/config.schema.yaml",
+    RESOURCES / "weights.tsv",
 )
 
 
@@ -57,17 +59,26 @@ shell.prefix(
 
 wildcard_constraints:
     dataset="|".join(PLAN.datasets),
-    split="|".join({split for name in PLAN.datasets for split in PLAN.splits(name)}),
+    split="|".join({split for name in PLAN.datasets for split in PLAN.all_splits(name)}),
     variant="|".join({name for dataset in PLAN.datasets for name in PLAN.variants(dataset)}),
     modality="|".join(MODALITIES),
     shard=r"\d\d\d\d+",
     seed=r"\d+",
 
 
+def either(names):
+    """A wildcard's pattern: one of the names; `none`, which is no name of a data set, for none."""
+    return "|".join(names) or "none"
+
+
 def manifests(wildcards):
     """The manifests of all splits; waits for the rule that makes them, where there is one."""
-    if PLAN.made(wildcards.dataset):
+    maker = PLAN.maker(wildcards.dataset)
+    if maker == "demo":
         checkpoints.demo.get(dataset=wildcards.dataset)
+    elif maker == "prepare":
+        for split in PLAN.all_splits(wildcards.dataset):
+            checkpoints.prepare.get(dataset=wildcards.dataset, split=split)
     return PLAN.manifests(wildcards.dataset)
 
 

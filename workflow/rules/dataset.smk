@@ -1,4 +1,90 @@
-# Stage 3, dataset: the media table and the feature files that training reads.
+# Stage 3, dataset: manifests of published data sets, the media table, what training reads.
+
+
+rule download:
+    """Archives and lists of a published data set, where its entry says `download: true`."""
+    output:
+        "data/{dataset}/downloads.tsv",
+    log:
+        "logs/dataset/download/{dataset}.log",
+    benchmark:
+        "logs/dataset/download/{dataset}.benchmark.tsv"
+    wildcard_constraints:
+        dataset=either(PLAN.made_by("prepare")),
+    conda:
+        "../../envs/mafnet.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=1440,
+    params:
+        source=asked("source"),
+        folder=asked("archive"),
+    message:
+        "Downloading {params.source}."
+    shell:
+        "mafnet download --source {params.source} --folder {params.folder:q} --output {output} "
+        "2>&1 | tee {log}"
+
+
+rule unpack:
+    """Videos and lists out of the archives of a published data set; goes on where it stopped."""
+    input:
+        archives=asked("archives"),
+        lists=asked("own_lists"),
+    output:
+        "data/{dataset}/unpacked.tsv",
+    log:
+        "logs/dataset/unpack/{dataset}.log",
+    benchmark:
+        "logs/dataset/unpack/{dataset}.benchmark.tsv"
+    wildcard_constraints:
+        dataset=either(PLAN.made_by("prepare")),
+    conda:
+        "../../envs/mafnet.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=1440,
+    params:
+        source=asked("source"),
+        archive=asked("archive"),
+        lists=each("lists", "lists"),
+    message:
+        "Unpacking {params.archive}."
+    shell:
+        "mafnet unpack --source {params.source} --archive {params.archive:q} {params.lists:q} "
+        "--folder data/{wildcards.dataset}/unpacked --output {output} 2>&1 | tee {log}"
+
+
+checkpoint prepare:
+    """Manifest of one split of a published data set, and what must be known to compare (.json)."""
+    input:
+        unpacked=asked("unpacked"),
+        lists=asked("list_files"),
+    output:
+        "data/{dataset}/{split}.csv",
+        "data/{dataset}/{split}.json",
+    log:
+        "logs/dataset/prepare/{dataset}-{split}.log",
+    benchmark:
+        "logs/dataset/prepare/{dataset}-{split}.benchmark.tsv"
+    wildcard_constraints:
+        dataset=either(PLAN.made_by("prepare")),
+    conda:
+        "../../envs/mafnet.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        source=asked("source"),
+        lists=asked("lists"),
+        root=asked("root"),
+        settings=asked("holdout"),
+        version=versions.PREPARE,
+    message:
+        "Writing the manifest {wildcards.split} of {wildcards.dataset}."
+    shell:
+        "mafnet prepare --source {params.source} --split {wildcards.split} --lists {params.lists:q} "
+        "--root {params.root:q} --settings {params.settings:q} --output {output[0]} 2>&1 | tee {log}"
 
 
 rule media:

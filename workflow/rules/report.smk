@@ -7,6 +7,7 @@ rule metrics:
         metrics=metrics_of_main,
         media="results/{dataset}/media.tsv",
         paper=RESOURCES / "paper.tsv",
+        described=asked("descriptions"),
     output:
         "results/{dataset}/metrics.json",
     log:
@@ -20,13 +21,16 @@ rule metrics:
         runtime=10,
     params:
         runs=each_run,
+        described=each("described", "described"),
+        protocol=asked("protocol"),
         config=asked("config_digest"),
         version=versions.METRICS,
     message:
         "Summarising {wildcards.dataset}."
     shell:
         "mafnet metrics --dataset {wildcards.dataset} {params.runs} --media {input.media} "
-        "--paper {input.paper:q} --config-digest {params.config} --output {output} 2>&1 | tee {log}"
+        "--paper {input.paper:q} --protocol {params.protocol} {params.described:q} "
+        "--config-digest {params.config} --output {output} 2>&1 | tee {log}"
 
 
 rule study:
@@ -34,6 +38,7 @@ rule study:
     input:
         metrics=study_runs,
         paper=RESOURCES / "paper.tsv",
+        described=asked("descriptions"),
     output:
         "results/{dataset}/studies/{study}.csv",
     log:
@@ -47,9 +52,11 @@ rule study:
         runtime=10,
     params:
         runs=each_run,
+        described=each("described", "described"),
+        protocol=asked("protocol"),
         version=versions.METRICS,
     message:
         "Comparing the variants of the study {wildcards.study} on {wildcards.dataset}."
     shell:
         "mafnet study --dataset {wildcards.dataset} {params.runs} --paper {input.paper:q} "
-        "--output {output} 2>&1 | tee {log}"
+        "--protocol {params.protocol} {params.described:q} --output {output} 2>&1 | tee {log}"

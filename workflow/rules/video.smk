@@ -11,7 +11,7 @@ checkpoint demo:
     benchmark:
         "logs/video/demo/{dataset}.benchmark.tsv"
     wildcard_constraints:
-        dataset="|".join(filter(PLAN.made, PLAN.datasets)) or "none",
+        dataset=either(PLAN.made_by("demo")),
     conda:
         "../../envs/mafnet.yaml"
     threads: 4

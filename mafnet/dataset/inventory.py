@@ -1,0 +1,222 @@
+"""`mafnet check`: what of a data set is expected, there, missing and surplus, before any work."""
+
+import csv
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mafnet.config import dataset_config
+from mafnet.dataset.locate import list_videos
+from mafnet.dataset.manifest import Sample, read_classes, read_manifest
+from mafnet.dataset.origin import DEMO, Origin, origin_of, protocol_of
+from mafnet.dataset.prepare import counted, counts, expected, other_lists, samples_of
+from mafnet.dataset.sources import SOURCES
+from mafnet.errors import MafnetError
+from mafnet.files import replacing
+
+MAX_SHOWN = 10
+"""Missing or surplus files that are named on the terminal; a table has them all."""
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What was found.
+
+    splits: the samples of every split that is made.
+    missing: videos that the shown splits name and the folder lacks.
+    surplus: videos of the folder that no split names.
+    max_failed_fraction: share of missing videos above which a run stops.
+    """
+
+    dataset: str
+    origin: Origin
+    splits: dict[str, list[Sample]]
+    missing: list[str]
+    surplus: list[str]
+    max_failed_fraction: float
+
+    @property
+    def videos(self) -> set[str]:
+        """All videos that are named."""
+        return {row.video for rows in self.splits.values() for row in rows}
+
+    def require_enough(self) -> None:
+        """MafnetError if so many videos are missing that a run would stop."""
+        if len(self.missing) > self.max_failed_fraction * len(self.videos):
+            raise MafnetError(
+                f"{self.dataset}: {len(self.missing)} of {len(self.videos)} videos are missing, "
+                f"more than video.max_failed_fraction = {self.max_failed_fraction:g}; a run would "
+                "stop: get them, or raise the limit"
+            )
+
+
+def take_inventory(dataset: str, config: Mapping) -> Inventory:
+    """Compare a data set's lists or manifests with the files that are there."""
+    if dataset not in config["datasets"]:
+        known = ", ".join(config["datasets"])
+        raise MafnetError(f"{dataset}: is not in the config's datasets ({known})")
+    origin = origin_of(dataset, config["datasets"][dataset])
+    splits = _splits(dataset, origin)
+    named = {row.video for rows in splits.values() for row in rows}
+    present = set(list_videos(Path(origin.root)).paths)
+    gone = {video for video in named - present if not (Path(origin.root) / video).is_file()}
+    limit = dataset_config(config, dataset)["video"]["max_failed_fraction"]
+    return Inventory(dataset, origin, splits, sorted(gone), sorted(present - named), limit)
+
+
+def report_inventory(found: Inventory) -> str:
+    """The inventory as a text for people."""
+    lines = [
+        *_about(found),
+        *_samples_and_videos(found),
+        *_subsets(found),
+        *_notes(found),
+        *_classes(found),
+        *_files("missing", found.missing),
+        *_files("surplus", found.surplus),
+    ]
+    return "\n".join(lines)
+
+
+def write_inventory(found: Inventory, path: Path) -> None:
+    """Write a table with one row for every video: ok, missing or surplus."""
+    missing = set(found.missing)
+    rows = [(video, "missing" if video in missing else "ok") for video in found.videos]
+    rows += [(video, "surplus") for video in found.surplus]
+    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(("video", "status"))
+        writer.writerows(sorted(rows))
+
+
+def _splits(dataset: str, origin: Origin) -> dict[str, list[Sample]]:
+    """The samples of all splits, from manifests that are the user's, or from lists."""
+    if origin.maker == "prepare":
+        if origin.archive and not Path(origin.lists).exists():
+            raise MafnetError(
+                f"{dataset}: {origin.archive} is not unpacked yet; "
+                f"`snakemake data/{dataset}/unpacked.tsv` does it"
+            )
+        source, (lists, root) = SOURCES[origin.source], (Path(origin.lists), Path(origin.root))
+        return {
+            split: samples_of(source, split, lists, root, origin.holdout)
+            for split in origin.manifests
+        }
+    if origin.maker == DEMO and not Path(origin.manifests["main"]).exists():
+        raise MafnetError(f"{dataset}: is not made yet; `snakemake {origin.manifests['main']}`")
+    classes: Collection[str] = read_classes(Path(origin.classes)) if origin.classes else ()
+    return {split: read_manifest(Path(path), classes) for split, path in origin.manifests.items()}
+
+
+def _about(found: Inventory) -> list[str]:
+    """Data set, protocol and places."""
+    origin = found.origin
+    protocol = protocol_of(origin.source, origin.protocol)
+    note = f": {protocol.note}" if protocol else ""
+    return [
+        f"{found.dataset} ({origin.source or origin.maker or 'your own'})",
+        f"protocol {origin.protocol}{note}",
+        f"splits shown in metrics.json: {', '.join(origin.shown)}; made: {', '.join(found.splits)}",
+        f"videos in {origin.root}" + (f", lists in {origin.lists}" if origin.lists else ""),
+    ]
+
+
+def _samples_and_videos(found: Inventory) -> list[str]:
+    """Why there are fewer files than rows."""
+    rows = max(found.splits.values(), key=len)
+    several = Counter(Counter(row.video for row in rows).values())
+    videos = sum(several.values())
+    there = len(found.videos) - len(found.missing)
+    lines = ["", f"{there:,} of {len(found.videos):,} videos are there"]
+    if videos < len(rows):
+        labels = ", ".join(f"{count} have {n}" for n, count in sorted(several.items()) if n > 1)
+        lines.append(
+            f"{videos:,} files for {len(rows):,} rows: a row is a sample, a video may have several "
+            f"labels ({labels} rows); its features are extracted once"
+        )
+    return lines
+
+
+def _subsets(found: Inventory) -> list[str]:
+    """Rows and videos of every split and subset beside the published counts."""
+    missing = set(found.missing)
+    lines = ["", f"{'split':14}{'subset':12}{'expected':>10}{'rows':>8}{'videos':>8}{'missing':>9}"]
+    for split, samples in found.splits.items():
+        known = _expected_rows(found.origin.source, split)
+        for subset in ("train", "val", "test"):
+            rows = [row for row in samples if row.subset == subset]
+            lines.append(_line(split, subset, known.get(subset, ""), rows, missing))
+        if "train+val" in known:
+            rows = [row for row in samples if row.subset != "test"]
+            lines.append(_line(split, "train+val", known["train+val"], rows, missing))
+    return lines
+
+
+def _line(
+    split: str, subset: str, known: str, rows: Sequence[Sample], missing: Collection[str]
+) -> str:
+    videos = {row.video for row in rows}
+    gone = len(videos & set(missing))
+    return f"{split:14}{subset:12}{known:>10}{len(rows):>8,}{len(videos):>8,}{gone:>9,}"
+
+
+def _expected_rows(source: str, split: str) -> dict[str, str]:
+    return {
+        row["subset"]: f"{row['count']:,}"
+        for row in expected(source, split)
+        if row["unit"] == "rows"
+    }
+
+
+def _notes(found: Inventory) -> list[str]:
+    """What differs from the published data set, and what is wrong in that itself."""
+    notes = []
+    for split, samples in found.splits.items():
+        numbers = counts(samples)
+        for subset, shared in numbers["videos_also_in_train"].items():
+            if shared:
+                notes.append(f"{split}: {shared} {subset} videos are in train too (other label)")
+        for row in expected(found.origin.source, split):
+            number = counted(numbers, row["subset"], row["unit"])
+            if number != row["count"]:
+                of = f"{row['subset']} {row['unit']}".removeprefix("all ")
+                notes.append(f"{split}: {number:,} {of}, {row['count']:,} expected")
+    if found.origin.source:
+        notes += other_lists(SOURCES[found.origin.source], Path(found.origin.lists))
+    return ["", *(f"note: {note}" for note in notes)] if notes else []
+
+
+def _classes(found: Inventory) -> list[str]:
+    """Videos of each class that lacks some: named by the shown splits and there."""
+    missing = set(found.missing)
+    shown = [row for split in found.origin.shown for row in found.splits[split]]
+    named = Counter(label for label, _ in {(row.label, row.video) for row in shown})
+    gone = Counter(
+        label for label, video in {(row.label, row.video) for row in shown} if video in missing
+    )
+    absent = _absent(found.origin.classes, named)
+    if not gone and not absent:
+        return ["", f"all videos of all {len(named)} classes are there"]
+    lines = ["", f"{'class':34}{'expected':>10}{'there':>8}{'missing':>9}"]
+    lines += [
+        f"{label:34}{named[label]:>10,}{named[label] - gone[label]:>8,}{gone[label]:>9,}"
+        for label in sorted(named)
+    ]
+    return lines + [f"{label:34}{'none is named in the lists':>27}" for label in absent]
+
+
+def _absent(classes: str | None, named: Collection[str]) -> list[str]:
+    """Classes of which no list names a video."""
+    known = read_classes(Path(classes)) if classes else []
+    return [label for label in known if label not in named]
+
+
+def _files(what: str, paths: Iterable[str]) -> list[str]:
+    """Some of the files, and how many they are."""
+    paths = list(paths)
+    if not paths:
+        return ["", f"{what}: none"]
+    more = len(paths) - MAX_SHOWN
+    tail = [f"  and {more:,} more (--output FILE lists all)"] if more > 0 else []
+    return ["", f"{what}: {len(paths):,}", *(f"  {path}" for path in paths[:MAX_SHOWN]), *tail]

@@ -1,0 +1,94 @@
+"""Where a data set's videos and manifests come from, as its entry in the config says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mafnet.dataset.source import Holdout, Protocol
+from mafnet.dataset.sources import SOURCES
+from mafnet.resources import resource
+
+DEMO = "demo"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The answers for one data set.
+
+    root: folder of the videos; the manifests' paths are relative to it.
+    manifests: path of each split's manifest.
+    shown: the splits whose mean metrics.json shows.
+    classes: path of the closed list of classes, None where the manifest's labels are all.
+    maker: the checkpoint that makes the manifests, empty where they are the user's.
+    protocol: name of the way to measure.
+    archive: archive, or folder of archives, that the videos are unpacked from; else empty.
+    download: True if the archives are fetched first.
+    lists: folder or zip file of a published data set's lists.
+    """
+
+    root: str
+    manifests: dict[str, str]
+    shown: tuple[str, ...]
+    classes: str | None = None
+    maker: str = ""
+    source: str = ""
+    protocol: str = "own"
+    archive: str = ""
+    download: bool = False
+    lists: str = ""
+    holdout: Holdout = field(default_factory=Holdout)
+
+    @property
+    def descriptions(self) -> list[str]:
+        """What was written about the shown splits when their manifests were prepared."""
+        if self.maker != "prepare":
+            return []
+        return [self.manifests[split].removesuffix(".csv") + ".json" for split in self.shown]
+
+
+def origin_of(dataset: str, entry: Mapping) -> Origin:
+    """The origin of a data set from its entry, which the schema has checked."""
+    source = entry.get("source")
+    if source is None:
+        splits = dict(entry["splits"])
+        return Origin(entry["root"], splits, tuple(splits), entry.get("classes"))
+    if source == DEMO:
+        made = {"main": f"data/{dataset}/manifest.csv"}
+        return Origin(f"data/{dataset}", made, ("main",), entry.get("classes"), DEMO, protocol=DEMO)
+    return _published(dataset, entry)
+
+
+def unknown_protocol(entry: Mapping) -> str:
+    """What is wrong with an entry's protocol, empty if nothing."""
+    source = SOURCES.get(entry.get("source", ""))
+    named = entry.get("protocol")
+    if source is None or named is None or named in source.protocols:
+        return ""
+    return f"{named!r} is not one of {source.name}'s: {', '.join(source.protocols)}"
+
+
+def protocol_of(source: str, name: str) -> Protocol | None:
+    """A published data set's protocol, None for the demo and the user's own data."""
+    return SOURCES[source].protocols[name] if source in SOURCES else None
+
+
+def _published(dataset: str, entry: Mapping) -> Origin:
+    source = SOURCES[entry["source"]]
+    name = entry.get("protocol", source.default)
+    protocol = source.protocols[name]
+    unpacked = f"data/{dataset}/unpacked"
+    download = entry.get("download", False)
+    archive = f"data/{dataset}/downloads" if download else entry.get("archive", "")
+    root = unpacked if archive else entry["folder"]
+    return Origin(
+        root=root,
+        manifests={split: f"data/{dataset}/{split}.csv" for split in source.splits_with(name)},
+        shown=protocol.splits,
+        classes=entry.get("classes") or str(resource(f"classes/{protocol.classes}.txt")),
+        maker="prepare",
+        source=source.name,
+        protocol=name,
+        archive=archive,
+        download=download,
+        lists=entry.get("lists") or root,
+        holdout=Holdout(entry.get("val_share", Holdout.share), entry.get("val_seed", Holdout.seed)),
+    )
