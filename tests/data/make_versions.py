@@ -1,0 +1,309 @@
+"""Small reference values of every step whose version is kept: writes versions.json beside itself.
+
+    python tests/data/make_versions.py
+
+Run it after raising a version in mafnet/versions.py or in the registry of backbones; values of
+steps whose version stayed are left as they are stored, so that it cannot hide a change.
+tests/test_versions.py compares.
+"""
+
+import json
+import sys
+import tempfile
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
+
+from made_features import extractor, made_data, made_samples  # noqa: E402
+from media import SETTINGS, ffmpeg, frames_of, probed, sound_of  # noqa: E402
+
+from mafnet import versions  # noqa: E402
+from mafnet.features.backbones import BACKBONES  # noqa: E402
+
+STORED = HERE / "versions.json"
+
+PICTURE = "color=s=96x64:r=10:d=2.5,geq=lum='mod(16+X+Y+9*N,220)':cb='X+60':cr='Y+90'"
+SOUND = "aevalsrc='0.3*sin(2*PI*(200+300*t)*t)|0.1*sin(2*PI*900*t)':s=44100:d=2"
+LOSSLESS = ("-c:v", "ffv1", "-c:a", "pcm_s16le", "-fflags", "+bitexact", "-flags", "bitexact")
+
+
+def made_file(folder: Path) -> Path:
+    """A lossless file whose sound starts 0.4 seconds late."""
+    path = folder / "made.mkv"
+    sound = ("-itsoffset", "0.4", "-f", "lavfi", "-i", SOUND)
+    ffmpeg("-f", "lavfi", "-i", PICTURE, *sound, *LOSSLESS, path)
+    return path
+
+
+def probe(folder: Path) -> dict:
+    """All fields but those that follow from the bytes, which depend on the ffmpeg that wrote."""
+    row = asdict(replace(probed(made_file(folder)), sha256="", size_bytes=0, mtime_ns=0))
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in row.items()}
+
+
+def decode_visual(folder: Path) -> dict:
+    """Mean levels of a 4 x 4 grid of every eighth frame."""
+    frames, decoding = frames_of(made_file(folder), replace(SETTINGS, clips=4))
+    blocks = frames[::8].reshape(-1, 4, 8, 4, 8, 3).mean(axis=(2, 4))
+    return {"frames": len(frames), "warnings": list(decoding.warnings), "levels": numbers(blocks)}
+
+
+def decode_audio(folder: Path) -> dict:
+    """Root mean square of every tenth of a second."""
+    samples, decoding = sound_of(made_file(folder), replace(SETTINGS, clips=4))
+    loudness = np.sqrt((samples.reshape(-1, 1600).astype(float) ** 2).mean(axis=1))
+    return {
+        "samples": len(samples), "warnings": list(decoding.warnings), "loudness": numbers(loudness)
+    }  # fmt: skip
+
+
+def small_clips() -> np.ndarray:
+    """Two clips of four frames with 32 x 32 pixels, of which DenseNet makes one place."""
+    return np.random.default_rng(0).integers(0, 256, (2, 4, 32, 32, 3), dtype=np.uint8)
+
+
+def calibrated_densenet() -> dict:
+    from mafnet.features.backbones.densenet import DenseNet201
+
+    batches = [clip[None] for clip in small_clips()]
+    return DenseNet201.calibrate(DenseNet201.random_weights(0), batches)
+
+
+def calibrate(folder: Path) -> dict:
+    """Statistics of the first and the last normalisation."""
+    weights = calibrated_densenet()
+    names = [f"{norm}.running_{what}" for norm in ("norm0", "norm5") for what in ("mean", "var")]
+    return {name: numbers(weights[name][:8]) for name in names}
+
+
+def densenet201(folder: Path) -> dict:
+    from mafnet.features.backbones.densenet import DenseNet201
+
+    return features_of(DenseNet201(calibrated_densenet(), "cpu", "float32")(small_clips()))
+
+
+def vggish(folder: Path) -> dict:
+    from mafnet.features.backbones.vggish import VGGish
+
+    time = np.arange(16_000) / 16_000
+    clips = np.stack([9000 * np.sin(2 * np.pi * hertz * time**2) for hertz in (300, 2000)])
+    network = VGGish(VGGish.random_weights(0), "cpu", "float32")
+    return features_of(network(clips.astype(np.int16)))
+
+
+def features_of(maps: np.ndarray) -> dict:
+    values = maps.astype(float)
+    return {
+        "shape": list(maps.shape),
+        "mean": numbers(values.mean(axis=(1, 2, 3))),
+        "deviation": numbers(values.std(axis=(1, 2, 3))),
+        "first": numbers(values.reshape(len(maps), -1)[:, :12]),
+    }
+
+
+def media(folder: Path) -> list:
+    """The outcomes of an ok, a warned, a silent, a damaged and a failed video."""
+    from mafnet.dataset.media import merge_media
+    from mafnet.features.extract import Extracted
+    from mafnet.video.media import Media
+    from mafnet.video.settings import VideoSettings
+
+    length = {"video_duration_seconds": 10.0, "audio_duration_seconds": 10.0}
+    probed_rows = [Media(name, **length) for name in "abcde"]
+    visual = {"b": {"warnings": ("odd",)}, "d": {"clips": 3}, "e": {"status": "undecodable"}}
+    audio = {"c": {"clips": 0}}
+    reports = {
+        name: [Extracted(video, "", **{"clips": 10, **found.get(video, {})}) for video in "abcde"]
+        for name, found in (("visual", visual), ("audio", audio))
+    }
+    rows = merge_media(probed_rows, reports, VideoSettings())
+    return [[row.video, row.status, list(row.warnings), row.error] for row in rows]
+
+
+def prepare(folder: Path) -> list:
+    """Which subset each video of a made-up list is in: whole groups are held out."""
+    from mafnet.dataset.source import Holdout
+    from mafnet.dataset.sources import SOURCES
+
+    names = [f"Archery/v_Archery_g{group:02d}_c01.avi" for group in range(1, 9)]
+    texts = {
+        "train01": "\n".join(f"{name} 1" for name in names[:6]),
+        "test01": "\n".join(names[6:]),
+    }
+    samples = SOURCES["ucf51"].samples(texts, "split01", Holdout(share=0.3))
+    return [[sample.sample, sample.label, sample.subset] for sample in samples]
+
+
+def pack(folder: Path) -> dict:
+    """Layers, and some values of a feature file of maps that count upwards."""
+    from mafnet.dataset.pack import open_features
+    from mafnet.dataset.pack import pack as run
+    from mafnet.features.cache import Entry
+    from mafnet.video.media import Media
+
+    worker = extractor(folder, "visual", clips=2)
+    maps = np.arange(7 * 7 * 1920).reshape(1, 7, 7, 1920) % 97 / 16
+    row = Media("a.mp4", sha256="0" * 64)
+    worker.cache.write(row.sha256, Entry(maps.astype(np.float16)))
+    run([row], worker, folder / "visual.h5", maps=True)
+    layers = open_features(folder / "visual.h5").layers
+    return {
+        "layers": [[name, list(layer.shape), str(layer.dtype)] for name, layer in layers.items()],
+        "valid": layers["valid"].tolist(),
+        "pooled": numbers(layers["pooled"][0, :, :9]),
+        "maps": numbers(layers["maps"][0, :, 3, 3, :9]),
+    }
+
+
+def run_settings(data: object) -> object:
+    from mafnet.model.settings import RunSettings, Training
+
+    return RunSettings(
+        variant="tried", network="mafnet", options={"hidden": 8, "bn_momentum": 0.1},
+        training=Training(learning_rate=1e-3, batch_size=4, max_epochs=3, drop_rate=0.5), seed=3,
+        classes=data.classes, clips=data.clips,
+        features={name: file.fingerprint for name, file in data.files.items()},
+    )  # fmt: skip
+
+
+def train(folder: Path) -> dict:
+    """The losses of three epochs of three steps."""
+    from mafnet.model.train import train as run
+
+    data = made_data(folder, made_samples({"train": 4, "val": 1}), ("visual", "audio"))
+    run(run_settings(data), data, folder / "run", torch.device("cpu"))
+    rows = (folder / "run" / "history.csv").read_text().splitlines()
+    return {"columns": rows[0], "losses": [float(row.split(",")[1]) for row in rows[1:]]}
+
+
+def evaluate(folder: Path) -> dict:
+    """Probabilities and attention of a network whose weights follow from their names."""
+    from safetensors.torch import save_file
+
+    from mafnet.files import write_json
+    from mafnet.model.evaluate import evaluate as run
+    from mafnet.model.train import new_network
+
+    data = made_data(folder, made_samples({"test": 1}), ("visual", "audio"))
+    settings = run_settings(data)
+    state = new_network(settings, data).state_dict()
+    made = {name: named_values(name, value) for name, value in state.items()}
+    write_json(settings.as_dict(), folder / "settings.json")
+    save_file(made, folder / "model.safetensors")
+    run(folder, data, 2, 5, "main", torch.device("cpu"))
+    header, *rows = (folder / "predictions.csv").read_text().splitlines()
+    cells = [row.split(",") for row in rows]
+    found = json.loads((folder / "metrics.json").read_text())
+    return {
+        "columns": header,
+        "rows": [[*row[:3], *map(float, row[3:])] for row in cells],
+        "attention": numbers(np.load(folder / "attention.npz")["attention"]),
+        "metrics": sorted(found),
+    }
+
+
+def named_values(name: str, like: torch.Tensor) -> torch.Tensor:
+    """Values of a weight's shape, positive where they are variances."""
+    values = np.random.default_rng(zlib.crc32(name.encode())).normal(0, 0.2, tuple(like.shape))
+    values = np.abs(values) + 1 if "running_var" in name else values
+    return torch.from_numpy(np.asarray(values)).to(like.dtype)
+
+
+def metrics(folder: Path) -> dict:
+    """The summary of two seeds of 40 made-up test samples."""
+    import pandas as pd
+
+    from mafnet.model.evaluate import run_metrics
+    from mafnet.report.summary import Run, summarise
+
+    generator = np.random.default_rng(0)
+    classes = ["a", "b", "c"]
+    labels = generator.integers(3, size=40)
+    runs = []
+    for seed in (0, 1):
+        probabilities = generator.dirichlet(np.ones(3), 40) + 0.8 * np.eye(3)[labels]
+        columns = {"label": labels, "predicted": probabilities.argmax(axis=1)}
+        named = {key: [classes[index] for index in column] for key, column in columns.items()}
+        about = {"split": "main", "variant": "tried", "seed": seed, "random_weights": []}
+        found = about | run_metrics(labels, probabilities, classes, 2)
+        runs.append(Run(found, pd.DataFrame(named), {}))
+    return summarise(runs)
+
+
+def demo(folder: Path) -> dict:
+    """Mean colours and loudness of one video of each look and sound; which events are planned."""
+    from mafnet.video.demo import DemoSettings, plan
+    from mafnet.video.scenes import SHAPES, SOUNDS, Canvas, draw, synthesise
+
+    canvas = Canvas(width=64, height=48, frame_rate=4, sample_rate=8000, seconds=2, event=(1, 2))
+    colours = {
+        look: numbers(
+            [frame.mean(axis=(0, 1)) for frame in draw(look, canvas, np.random.default_rng(1))]
+        )
+        for look in SHAPES
+    }
+    loudness = {
+        sound: numbers(
+            synthesise(sound, canvas, np.random.default_rng(1))
+            .astype(float).reshape(-1, 4000, 2).std(axis=1)
+        )
+        for sound in SOUNDS
+    }  # fmt: skip
+    planned = [[row.sample, row.label, row.subset, *row.event] for row in plan(DemoSettings())]
+    return {"colours": colours, "loudness": loudness, "planned": planned[:9]}
+
+
+def numbers(values: object) -> list:
+    """Nested lists of numbers with six digits, which is more than any tolerance needs."""
+    rounded = np.vectorize(lambda value: float(f"{value:.6g}"))(np.asarray(values, float))
+    return rounded.tolist()
+
+
+STEPS: dict[str, Callable[[Path], object]] = {
+    "PROBE": probe,
+    "DECODE_VISUAL": decode_visual,
+    "DECODE_AUDIO": decode_audio,
+    "CALIBRATE": calibrate,
+    "MEDIA": media,
+    "PREPARE": prepare,
+    "PACK": pack,
+    "TRAIN": train,
+    "EVALUATE": evaluate,
+    "METRICS": metrics,
+    "DEMO": demo,
+    "densenet201": densenet201,
+    "vggish": vggish,
+}
+
+
+def current_versions() -> dict[str, int]:
+    """The version of every step and backbone."""
+    steps = {name: value for name, value in vars(versions).items() if name.isupper()}
+    return steps | {name: spec.version for name, spec in BACKBONES.items()}
+
+
+def measure(step: str) -> object:
+    """A step's values now, as JSON would give them back."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        return json.loads(json.dumps(STEPS[step](Path(folder))))
+
+
+def main() -> None:
+    stored = json.loads(STORED.read_text()) if STORED.exists() else {}
+    for step, version in current_versions().items():
+        if step not in stored or stored[step]["version"] != version:
+            stored[step] = {"version": version, "values": measure(step)}
+            sys.stdout.write(f"{step}: values of version {version} stored\n")
+    STORED.write_text(json.dumps({step: stored[step] for step in STEPS}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
