@@ -43,14 +43,19 @@ def metrics(
     config_digest: str,
     output: Path,
 ) -> None:
-    """Summarise all runs of one variant, beside the paper's value."""
+    """Summarise all runs of one variant, beside the paper's value; show what became of videos."""
+    from rich.console import Console
+
+    from mafnet.dataset.media import outcome_table
     from mafnet.files import write_json
     from mafnet.report.dataset_metrics import dataset_metrics, log_metrics
     from mafnet.report.protocol import read_protocol
+    from mafnet.video.table import read_media
 
     measured = read_protocol(protocol, described)
     found = dataset_metrics(dataset, runs, media, paper, measured, config_digest)
     write_json(found, output)
+    Console().print(outcome_table(read_media(media), f"{dataset}: {media}"))
     log_metrics(found, logging.getLogger(__name__))
 
 
