@@ -124,7 +124,9 @@ def test_rar_gives_the_51_classes_only(tmp_path):
 def test_rar_without_a_program_says_what_to_install(tmp_path, monkeypatch):
     archive = miniatures.write_rar(tmp_path / "UCF101.rar", {"UCF-101/Archery/a.avi": b"x"})
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(MafnetError, match=r"bsdtar.* 7z or unrar; install one of them, or unpack"):
+    with pytest.raises(
+        MafnetError, match=r"needs unrar, 7z or bsdtar .* install one of them, or unpack"
+    ):
         collect(SOURCE, archive, None, tmp_path / "to")
 
 
