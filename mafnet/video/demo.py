@@ -59,9 +59,9 @@ class DemoSettings:
     """
 
     seed: int = 0
-    train: int = 6
-    val: int = 2
-    test: int = 6
+    train: int = 8
+    val: int = 4
+    test: int = 4
     seconds: int = 3
     width: int = 320
     height: int = 240

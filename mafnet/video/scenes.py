@@ -9,10 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+GLOW, GLOW_REACH = 0.5, 0.4
+"""Share of the shape's colour in the background at its edge, and the distance (in heights of the
+picture) over which that falls to a third: what covers much of the frame is seen."""
+
 FADE_SECONDS = 0.02
 """The event's sound fades in and out, so that its ends are no clicks."""
 
-COLOURS = {"red": (215, 45, 40), "green": (45, 185, 65), "blue": (50, 75, 220)}
+COLOURS = {"red": (225, 35, 30), "green": (35, 200, 50), "blue": (35, 55, 230)}
 """Look to the middle of its colour, RGB 0 to 255."""
 
 
@@ -32,8 +36,8 @@ def draw(look: str, canvas: Canvas, generator: np.random.Generator) -> Iterator[
     """Frames (H, W, 3) uint8 RGB: a background, and during the event the look's moving shape."""
     across, down = _grid(canvas)
     background = _background(across, down, generator)
-    colour = np.clip(COLOURS[look] + generator.uniform(-25, 25, 3), 0, 255)
-    radius = generator.uniform(0.30, 0.42)
+    colour = np.clip(COLOURS[look] + generator.uniform(-15, 15, 3), 0, 255)
+    radius = generator.uniform(0.40, 0.52)
     path = _path(canvas, generator)
     grain = generator.uniform(0.5, 5.0)
     for index in range(canvas.seconds * canvas.frame_rate):
@@ -42,7 +46,9 @@ def draw(look: str, canvas: Canvas, generator: np.random.Generator) -> Iterator[
         if _during(index / canvas.frame_rate, canvas.event):
             x, y = path[index]
             inside = SHAPES[look](across - x, down - y, radius)
-            cover = np.clip(inside * canvas.height / 2, 0, 1)[..., None]
+            sharp = np.clip(inside * canvas.height / 2, 0, 1)
+            glow = GLOW * np.exp(np.minimum(inside, 0) / GLOW_REACH)
+            cover = np.maximum(sharp, glow)[..., None]
             frame += cover * (colour - background)
         yield np.clip(np.round(frame), 0, 255).astype(np.uint8)
 
@@ -52,7 +58,7 @@ def synthesise(sound: str, canvas: Canvas, generator: np.random.Generator) -> np
     rate = canvas.sample_rate
     time = np.arange(canvas.seconds * rate) / rate
     voice = SOUNDS[sound](time, rate, generator)
-    voice *= generator.uniform(0.25, 0.6) / np.abs(voice).max() * _gate(time, canvas.event)
+    voice *= generator.uniform(0.35, 0.7) / np.abs(voice).max() * _gate(time, canvas.event)
     left = generator.uniform(0.35, 0.65)
     noise = generator.uniform(0.0005, 0.003) * generator.standard_normal((len(time), 2))
     stereo = voice[:, None] * np.array([left, 1 - left]) * 2 + noise
@@ -69,9 +75,9 @@ def _grid(canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:
 def _background(across: np.ndarray, down: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """A grey level with a slope in some direction, (H, W, 1)."""
     angle = generator.uniform(0, 2 * np.pi)
-    slope = generator.uniform(0, 60)
+    slope = generator.uniform(0, 30)
     ramp = np.cos(angle) * (across - across.mean()) + np.sin(angle) * (down - down.mean())
-    return (generator.uniform(70, 185) + slope * ramp)[..., None]
+    return (generator.uniform(105, 150) + slope * ramp)[..., None]
 
 
 def _path(canvas: Canvas, generator: np.random.Generator) -> np.ndarray:
@@ -81,7 +87,7 @@ def _path(canvas: Canvas, generator: np.random.Generator) -> np.ndarray:
     travelled = generator.uniform(0, 2, 2) + speed * time[:, None]
     folded = np.abs(travelled % 2 - 1)  # 0 to 1 and back
     sides = np.array([canvas.width / canvas.height, 1.0])
-    return sides * (0.3 + 0.4 * folded)
+    return sides * (0.35 + 0.3 * folded)
 
 
 def _during(second: float, event: tuple[int, int]) -> bool:
@@ -99,7 +105,7 @@ def _disc(x: np.ndarray, y: np.ndarray, radius: float) -> np.ndarray:
 
 
 def _square(x: np.ndarray, y: np.ndarray, radius: float) -> np.ndarray:
-    return 0.9 * radius - np.maximum(np.abs(x), np.abs(y))
+    return 0.85 * radius - np.maximum(np.abs(x), np.abs(y))
 
 
 def _triangle(x: np.ndarray, y: np.ndarray, radius: float) -> np.ndarray:
