@@ -7,6 +7,7 @@
 #   results/{dataset}/features/{modality}/{shard}.tsv        features  what became of a shard's videos
 #   results/{dataset}/media.tsv                              dataset   every video, usable or why not
 #   results/{dataset}/features/{modality}.h5                 dataset   what training reads
+#   results/{dataset}/features/visual_maps.h5                dataset   the same with the visual maps
 #   results/{dataset}/{split}/{variant}/seed{seed}/          model     a run: model, history, predictions
 #   results/{dataset}/studies/{study}.csv                    report    a table of variants
 #   results/{dataset}/metrics.json                           report    the numbers of the main variant
@@ -27,12 +28,14 @@ include: "workflow/rules/report.smk"
 
 
 rule all:
+    """Metrics of every data set."""
     default_target: True
     input:
         expand("results/{dataset}/metrics.json", dataset=PLAN.datasets),
 
 
 rule features:
+    """Feature files of every data set; stops before training."""
     input:
         expand(
             "results/{dataset}/features/{modality}.h5",
@@ -42,10 +45,12 @@ rule features:
 
 
 rule models:
+    """Trained and evaluated main variant of every data set."""
     input:
         [path for dataset in PLAN.datasets for path in metrics_of(dataset, [PLAN.main(dataset)])],
 
 
 rule studies:
+    """Tables of variants of every data set."""
     input:
         [path for dataset in PLAN.datasets for path in study_tables(dataset)],

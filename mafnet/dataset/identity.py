@@ -13,7 +13,7 @@ from mafnet.video.media import Media
 class Seen(NamedTuple):
     """A file as it was last looked at.
 
-    size: bytes, -1 where there is no file.
+    size: bytes.
     mtime_ns: time of its last change.
     since_ns: that time when these bytes were first seen.
     sha256: of the bytes, empty until it was needed.
@@ -36,21 +36,26 @@ def identities(
     """
     before = _load(memo)
     now = {video: _look(root / video, before.get(video), video, probed) for video in videos}
-    if now != before:
+    # What is absent for the moment is remembered, in case it comes back as it was.
+    kept = before | {video: seen for video, seen in now.items() if seen}
+    if kept != before:
         # What cannot be kept is looked at again; a run must not fail for that.
         with contextlib.suppress(OSError):
-            write_json(now, memo)
-    return [f"{video}:{seen.size}:{seen.since_ns}" for video, seen in now.items()]
+            write_json(kept, memo)
+    return [
+        f"{video}:{seen.size}:{seen.since_ns}" if seen else f"{video}:absent"
+        for video, seen in now.items()
+    ]
 
 
 def _look(
     path: Path, before: Seen | None, video: str, probed: Callable[[], Mapping[str, Media]]
-) -> Seen:
-    """A file as it is now."""
+) -> Seen | None:
+    """A file as it is now, None if it is absent."""
     try:
         status = path.stat()
     except OSError:
-        return Seen(-1, 0, 0, "")
+        return None
     size, mtime = status.st_size, status.st_mtime_ns
     if before and (before.size, before.mtime_ns) == (size, mtime):
         return before

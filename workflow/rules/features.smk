@@ -79,6 +79,7 @@ rule calibrate:
         root=asked("root"),
         settings=asked("calibration"),
         videos=asked("calibration_members"),
+        extraction=asked("extraction_version"),
         version=versions.CALIBRATE,
     message:
         "Calibrating random {wildcards.modality} weights on {wildcards.dataset}."
