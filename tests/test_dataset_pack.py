@@ -179,3 +179,5 @@ def test_fingerprint_is_readable_by_any_hdf5_tool(tmp_path):
         assert sorted(file) == ["maps", "valid", "videos"]
         assert file["maps"].compression is None
         assert file["maps"].chunks is None
+        layouts = [layer.id.get_create_plist() for layer in file.values()]
+        assert not any(layout.get_obj_track_times() for layout in layouts)

@@ -1,8 +1,8 @@
 """Feature files: what training reads, one row a video, contiguous and memory-mappable.
 
-{modality}.h5
+{modality}.h5, and visual_maps.h5 where a variant reads the visual maps
     pooled   (N, T, C)        float16, mean over the map's places; visual only
-    maps     (N, T, H, W, C)  float16; audio always, visual where a variant needs them
+    maps     (N, T, H, W, C)  float16; in audio.h5 and visual_maps.h5
     valid    (N, T)           bool, False where the clip is padding (zeros)
     videos   (N,)             the videos' paths, sorted
     attribute `fingerprint`   JSON, what the values depend on
@@ -17,7 +17,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mafnet.dataset.hdf5 import new_hdf5
+from mafnet.dataset.hdf5 import Layer, new_hdf5
 from mafnet.errors import MafnetError
 from mafnet.features.cache import DamagedEntryError, Entry
 from mafnet.features.extract import Extractor
@@ -35,40 +35,38 @@ def pack(media: Sequence[Media], extractor: Extractor, path: Path, maps: bool) -
     """
     if not media:
         raise MafnetError(f"{path}: no usable video; see the media table beside it for the reasons")
-    with replacing(path) as beside, new_hdf5(beside) as (file, raw):
-        layers = _create(file, media, extractor, maps)
+    arrays = _arrays(len(media), extractor, maps)
+
+    def describe(file: h5py.File) -> None:
+        file.attrs["fingerprint"] = json.dumps(extractor.cache.fingerprint.as_dict())
+        file["videos"] = [row.video for row in media]
+
+    with replacing(path) as beside, new_hdf5(beside, describe, arrays) as layers:
         progress = Progress(f"pack {extractor.name}", len(media), "videos", log)
         for row, item in enumerate(media):
             _fill(layers, row, _read(item, extractor))
-            raw.check()  # a full disk is noticed before all is read for nothing
             progress.advance()
 
 
-def _create(
-    file: h5py.File, media: Sequence[Media], extractor: Extractor, maps: bool
-) -> dict[str, h5py.Dataset]:
-    """The empty datasets of a feature file; zeros are what padding is."""
-    shape = (len(media), extractor.video.clips)
+def _arrays(videos: int, extractor: Extractor, maps: bool) -> dict[str, tuple[tuple, type]]:
+    """Shape and type of every layer."""
+    shape = (videos, extractor.video.clips)
     feature_shape = extractor.spec.feature_shape
-    file.attrs["fingerprint"] = json.dumps(extractor.cache.fingerprint.as_dict())
-    file["videos"] = [row.video for row in media]
-    layers = {"valid": file.create_dataset("valid", shape, bool)}
+    arrays = {"valid": (shape, bool)}
     if extractor.name == "visual":
-        layers["pooled"] = file.create_dataset("pooled", (*shape, feature_shape[-1]), np.float16)
+        arrays["pooled"] = ((*shape, feature_shape[-1]), np.float16)
     if maps:
-        layers["maps"] = file.create_dataset("maps", (*shape, *feature_shape), np.float16)
-    return layers
+        arrays["maps"] = ((*shape, *feature_shape), np.float16)
+    return arrays
 
 
-def _fill(layers: dict[str, h5py.Dataset], row: int, entry: Entry) -> None:
+def _fill(layers: dict[str, Layer], row: int, entry: Entry) -> None:
     """Write one video's row."""
-    clips = len(entry.clips)
-    layers["valid"][row, :clips] = True
+    layers["valid"].write(row, np.ones(len(entry.clips), bool))
     if "maps" in layers:
-        layers["maps"][row, :clips] = entry.clips
+        layers["maps"].write(row, entry.clips)
     if "pooled" in layers:
-        pooled = entry.clips.mean(axis=(1, 2), dtype=np.float32)
-        layers["pooled"][row, :clips] = pooled.astype(np.float16)
+        layers["pooled"].write(row, entry.clips.mean(axis=(1, 2), dtype=np.float32))
 
 
 def _read(media: Media, extractor: Extractor) -> Entry:
