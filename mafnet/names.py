@@ -7,7 +7,7 @@ from mafnet.errors import MafnetError
 from mafnet.features.backbones import backbone_spec
 from mafnet.features.fingerprint import MODALITIES
 from mafnet.features.weights import published
-from mafnet.model.networks import network_spec
+from mafnet.model.networks import COMMON_OPTIONS, network_spec
 
 
 def unknown_names(sections: Mapping, weights_table: Path) -> list[str]:
@@ -38,12 +38,22 @@ def _backbones(features: Mapping, weights_table: Path) -> Iterator[str]:
 
 
 def _networks(model: Mapping) -> Iterator[str]:
-    """Networks that the registry does not have."""
+    """Networks that the registry does not have, and options that a network does not have."""
     for variant, settings in model["variants"].items():
         try:
-            network_spec(settings["network"])
+            known = (*COMMON_OPTIONS, *network_spec(settings["network"]).own_options)
         except MafnetError as error:
             yield f"model.variants.{variant}.network: {error}"
+            continue
+        for option in settings.get("options", {}):
+            if option not in known:
+                yield (
+                    f"model.variants.{variant}.options.{option}: network {settings['network']} "
+                    f"has no such option; choose among {', '.join(known)}"
+                )
+    for option in model["network"]:
+        if option not in COMMON_OPTIONS:
+            yield f"model.network.{option}: is not for all networks; give it to a variant's options"
 
 
 def _variants(model: Mapping, report: Mapping) -> Iterator[str]:

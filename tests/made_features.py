@@ -47,8 +47,13 @@ def made_maps(label: str, shape: tuple[int, ...], generator: np.random.Generator
     return np.maximum(maps, 0).astype(np.float16)
 
 
-def write_features(root: Path, samples: list[Sample], modality: str, clips: int = 2) -> Path:
-    """Cache and pack made-up features of the samples' videos; returns the feature file."""
+def write_features(
+    root: Path, samples: list[Sample], modality: str, clips: int = 2, name: str = ""
+) -> Path:
+    """Cache and pack made-up features of the samples' videos; returns the feature file.
+
+    name: of the file, if it is not the modality; `visual_maps` has the maps too.
+    """
     worker = extractor(root, modality, clips)
     generator = np.random.default_rng(len(modality))
     media = []
@@ -57,8 +62,9 @@ def write_features(root: Path, samples: list[Sample], modality: str, clips: int 
         maps = made_maps(sample.label, (clips, *worker.spec.feature_shape), generator)
         worker.cache.write(row.sha256, Entry(maps))
         media.append(row)
-    path = root / f"{modality}.h5"
-    pack(media, worker, path, maps=modality == "audio")
+    name = name or modality
+    path = root / f"{name}.h5"
+    pack(media, worker, path, maps=name in ("audio", "visual_maps"))
     return path
 
 

@@ -155,11 +155,11 @@ class BreakingOff(Data):
 
     reads = 14
 
-    def read(self, rows):
+    def read(self, rows, inputs):
         self.reads -= 1
         if self.reads < 0:
             raise ConnectionError
-        return super().read(rows)
+        return super().read(rows, inputs)
 
 
 @pytest.fixture

@@ -129,6 +129,7 @@ def media(
     "--max-failed-fraction", type=click.FloatRange(0, 1), default=VideoSettings.max_failed_fraction,
     show_default=True, help="Share of failed videos above which nothing is packed.",
 )  # fmt: skip
+@click.option("--maps", is_flag=True, help="The maps too where the vectors alone are the rule.")
 @options.threads
 @options.device
 def pack(
@@ -139,6 +140,7 @@ def pack(
     output: Path,
     settings: dict,
     max_failed_fraction: float,
+    maps: bool,
     threads: int,
     device: str,
 ) -> None:
@@ -150,4 +152,4 @@ def pack(
 
     rows = usable(read_media(media), max_failed_fraction, media)
     worker = extractor(root, weights, cache, settings, threads, device)
-    run(rows, worker, output, maps=worker.name == "audio")
+    run(rows, worker, output, maps=maps or worker.name == "audio")

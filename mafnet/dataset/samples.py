@@ -14,8 +14,12 @@ from mafnet.files import digest_of
 
 log = logging.getLogger(__name__)
 
-LAYER = {"visual": "pooled", "audio": "maps"}
-"""The layer of each modality's feature file that networks read."""
+INPUTS = {
+    "visual": ("visual", "pooled"),
+    "visual_maps": ("visual", "maps"),
+    "audio": ("audio", "maps"),
+}
+"""What networks read, by the name of the feature file: a modality and a layer of its file."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Data:
     def width(self, modality: str) -> int | None:
         """Channels of a modality's features, None where it is not read."""
         file = self.files.get(modality)
-        return file.layers[LAYER[modality]].shape[-1] if file else None
+        return file.layers[INPUTS[modality][1]].shape[-1] if file else None
 
     def subset(self, name: str) -> Subset:
         """The samples of a subset whose video is usable; MafnetError if there are none."""
@@ -77,14 +81,22 @@ class Data:
             np.array([index[sample.label] for sample in samples]),
         )
 
-    def read(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """The features of some videos: (B, T, ...) float16 by modality."""
-        return {name: file.layers[LAYER[name]][rows] for name, file in self.files.items()}
+    def read(self, rows: np.ndarray, inputs: Sequence[str]) -> dict[str, np.ndarray]:
+        """The features of some videos: (B, T, ...) float16 by input, a name of INPUTS."""
+        return {name: self._layer(name)[rows] for name in inputs}
 
     def valid(self, rows: np.ndarray, modalities: Sequence[str]) -> np.ndarray:
         """(B, T, K) bool, False where a clip is padding."""
         masks = [self.files[name].layers["valid"][rows] for name in modalities]
         return np.stack(masks, axis=-1)
+
+    def _layer(self, name: str) -> np.ndarray:
+        """The layer that an input names; MafnetError if its file was packed without."""
+        modality, layer = INPUTS[name]
+        file = self.files[modality]
+        if layer not in file.layers:
+            raise MafnetError(f"{file.path}: holds no {layer}; give the file {name}.h5 instead")
+        return file.layers[layer]
 
 
 def _common_rows(files: dict[str, FeatureFile]) -> dict[str, int]:

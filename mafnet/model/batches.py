@@ -18,15 +18,15 @@ class Reader:
 
     def __init__(self, data: Data, network: str, device: torch.device) -> None:
         self._data = data
-        self._modalities = network_spec(network).inputs
+        self._spec = network_spec(network)
         self._device = device
 
     def features(self, rows: np.ndarray) -> Features:
         """The features of some videos, float32 on the device."""
-        arrays = self._data.read(rows)
-        tensors = {name: torch.from_numpy(arrays[name]) for name in self._modalities}
+        arrays = self._data.read(rows, self._spec.inputs)
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         moved = {name: tensor.to(self._device).float() for name, tensor in tensors.items()}
-        valid = torch.from_numpy(self._data.valid(rows, self._modalities)).to(self._device)
+        valid = torch.from_numpy(self._data.valid(rows, self._spec.modalities)).to(self._device)
         return Features(valid=valid, **moved)
 
 
@@ -40,7 +40,8 @@ def require_finite(values: Tensor, what: str, names: list[str], features: Featur
     """MafnetError with the samples at fault if a batch of these samples gave NaN or infinity."""
     if values.isfinite().all():
         return
-    tensors = [tensor for tensor in (features.visual, features.audio) if tensor is not None]
+    read = (features.visual, features.visual_maps, features.audio)
+    tensors = [tensor for tensor in read if tensor is not None]
     finite = [tensor.flatten(1).isfinite().all(dim=1).cpu() for tensor in tensors]
     faulty = [name for name, *good in zip(names, *finite, strict=True) if not all(good)]
     if faulty:

@@ -114,7 +114,7 @@ def _write_attention(
     settings: RunSettings, data: Data, subset: Subset, attention: np.ndarray, path: Path
 ) -> None:
     """The scores (S, T, K) of every test sample, beside which clips are valid and who K is."""
-    modalities = network_spec(settings.network).inputs
+    modalities = network_spec(settings.network).modalities
     with replacing(path) as beside, beside.open("wb") as file:
         np.savez_compressed(
             file,

@@ -56,6 +56,7 @@ class Resume:
             "optimiser": optimiser.state_dict(),
             "state": vars(state),
             "random": torch.get_rng_state(),
+            "random_gpu": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
         }
         with replacing(self._path) as beside:
             torch.save(content, beside)
@@ -72,6 +73,8 @@ class Resume:
         optimiser.load_state_dict(content["optimiser"])
         vars(state).update(content["state"])
         torch.set_rng_state(content["random"])
+        if content.get("random_gpu") is not None and torch.cuda.is_available():
+            torch.cuda.set_rng_state(content["random_gpu"])  # dropout draws on the GPU
         log.info("going on after epoch %d", state.epoch)
 
     def discard(self) -> None:

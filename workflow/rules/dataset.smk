@@ -139,11 +139,26 @@ rule pack:
         cache=asked("cache"),
         settings=asked("extraction"),
         limit=asked("max_failed_fraction"),
+        maps="",
         version=versions.PACK,
     message:
         "Packing the {wildcards.modality} features of {wildcards.dataset}."
     shell:
         "mafnet pack --media {input.media} --root {params.root:q} --weights {input.weights:q} "
         "--cache {params.cache:q} --settings {params.settings:q} "
-        "--max-failed-fraction {params.limit} --output {output} --threads {threads} "
+        "--max-failed-fraction {params.limit} {params.maps} --output {output} --threads {threads} "
         "2>&1 | tee {log}"
+
+
+use rule pack as pack_maps with:
+    # Visual vectors with their 7x7 maps, fifty times as large: made when a run reads them.
+    output:
+        "results/{dataset}/features/{modality}_maps.h5",
+    log:
+        "logs/dataset/pack/{dataset}-{modality}-maps.log",
+    benchmark:
+        "logs/dataset/pack/{dataset}-{modality}-maps.benchmark.tsv"
+    params:
+        maps="--maps",
+    message:
+        "Packing the {wildcards.modality} maps of {wildcards.dataset}."

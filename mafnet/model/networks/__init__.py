@@ -19,12 +19,20 @@ class NetworkSpec:
     """What is known of a network without building it.
 
     location: "module:Class" of a `blocks.Network`.
-    inputs: the features it reads, in the order of the modality axis K: "visual" before "audio".
+    inputs: the features it reads, fields of `blocks.Features` and names of feature files, in the
+        order of the modality axis K: "visual" or "visual_maps" before "audio".
+    own_options: options that it has beside those of all networks.
     """
 
     name: str
     location: str
     inputs: tuple[str, ...]
+    own_options: tuple[str, ...] = ()
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modality of each input: "visual", "audio"."""
+        return tuple(name.removesuffix("_maps") for name in self.inputs)
 
 
 _PACKAGE = "mafnet.model.networks"
@@ -35,8 +43,26 @@ NETWORKS = {
         NetworkSpec("mafnet", f"{_PACKAGE}.mafnet:MAFnet", ("visual", "audio")),
         NetworkSpec("visual_only", f"{_PACKAGE}.single:VisualOnly", ("visual",)),
         NetworkSpec("audio_only", f"{_PACKAGE}.single:AudioOnly", ("audio",)),
+        NetworkSpec(
+            "no_film", f"{_PACKAGE}.no_film:NoFilm", ("visual", "audio"), ("fusion", "attention")
+        ),
+        NetworkSpec("visual_film", f"{_PACKAGE}.film:VisualFilm", ("visual_maps", "audio")),
+        NetworkSpec(
+            "two_blocks", f"{_PACKAGE}.film:TwoBlocks", ("visual_maps", "audio"), ("film",)
+        ),
+        NetworkSpec(
+            "attention_cluster",
+            f"{_PACKAGE}.attention_cluster:AttentionCluster",
+            ("visual", "audio"),
+            ("units", "dropout"),
+        ),
+        NetworkSpec("dmrn", f"{_PACKAGE}.dmrn:DMRN", ("visual_maps", "audio")),
     )
 }
+
+
+COMMON_OPTIONS = ("hidden", "bn_momentum", "bn_eps", "logits_bn", "attention_score")
+"""The options of every network; one that has no use for some takes them all the same."""
 
 
 def network_spec(name: str) -> NetworkSpec:

@@ -26,6 +26,7 @@ class Features(NamedTuple):
     audio: (B, T, P, Q, Da) audio maps, channels last (VGGish: 12 x 8 x 512).
     valid: (B, T, K) bool, False where a clip is padding (all features zero); for networks that
         mask. The paper's network does not.
+    visual_maps: (B, T, P, Q, Dv) visual maps, channels last (DenseNet-201: 7 x 7 x 1920).
 
     The dtype is that of the network, or any floating type under autocast.
     """
@@ -33,6 +34,7 @@ class Features(NamedTuple):
     visual: Tensor | None = None
     audio: Tensor | None = None
     valid: Tensor | None = None
+    visual_maps: Tensor | None = None
 
 
 class Output(NamedTuple):
@@ -177,8 +179,12 @@ class Attention(nn.Module):
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Weights (B, T, K), sum 1 over T x K, of vectors (B, T, K, H)."""
-        scores = self.score(vectors).squeeze(-1)
-        return at_least_float32(scores).flatten(1).softmax(1).view_as(scores)
+        scores = self.scores(vectors)
+        return scores.flatten(1).softmax(1).view_as(scores)
+
+    def scores(self, vectors: Tensor) -> Tensor:
+        """(B, T, K), float32 or longer, of vectors (B, T, K, H)."""
+        return at_least_float32(self.score(vectors).squeeze(-1))
 
 
 def weighted_sum(attention: Tensor, vectors: Tensor) -> Tensor:

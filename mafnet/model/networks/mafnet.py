@@ -51,11 +51,11 @@ class MAFnetOptions:
     attention_score: str = "two_layer"
 
     def __post_init__(self) -> None:
-        _check("hidden", self.hidden, self.hidden >= 1, "1 or more")
-        _check("bn_momentum", self.bn_momentum, 0 < self.bn_momentum <= 1, "above 0 to 1")
-        _check("bn_eps", self.bn_eps, self.bn_eps > 0, "above 0")
+        check_option("hidden", self.hidden, self.hidden >= 1, "1 or more")
+        check_option("bn_momentum", self.bn_momentum, 0 < self.bn_momentum <= 1, "above 0 to 1")
+        check_option("bn_eps", self.bn_eps, self.bn_eps > 0, "above 0")
         known = self.attention_score in ATTENTION_SCORES
-        _check("attention_score", self.attention_score, known, " or ".join(ATTENTION_SCORES))
+        check_option("attention_score", self.attention_score, known, " or ".join(ATTENTION_SCORES))
 
     @property
     def norm(self) -> Norm:
@@ -68,7 +68,8 @@ class MAFnetOptions:
         return self.norm if self.logits_bn else None
 
 
-def _check(option: str, value: object, good: bool, allowed: str) -> None:
+def check_option(option: str, value: object, good: bool, allowed: str) -> None:
+    """MafnetError with what is allowed unless an option's value is good."""
     if not good:
         raise MafnetError(f"network option {option} is {value!r}; give {allowed}")
 
