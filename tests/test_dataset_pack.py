@@ -3,6 +3,7 @@
 import json
 import resource
 import shutil
+import time
 from contextlib import contextmanager
 
 import h5py
@@ -88,8 +89,9 @@ def test_layers_stay_on_disk_until_they_are_read(made, tmp_path):
 
 def test_same_entries_give_the_same_bytes(made, tmp_path):
     worker, media, _ = made
-    for name in ("a.h5", "b.h5"):
-        pack(media, worker, tmp_path / name, maps=True)
+    pack(media, worker, tmp_path / "a.h5", maps=True)
+    time.sleep(1.1)  # HDF5 knows seconds; none may be in the file
+    pack(media, worker, tmp_path / "b.h5", maps=True)
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
 
 
@@ -179,5 +181,3 @@ def test_fingerprint_is_readable_by_any_hdf5_tool(tmp_path):
         assert sorted(file) == ["maps", "valid", "videos"]
         assert file["maps"].compression is None
         assert file["maps"].chunks is None
-        # No times inside, or the same content would have other bytes a second later.
-        assert all(h5py.h5o.get_info(layer.id).mtime == 0 for layer in file.values())
