@@ -8,6 +8,8 @@ import yaml
 from miniature_runs import ROOT, mafnet, write_config
 
 from mafnet.config import check_config, merged, read_config
+from mafnet.dataset.manifest import read_manifest
+from mafnet.dataset.sources import SOURCES
 from mafnet.errors import MafnetError
 from mafnet.resources import resource
 
@@ -132,6 +134,29 @@ def test_wrong_entries_are_named(entry, words):
     schema = ROOT / "workflow/schemas/config.schema.yaml"
     with pytest.raises(MafnetError, match=words.replace("?", r"\?")):
         check_config(config, schema, resource("weights.tsv"))
+
+
+def test_schema_and_registry_name_the_same_sources():
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    dataset = schema["$defs"]["dataset"]
+    assert set(dataset["properties"]["source"]["enum"]) == {"demo", *SOURCES}
+    assert set(dataset["oneOf"][2]["properties"]["source"]["enum"]) == set(SOURCES)
+
+
+def test_example_of_docs_is_a_manifest(tmp_path):
+    text = (ROOT / "docs/datasets.md").read_text()
+    (tmp_path / "manifest.csv").write_text(text.split("```csv\n")[1].split("```")[0])
+    rows = read_manifest(tmp_path / "manifest.csv")
+    assert {row.subset for row in rows} == {"train", "val", "test"}
+
+
+def test_entries_of_docs_are_valid(tmp_path):
+    blocks = (ROOT / "docs/datasets.md").read_text().split("```yaml\n")[1:]
+    for number, block in enumerate(blocks):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(block.split("```")[0])
+        assert len(read_config([path])["datasets"]) == 2  # the demo and this one
+    assert len(blocks) == 4
 
 
 def test_entries_that_config_yaml_shows_are_valid(tmp_path):

@@ -4,11 +4,12 @@ import csv
 
 import miniatures
 import pytest
-from miniature_runs import metrics_of, write_config
+from miniature_runs import metrics_of, snakemake, write_config
 
 from mafnet.dataset.collect import collect
 from mafnet.dataset.kinetics import SOURCE, parse, samples
-from mafnet.dataset.manifest import read_classes, read_manifest
+from mafnet.dataset.locate import list_videos, located
+from mafnet.dataset.manifest import Sample, read_classes, read_manifest
 from mafnet.dataset.source import Holdout
 from mafnet.errors import MafnetError
 from mafnet.resources import resource, table
@@ -109,6 +110,37 @@ def test_addresses_are_fetched_filtered_and_deleted_one_by_one(tmp_path):
     for path in source.rglob("*.tar.gz"):
         path.unlink()
     assert len(collect(SOURCE, place, None, tmp_path / "to")) == 15  # nothing is fetched again
+
+
+def test_corrected_copy_is_taken_before_the_damaged_one(tmp_path):
+    names = ["a/clip.mp4", "replacement_for_corrupted_k400/clip.mp4"]
+    root = miniatures.write_files(tmp_path, dict.fromkeys(names, b"x"))
+    (row,) = located([Sample("s", "clip.mp4", "bowling", "test")], list_videos(root), folded=False)
+    assert row.video == names[1]
+
+
+@pytest.mark.workflow
+def test_download_by_rule_from_a_local_mirror(tmp_path, monkeypatch):
+    """All that resources/downloads.tsv names, from a folder in the place of the addresses."""
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+    archives = sorted(mirror(folder).rglob("*.tar.gz"))
+    for subset in ("train", "val"):
+        addresses = [path.as_uri() for path in archives if path.parent.name == subset]
+        (folder / f"k400_{subset}_path.txt").write_text("\n".join(addresses))
+    gone = archives[0].read_bytes()
+    (folder / "replacement_for_corrupted_k400.tgz").write_bytes(gone)
+    monkeypatch.setenv("MAFNET_MIRROR", str(folder))
+    config = write_config(
+        tmp_path, {"kinetics_sounds": {"source": "kinetics_sounds", "download": True}}
+    )
+    done = snakemake(tmp_path, config, "data/kinetics_sounds/ks32.csv")
+    assert done.returncode == 0, done.stdout
+    root = tmp_path / "data/kinetics_sounds/unpacked"
+    rows = read_manifest(tmp_path / "data/kinetics_sounds/ks32.csv")
+    assert len(rows) == 15
+    assert all((root / row.video).is_file() for row in rows)
+    assert "the videos belong to their authors" in done.stdout
 
 
 def test_archives_without_annotations_say_what_to_name(tmp_path):

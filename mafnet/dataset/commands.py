@@ -5,11 +5,12 @@ from pathlib import Path
 import click
 
 from mafnet import options
+from mafnet.dataset.sources import SOURCES
 from mafnet.terminal import printable
 from mafnet.video.settings import VideoSettings
 
 source = click.option(
-    "--source", type=click.Choice(["ave", "ucf51", "kinetics_sounds"]), required=True,
+    "--source", type=click.Choice(list(SOURCES)), required=True,
     help="Published data set.",
 )  # fmt: skip
 lists = click.option("--lists", type=options.any_path, help="Folder or zip file of the lists.")
@@ -24,7 +25,6 @@ def download(source: str, folder: Path, output: Path) -> None:
     from mafnet.dataset.archives import Member
     from mafnet.dataset.collect import download as run
     from mafnet.dataset.collect import write_listing
-    from mafnet.dataset.sources import SOURCES
 
     files = run(SOURCES[source], folder)
     write_listing([Member(path.name, path.stat().st_size) for path in files], output)
@@ -42,7 +42,6 @@ def download(source: str, folder: Path, output: Path) -> None:
 def unpack(source: str, archive: Path, lists: Path | None, folder: Path, output: Path) -> None:
     """Unpack a published data set's videos and lists, what is wanted and no more."""
     from mafnet.dataset.collect import collect, write_listing
-    from mafnet.dataset.sources import SOURCES
 
     write_listing(collect(SOURCES[source], archive, lists, folder), output)
 
@@ -60,7 +59,6 @@ def prepare(
     """Write the manifest of one split of a published data set."""
     from mafnet.dataset.prepare import prepare as run
     from mafnet.dataset.source import Holdout
-    from mafnet.dataset.sources import SOURCES
 
     holdout = options.build(Holdout, settings, "prepare")
     run(SOURCES[source], split, lists or root, root, holdout, output)

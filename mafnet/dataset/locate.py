@@ -11,6 +11,12 @@ from mafnet.dataset.manifest import Sample
 
 log = logging.getLogger(__name__)
 
+CORRECTED = "replacement"
+"""In the name of a folder whose files are to be taken before others of the same name.
+
+Kinetics-400's mirror ships clips anew that were damaged (replacement_for_corrupted_k400).
+"""
+
 SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".webm", ".mov", ".flv", ".3gp"})
 """Files that count as videos; a copy of a data set may have been converted."""
 
@@ -73,7 +79,8 @@ class _Finder:
         """The path of a video, None if it is missing."""
         stem = PurePosixPath(video).stem
         paths = self._files.get(stem) or self._files.get(self._folded.get(stem.casefold(), ""), [])
-        if len(paths) > 1:
+        paths = sorted(paths, key=lambda path: (CORRECTED not in path, path))
+        if len(paths) > 1 and CORRECTED not in paths[0]:
             self._several.append(paths[0])
         if paths and _differs_in_case(paths[0], video):
             self._other_case.append(paths[0])
