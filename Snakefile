@@ -1,6 +1,8 @@
 # mafnet: from raw videos to numbers. The rules lie in workflow/rules/, one file a stage.
 #
 #   data/{dataset}/manifest.csv                              video     samples of a data set that is made
+#   data/{dataset}/{downloads,unpacked}.tsv                  dataset   files of a published data set
+#   data/{dataset}/{split}.csv, {split}.json                 dataset   its samples, what differs in them
 #   results/{dataset}/media/{shard}.tsv                      video     what the files of a shard hold
 #   results/{dataset}/weights/{modality}.safetensors         features  random weights, calibrated
 #   {weights_folder}/{backbone}-{weights}.safetensors        features  published weights
