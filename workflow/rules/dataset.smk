@@ -61,8 +61,8 @@ checkpoint prepare:
         unpacked=asked("unpacked"),
         lists=asked("list_files"),
     output:
-        "data/{dataset}/{split}.csv",
-        "data/{dataset}/{split}.json",
+        manifest="data/{dataset}/{split}.csv",
+        description="data/{dataset}/{split}.json",
     log:
         "logs/dataset/prepare/{dataset}-{split}.log",
     benchmark:
@@ -84,7 +84,8 @@ checkpoint prepare:
         "Writing the manifest {wildcards.split} of {wildcards.dataset}."
     shell:
         "mafnet prepare --source {params.source} --split {wildcards.split} --lists {params.lists:q} "
-        "--root {params.root:q} --settings {params.settings:q} --output {output[0]} 2>&1 | tee {log}"
+        "--root {params.root:q} --settings {params.settings:q} --output {output.manifest} "
+        "2>&1 | tee {log}"
 
 
 rule media:
