@@ -165,6 +165,7 @@ def test_from_tar_files_to_metrics(tmp_path):
     config = write_config(tmp_path, {"kinetics_sounds": entry})
     metrics, _ = metrics_of(tmp_path, config, "kinetics_sounds")
     assert (metrics["paper"], metrics["protocol"]["name"]) == (83.94, "ks32")
+    assert metrics["protocol"]["as_paper"] is None  # the paper does not say
     assert metrics["media"]["reasons"] == {"missing": 2}
     assert metrics["runs"][0]["samples"] == 4
     rows = read_manifest(tmp_path / "data/kinetics_sounds/ks32.csv")

@@ -80,7 +80,7 @@ SOURCE = Source(
         "val": r"(kinetics[-_]?(400|k400)?[-_])?val(idate)?\.csv",
     },
     protocols={
-        "ks32": Protocol(("ks32",), "ks32", NOTE),
+        "ks32": Protocol(("ks32",), "ks32", NOTE, as_paper=None),
         "ks31": Protocol(
             ("ks31",), "ks31", f"31 classes, the paper had 32; {NOTE}", as_paper=False
         ),

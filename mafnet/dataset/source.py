@@ -41,13 +41,13 @@ class Protocol:
     splits: the folds whose mean is shown.
     classes: name of the class list, resources/classes/{classes}.txt.
     note: what one must know to compare; stands in metrics.json.
-    as_paper: False where the paper's figure was not measured this way.
+    as_paper: False where the paper's figure was not measured this way, None where nobody knows.
     """
 
     splits: tuple[str, ...]
     classes: str
     note: str
-    as_paper: bool = True
+    as_paper: bool | None = True
 
 
 @dataclass(frozen=True)

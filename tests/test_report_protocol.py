@@ -1,0 +1,65 @@
+"""The paper beside the measured figure: which of its values, and what keeps them from comparing."""
+
+from mafnet.dataset.prepare import deviations
+from mafnet.dataset.sources import SOURCES
+from mafnet.files import write_json
+from mafnet.report.protocol import paper_name, protocol_notes, read_protocol
+from mafnet.report.summary import paper_value
+from mafnet.resources import resource
+
+
+def described(tmp_path, source, split, **more):
+    path = tmp_path / f"{split}.json"
+    entry = {"source": source, "split": split, "notes": [], "missing_videos": 0, "videos": 9}
+    write_json(entry | more, path)
+    return path
+
+
+def test_entry_of_another_name_is_compared_with_its_source(tmp_path):
+    protocol = read_protocol("official", [described(tmp_path, "ave", "official")])
+    assert paper_name("ave_all_rows", protocol) == "ave"
+    assert paper_value(resource("paper.tsv"), "ave", "mafnet") == 90.86
+
+
+def test_own_data_have_no_protocol_of_the_paper():
+    protocol = read_protocol("own", [])
+    assert paper_name("mine", protocol) == "mine"
+    assert protocol_notes(protocol, [], None) == []
+
+
+def test_other_protocol_random_weights_and_holes_are_said(tmp_path):
+    path = described(
+        tmp_path, "ave", "official", notes=["8 test videos are also in train"], missing_videos=3
+    )
+    notes = protocol_notes(read_protocol("official", [path]), ["visual"], 90.86)
+    assert notes[0] == (
+        "the visual backbone has RANDOM weights: the figures say nothing about real networks"
+    )
+    assert notes[1] == "protocol official differs from the paper's"
+    assert notes[-2:] == [
+        "official: 8 test videos are also in train", "official: 3 of 9 videos are missing",
+    ]  # fmt: skip
+
+
+def test_protocol_of_the_paper_is_not_called_different(tmp_path):
+    protocol = read_protocol("single_label", [described(tmp_path, "ave", "single_label")])
+    assert not any("differs" in note for note in protocol_notes(protocol, [], 90.86))
+
+
+def test_counts_that_differ_from_the_published_are_said():
+    found = {"rows": {"train": 4000, "val": 901, "test": 1944, "all": 6845}, "videos": 6844}
+    published = [
+        {"subset": "train+val", "unit": "rows", "count": 4901},
+        {"subset": "test", "unit": "rows", "count": 1943},
+        {"subset": "all", "unit": "videos", "count": 6845},
+    ]
+    assert deviations(found, published) == [
+        "1944 test rows instead of 1943", "6844 videos instead of 6845",
+    ]  # fmt: skip
+
+
+def test_every_protocol_has_its_classes_and_a_note():
+    for source in SOURCES.values():
+        for protocol in source.protocols.values():
+            assert resource(f"classes/{protocol.classes}.txt").is_file()
+            assert protocol.note
