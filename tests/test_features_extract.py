@@ -273,6 +273,13 @@ def test_same_file_under_two_names_is_one_entry(home, media, tmp_path):
     assert len(entries(tmp_path / "cache")) == 1
 
 
+def test_same_bytes_are_decoded_once(home, media, tmp_path):
+    """The second name has no file by now: nobody may want to read it."""
+    rows = [media[0], replace(media[0], video="zz.mp4")]
+    report = worker(home, tmp_path / "cache").extract(rows)
+    assert [(row.video, row.status) for row in report] == [(media[0].video, "ok"), ("zz.mp4", "ok")]
+
+
 def test_features_that_are_not_finite_name_the_video(home, media, tmp_path):
     weights = backbone_class("vggish").random_weights(0)
     weights["conv4_2.weight"] *= 1e6  # beyond float16's 65504
