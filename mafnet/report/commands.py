@@ -65,6 +65,7 @@ def metrics(
 @paper
 @protocol
 @described
+@click.option("--main", default="mafnet", show_default=True, help="Variant to compare with.")
 @options.output
 def study(
     dataset: str,
@@ -72,11 +73,13 @@ def study(
     paper: Path,
     protocol: str,
     described: tuple[Path, ...],
+    main: str,
     output: Path,
 ) -> None:
     """Compare variants in a table."""
     from rich.console import Console
 
+    from mafnet.report.partial import partial_path
     from mafnet.report.protocol import read_protocol
     from mafnet.report.study import print_study, study_table, write_study
     from mafnet.report.summary import read_run
@@ -84,8 +87,10 @@ def study(
     by_variant: dict[str, list] = {}
     for run in map(read_run, runs):
         by_variant.setdefault(run.metrics["variant"], []).append(run)
-    found = study_table(dataset, by_variant, paper, read_protocol(protocol, described))
+    measured = read_protocol(protocol, described)
+    found = study_table(dataset, by_variant, paper, measured, main)
     write_study(found, output)
+    partial_path(output).unlink(missing_ok=True)
     print_study(found, f"{dataset}: {output.stem}", Console())
 
 

@@ -1,6 +1,6 @@
 """Intervals: how far a measure may be from what more test samples would give."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,3 +50,17 @@ def bootstrap(
         draws.append(np.mean(values, axis=0))
     low, high = np.percentile(np.mean(draws, axis=0), [2.5, 97.5])
     return Interval(percent(low), percent(high), "percentile bootstrap, over test samples")
+
+
+def paired_bootstrap(differences: Sequence[np.ndarray]) -> Interval:
+    """Percentile bootstrap over test samples of the mean difference between two classifiers.
+
+    differences: (S,) of each test set, between -1 and 1: the mean over pairs of runs that share it.
+    """
+    generator = np.random.default_rng(0)
+    draws = [
+        group[generator.integers(len(group), size=(RESAMPLES, len(group)))].mean(axis=1)
+        for group in differences
+    ]
+    low, high = np.percentile(np.mean(draws, axis=0), [2.5, 97.5])
+    return Interval(percent(low), percent(high), "paired percentile bootstrap, over test samples")

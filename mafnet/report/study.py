@@ -2,57 +2,90 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from mafnet.errors import MafnetError
 from mafnet.files import replacing
+from mafnet.report.paired import compare
 from mafnet.report.protocol import paper_name
 from mafnet.report.summary import Run, measures, paper_value, random_weights
 
 COLUMNS = (
-    "variant", "accuracy", "std", "ci_low", "ci_high", "balanced_accuracy", "macro_f1",
-    "samples", "splits", "seeds", "paper", "random_weights", "protocol", "as_paper",
+    "variant", "accuracy", "std", "ci_low", "ci_high", "ci_method", "balanced_accuracy", "macro_f1",
+    "samples", "splits", "seeds", "compared_with", "difference", "difference_low",
+    "difference_high", "difference_method", "paper", "missing", "random_weights", "protocol",
+    "as_paper",
 )  # fmt: skip
 
-HEADINGS = (
-    "accuracy %", "95 % interval", "balanced %", "macro F1 %", "test", "seeds", "paper %",
-)  # fmt: skip
+WIDTH = 120
+"""Of the table where the output is no terminal: all columns fit."""
 
 
 def study_table(
-    dataset: str, variants: Mapping[str, Sequence[Run]], paper: Path, protocol: Mapping
+    dataset: str,
+    variants: Mapping[str, Sequence[Run]],
+    paper: Path,
+    protocol: Mapping,
+    main: str,
+    missing: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """One row a variant; accuracies in percent.
 
+    variants: the runs of each that there are, perhaps none.
     protocol: what `read_protocol` gives.
+    main: the variant that the others are compared with, where it is in the study.
+    missing: by variant, words on the runs that there are not.
     """
     named = paper_name(dataset, protocol)
     measured = {"protocol": protocol["name"], "as_paper": _yes_or_no(protocol["as_paper"])}
-    rows = [_row(named, name, runs, paper) | measured for name, runs in variants.items()]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    rows = []
+    for name, runs in variants.items():
+        row = {"variant": name, "paper": paper_value(paper, named, name)} | measured
+        row["missing"] = missing.get(name, "")
+        if runs:
+            row |= _measured(runs)
+        if runs and name != main:
+            row |= _compared(runs, main, variants.get(main, ()))
+        rows.append(row)
+    return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
 
 
-def _row(dataset: str, variant: str, runs: Sequence[Run], paper: Path) -> dict:
-    """One variant's row."""
+def _compared(runs: Sequence[Run], main: str, main_runs: Sequence[Run]) -> dict:
+    """The columns that compare a variant with the main one."""
+    found = compare(runs, main_runs)
+    if found is None:
+        return {}
+    return {
+        "compared_with": main,
+        "difference": found.difference,
+        "difference_low": found.interval.low,
+        "difference_high": found.interval.high,
+        "difference_method": f"{found.interval.method}; {found.runs} pairs of runs",
+    }
+
+
+def _measured(runs: Sequence[Run]) -> dict:
+    """The columns of a variant by itself."""
     found = measures(runs)
     by_split = {run.metrics["split"]: run.metrics["samples"] for run in runs}
     low, high = found["accuracy"]["ci95"]
     return {
-        "variant": variant,
         "accuracy": found["accuracy"]["mean"],
         "std": found["accuracy"]["std"],
         "ci_low": low,
         "ci_high": high,
+        "ci_method": found["accuracy"]["ci_method"],
         "balanced_accuracy": found["balanced_accuracy"]["mean"],
         "macro_f1": found["macro_f1"]["mean"],
         "samples": sum(by_split.values()),
         "splits": len(by_split),
         "seeds": len({run.metrics["seed"] for run in runs}),
-        "paper": paper_value(paper, dataset, variant),
         "random_weights": " ".join(random_weights(runs)),
     }
 
@@ -81,26 +114,56 @@ def read_study(path: Path) -> pd.DataFrame:
 
 def print_study(table: pd.DataFrame, title: str, console: Console) -> None:
     """Show a study on the terminal, with what must be known to read it."""
-    shown = Table(title=escape(title), title_justify="left", caption_justify="left")
-    shown.caption = _caption(table)
-    shown.add_column("variant", no_wrap=True)
-    for heading in HEADINGS:
-        shown.add_column(heading, justify="right", no_wrap=True)
-    for row in table.fillna("").astype(str).to_dict("records"):
-        spread = f" ± {row['std']}" if row["std"] else ""
-        shown.add_row(
-            escape(row["variant"]), f"{row['accuracy']}{spread}",
-            f"{row['ci_low']} to {row['ci_high']}", row["balanced_accuracy"], row["macro_f1"],
-            row["samples"], row["seeds"], row["paper"] or "-",
-        )  # fmt: skip
+    rows = table.where(table.notna(), "").astype(str).to_dict("records")
+    shown = Table(title=escape(title), title_justify="left", caption_justify="left", box=SIMPLE)
+    shown.caption = _caption(rows)
+    shown.add_column("variant", overflow="fold", min_width=12)
+    main = next((row["compared_with"] for row in rows if row["compared_with"]), "")
+    compared = [f"to {main} (95 %)"] if main else []
+    for heading in ("accuracy %", "95 %", "balanced %", *compared, "test", "seeds", "paper %"):
+        shown.add_column(escape(heading), justify="right", overflow="fold")
+    for row in rows:
+        shown.add_row(*map(escape, _cells(row, bool(main))))
+    console.width = max(console.width, WIDTH) if not console.is_terminal else console.width
     console.print(shown)
+    for row in rows:
+        if row["missing"]:
+            console.print(f"missing: {row['variant']}: {row['missing']}", markup=False)
 
 
-def _caption(table: pd.DataFrame) -> str:
+def _cells(row: Mapping[str, str], compared: bool) -> list[str]:
+    """What the terminal shows of a row."""
+    accuracy = f"{row['accuracy']} ± {row['std']}" if row["std"] else row["accuracy"]
+    difference = [_difference(row)] if compared else []
+    ends = (float(row[end]) for end in ("ci_low", "ci_high") if row[end])
+    interval = " to ".join(f"{end:.1f}" for end in ends)
+    return [
+        row["variant"] + (" *" if row["missing"] else ""), accuracy, interval,
+        row["balanced_accuracy"], *difference, row["samples"], row["seeds"], row["paper"] or "-",
+    ]  # fmt: skip
+
+
+def _difference(row: Mapping[str, str]) -> str:
+    """A difference with its interval; a sign on each, as it is the sign that counts."""
+    if not row["difference"]:
+        return ""
+    names = ("difference", "difference_low", "difference_high")
+    return "{:+.1f} ({:+.1f} to {:+.1f})".format(*(float(row[name]) for name in names))
+
+
+def _caption(rows: Sequence[Mapping[str, str]]) -> str:
     """How to read the table, and a warning where the backbones knew nothing."""
-    text = "mean ± standard deviation over seeds; interval: Wilson, over test samples"
-    if table["random_weights"].astype(str).str.len().any():
-        text += "\nBackbones with RANDOM weights: these figures say nothing about real networks."
-    if (table["as_paper"] == "no").any():
-        text += f"\nProtocol {table['protocol'].iloc[0]} differs from the paper's."
-    return text
+    lines = ["mean ± standard deviation over seeds; interval: Wilson, over test samples"]
+    if any(row["compared_with"] for row in rows):
+        lines.append("difference: paired bootstrap over test samples, same seeds and splits")
+    if any(row["seeds"] == "1" for row in rows):
+        lines.append("One seed: how far another would be from it is not known.")
+    if any(row["missing"] for row in rows):
+        lines.append("* runs are missing; see below.")
+    if any(row["random_weights"] for row in rows):
+        lines.append(
+            "Backbones with RANDOM weights: these figures say nothing about real networks."
+        )
+    if any(row["as_paper"] == "no" for row in rows):
+        lines.append(f"Protocol {rows[0]['protocol']} differs from the paper's.")
+    return escape("\n".join(lines))

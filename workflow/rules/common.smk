@@ -135,6 +135,21 @@ def study_tables(dataset):
     )
 
 
+def show_partial_studies(dataset):
+    """The studies of a data set without the runs that failed, each named with its last words."""
+    from mafnet.report.partial import partial_study
+    from mafnet.report.protocol import read_protocol
+
+    described = [Path(path) for path in PLAN.descriptions(dataset) if Path(path).exists()]
+    protocol = read_protocol(PLAN.protocol(dataset), described)
+    for study, variants in PLAN.studies(dataset).items():
+        output = Path("results", dataset, "studies", f"{study}.csv")
+        folders = [Path(path).parent for path in metrics_of(dataset, variants)]
+        partial_study(
+            dataset, output, folders, RESOURCES / "paper.tsv", protocol, PLAN.main(dataset)
+        )
+
+
 def run_folder(wildcards, output):
     """The folder of a run."""
     return Path(output[0]).parent

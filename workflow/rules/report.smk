@@ -54,9 +54,16 @@ rule study:
         runs=each_run,
         described=each("described", "described"),
         protocol=asked("protocol"),
+        main=asked("main"),
         version=versions.METRICS,
     message:
         "Comparing the variants of the study {wildcards.study} on {wildcards.dataset}."
     shell:
         "mafnet study --dataset {wildcards.dataset} {params.runs} --paper {input.paper:q} "
-        "--protocol {params.protocol} {params.described:q} --output {output} 2>&1 | tee {log}"
+        "--protocol {params.protocol} {params.described:q} --main {params.main} --output {output} "
+        "2>&1 | tee {log}"
+
+
+onerror:
+    for dataset in PLAN.datasets:
+        plainly(show_partial_studies)(dataset)

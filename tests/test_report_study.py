@@ -1,0 +1,262 @@
+"""Studies: paired comparisons, tables, and what is left of them when runs failed."""
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from click.testing import CliRunner
+from rich.console import Console
+
+from mafnet.cli import main
+from mafnet.errors import MafnetError
+from mafnet.files import write_json
+from mafnet.model.evaluate import run_metrics
+from mafnet.report.intervals import paired_bootstrap
+from mafnet.report.paired import compare
+from mafnet.report.partial import partial_path, partial_study
+from mafnet.report.protocol import read_protocol
+from mafnet.report.study import print_study, read_study, study_table, write_study
+from mafnet.report.summary import read_run
+
+ROOT = Path(__file__).parents[1]
+PAPER = ROOT / "resources/paper.tsv"
+CLASSES = ["cat", "dog"]
+OWN = read_protocol("own", [])
+
+
+def made_run(root, variant, seed, right, split="main"):
+    """The folder of an evaluated run whose predictions are right where `right` (S,) is True."""
+    folder = root / "results" / split / variant / f"seed{seed}"
+    folder.mkdir(parents=True)
+    labels = np.arange(len(right)) % 2
+    predicted = np.where(right, labels, 1 - labels)
+    rows = {
+        "sample": [f"s{number}" for number in range(len(right))],
+        "label": [CLASSES[label] for label in labels],
+        "predicted": [CLASSES[label] for label in predicted],
+    }
+    pd.DataFrame(rows).to_csv(folder / "predictions.csv", index=False)
+    measured = run_metrics(labels, np.eye(2)[predicted], CLASSES, top_k=1)
+    about = {"split": split, "variant": variant, "seed": seed, "random_weights": []}
+    write_json(about | measured, folder / "metrics.json")
+    write_json({"features": {}}, folder / "settings.json")
+    return folder
+
+
+def right(*wrong, size=20):
+    """(S,) True but at the given samples."""
+    return ~np.isin(np.arange(size), wrong)
+
+
+def shown(table):
+    """What the terminal shows of a study."""
+    console = Console(file=io.StringIO())
+    print_study(table, "demo: tried", console)
+    return console.file.getvalue()
+
+
+# The paired comparison
+
+
+def test_difference_is_the_mean_over_pairs_of_runs(tmp_path):
+    ours = [read_run(made_run(tmp_path, "ours", seed, right(0, seed + 5))) for seed in (0, 1)]
+    other = [read_run(made_run(tmp_path, "other", seed, right(1, 2, 3, 4))) for seed in (0, 1)]
+    found = compare(ours, other)
+    assert found.difference == 10.0  # 18 right against 16, of 20
+    assert found.runs == 2
+    assert found.interval.low < 10 < found.interval.high
+    assert "paired" in found.interval.method
+    mirrored = compare(other, ours)
+    assert (mirrored.difference, mirrored.interval.low) == (-10.0, -found.interval.high)
+
+
+def test_runs_without_a_partner_are_left_out(tmp_path):
+    ours = [read_run(made_run(tmp_path, "ours", seed, right(seed))) for seed in (0, 1, 2)]
+    other = [read_run(made_run(tmp_path, "other", seed, right(3, 4))) for seed in (1, 7)]
+    found = compare(ours, other)
+    assert (found.difference, found.runs) == (5.0, 1)
+    assert compare(ours, other[1:]) is None
+
+
+def test_splits_count_alike_whatever_their_sizes(tmp_path):
+    sizes = {"one": (10, 1), "two": (40, 2)}  # 10 and 5 points
+    ours, other = [], []
+    for split, (size, wrong) in sizes.items():
+        ours.append(read_run(made_run(tmp_path, "ours", 0, right(size=size), split)))
+        worse = right(*range(wrong), size=size)
+        other.append(read_run(made_run(tmp_path, "other", 0, worse, split)))
+    assert compare(ours, other).difference == 7.5
+
+
+def test_other_test_samples_are_refused(tmp_path):
+    ours = read_run(made_run(tmp_path, "ours", 0, right()))
+    other = read_run(made_run(tmp_path, "other", 0, right(size=19)))
+    with pytest.raises(
+        MafnetError, match=r"ours \(split main, seed 0\) and other .* evaluate both"
+    ):
+        compare([ours], [other])
+
+
+def test_paired_interval_covers_as_often_as_it_says():
+    """Of 200 intervals at 95 % some 190 cover; 177 to 199 do but for once in 10,000 times."""
+    generator = np.random.default_rng(1)
+    truth = 0.1
+    odds = [0.1, 0.7, 0.2]
+    draws = generator.choice([-1, 0, 1], p=odds, size=(200, 100))
+    found = [paired_bootstrap([row]) for row in draws]
+    covered = sum(interval.low <= 100 * truth <= interval.high for interval in found)
+    assert 177 <= covered <= 199
+
+
+def test_what_runs_have_in_common_does_not_widen_the_interval():
+    """Only samples on which two classifiers differ tell them apart: 8 against 2 of 10."""
+    few = np.concatenate((np.ones(8), -np.ones(2), np.zeros(90)))
+    many = np.concatenate((np.ones(8), -np.ones(2), np.zeros(990)))
+    narrow, wide = paired_bootstrap([many]), paired_bootstrap([few])
+    ratio = (wide.high - wide.low) / (narrow.high - narrow.low)
+    assert math.isclose(ratio, 10, rel_tol=0.1)  # 2,000 resamples and two decimals
+
+
+def test_same_predictions_differ_by_nothing(tmp_path):
+    ours = read_run(made_run(tmp_path, "ours", 0, right(1)))
+    found = compare([ours], [ours])
+    assert (found.difference, found.interval.low, found.interval.high) == (0, 0, 0)
+
+
+# The table
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Two seeds of mafnet and of two other variants, in the order of a study."""
+    wrong = {"drop_00": (0, 1, 2), "mafnet": (0,), "drop_20": (0, 5)}
+    return {
+        name: [read_run(made_run(tmp_path, name, seed, right(*where, seed + 9))) for seed in (0, 1)]
+        for name, where in wrong.items()
+    }
+
+
+def test_rows_are_in_the_order_of_the_study(runs):
+    table = study_table("ave", runs, PAPER, OWN, "mafnet")
+    assert list(table["variant"]) == ["drop_00", "mafnet", "drop_20"]
+    assert list(table["accuracy"]) == [80.0, 90.0, 85.0]
+    assert list(table["difference"].fillna("")) == [-10.0, "", -5.0]
+    assert list(table["paper"].fillna("")) == ["", 90.86, ""]
+    assert set(table["seeds"]) == {2}
+    assert set(table["samples"]) == {20}
+    assert all("Wilson" in method for method in table["ci_method"])
+
+
+def test_table_reads_the_same_from_its_file(runs, tmp_path):
+    table = study_table("ave", runs, PAPER, OWN, "mafnet")
+    write_study(table, tmp_path / "study.csv")
+    assert shown(read_study(tmp_path / "study.csv")) == shown(table)
+
+
+def test_terminal_shows_what_must_be_known(runs):
+    words = shown(study_table("ave", runs, PAPER, OWN, "mafnet"))
+    for piece in ("to mafnet (95 %)", "-10.0 (", "90.86", "Wilson", "paired bootstrap", "± 0.0"):
+        assert piece in words
+    assert "…" not in words  # nothing was cut off
+    assert "One seed" not in words
+
+
+def test_one_seed_has_no_deviation_and_says_so(runs):
+    single = {name: found[:1] for name, found in runs.items()}
+    table = study_table("demo", single, PAPER, OWN, "mafnet")
+    assert table["std"].isna().all()
+    assert "One seed: " in shown(table)
+    assert "±" not in shown(table).split("mean ±")[0]
+
+
+def test_study_without_the_main_variant_compares_with_nothing(runs):
+    table = study_table("demo", {"drop_20": runs["drop_20"]}, PAPER, OWN, "mafnet")
+    assert table["difference"].isna().all()
+    assert "to mafnet" not in shown(table)
+
+
+def test_verb_writes_the_study_and_removes_the_partial_one(runs, tmp_path):
+    output = tmp_path / "studies" / "drop_rate.csv"
+    output.parent.mkdir()
+    partial_path(output).write_text("before")
+    folders = [path.parent for path in (tmp_path / "results").rglob("metrics.json")]
+    arguments = [part for folder in folders for part in ("--run", str(folder))]
+    command = ["study", "--dataset", "demo", *arguments, "--paper", str(PAPER)]
+    done = CliRunner().invoke(main, [*command, "--output", str(output)])
+    assert done.exit_code == 0, done.output
+    assert len(read_study(output)) == 3
+    assert not partial_path(output).exists()
+
+
+# Failed runs
+
+
+@pytest.fixture
+def unfinished(runs, tmp_path):
+    """Folders of all runs; of `broken` one failed, the other was not tried."""
+    logs = tmp_path / "logs"
+    (logs / "train").mkdir(parents=True)
+    words = "train: epoch 1\nmafnet: the loss is not finite \x1b[31m\n"
+    (logs / "train" / "demo-main-broken-1.log").write_text(words)
+    names = [*runs, "broken"]
+    return [tmp_path / "results/main" / name / f"seed{seed}" for name in names for seed in (0, 1)]
+
+
+def test_failed_run_is_named_and_the_others_are_shown(unfinished, tmp_path, capsys):
+    output = tmp_path / "drop_rate.csv"
+    logs = tmp_path / "logs"
+    assert partial_study("demo", output, unfinished, PAPER, OWN, "mafnet", logs)
+    assert not output.exists()
+    table = read_study(partial_path(output))
+    assert list(table["variant"]) == ["drop_00", "mafnet", "drop_20", "broken"]
+    assert list(table["accuracy"]) == ["80.0", "90.0", "85.0", ""]
+    assert list(table["missing"][:3]) == ["", "", ""]
+    words = "main seed0: not run; main seed1: mafnet: the loss is not finite \\x1b[31m"
+    assert table["missing"][3] == words
+    said = capsys.readouterr().out
+    assert "broken *" in said
+    assert "missing: broken: main seed0: not run" in said.replace("\n", " ")
+    assert "\x1b[31m" not in said
+
+
+def test_variant_with_a_run_left_is_measured_by_it(unfinished, runs, tmp_path):
+    (unfinished[0] / "metrics.json").unlink()
+    (tmp_path / "logs/train/demo-main-drop_00-0.log").write_text("Killed\n")
+    output = tmp_path / "drop_rate.csv"
+    partial_study("demo", output, unfinished, PAPER, OWN, "mafnet", tmp_path / "logs")
+    first = read_study(partial_path(output)).iloc[0]
+    assert (first["accuracy"], first["seeds"], first["std"]) == ("80.0", "1", "")
+    assert first["missing"] == "main seed0: Killed"
+    assert first["difference_method"].endswith("1 pairs of runs")
+
+
+def test_study_none_of_whose_runs_was_tried_in_vain_stays_away(unfinished, tmp_path):
+    output = tmp_path / "drop_rate.csv"
+    assert not partial_study("demo", output, unfinished, PAPER, OWN, "mafnet", tmp_path / "none")
+    assert not partial_path(output).exists()
+
+
+# The paper's values
+
+
+def test_every_study_compares_with_the_main_variant_and_has_the_paper_beside_it():
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    studies = config["report"]["studies"]
+    assert all(config["model"]["main"] in variants for variants in studies.values())
+    paper = pd.read_csv(PAPER, sep="\t")
+    assert not paper.duplicated(["dataset", "variant"]).any()
+    known = set(paper.loc[paper["dataset"] == "ave", "variant"])
+    for study in ("fusion", "attention", "film", "baselines"):
+        assert set(studies[study]) <= known
+
+
+def test_papers_accuracies_on_ave_are_of_394_videos_or_near():
+    """FACTS: 14 of the 20 are exact multiples of 1/394, which tells a mistyped digit."""
+    paper = pd.read_csv(PAPER, sep="\t")
+    accuracies = paper.loc[paper["dataset"] == "ave", "accuracy"].unique()
+    exact = {round(100 * hits / 394, 2) for hits in range(395)}
+    assert sum(accuracy in exact for accuracy in accuracies) == 14
