@@ -1,28 +1,21 @@
 """The networks of the paper's tables: sizes, and what makes each the one that it is."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import yaml
-from made_features import made_samples, write_features
 from safetensors.torch import load, save
 
-from mafnet.dataset.manifest import write_manifest
-from mafnet.dataset.samples import Data
 from mafnet.errors import MafnetError
-from mafnet.files import read_json
-from mafnet.model.evaluate import evaluate
-from mafnet.model.networks import COMMON_OPTIONS, NETWORKS, build_network, network_spec
+from mafnet.model.networks import COMMON_OPTIONS, NETWORKS, build_network
 from mafnet.model.networks.attention_cluster import Cluster
+from mafnet.model.networks.attentions import ATTENTIONS
 from mafnet.model.networks.blocks import Features
 from mafnet.model.networks.dmrn import AudioGuidedAttention
-from mafnet.model.networks.fusions import FUSIONS, CompactBilinear, ResidualFusion
-from mafnet.model.settings import RunSettings, Training
-from mafnet.model.train import train
+from mafnet.model.networks.fusions import FUSIONS
 from mafnet.names import unknown_names
 
 ROOT = Path(__file__).parents[1]
@@ -136,6 +129,15 @@ def test_every_option_is_known_without_torch():
         )
 
 
+def test_every_option_is_explained_by_the_schema():
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    explained = schema["$defs"]["network"]["properties"]
+    own = {option for spec in NETWORKS.values() for option in spec.own_options}
+    assert set(explained) == {*COMMON_OPTIONS, *own}
+    assert explained["fusion"]["enum"] == list(FUSIONS)
+    assert explained["attention"]["enum"] == list(ATTENTIONS)
+
+
 def test_option_of_another_network_is_refused_before_any_work():
     model = CONFIG["model"] | {
         "variants": {"mafnet": {"network": "mafnet", "options": {"fusion": "mcb"}}},
@@ -202,82 +204,6 @@ def test_only_film_and_modality_attention_see_which_clips_go_together(variant, m
     shifted = network(features._replace(audio=features.audio.roll(1, dims=1)))
     change = (shifted.logits - network(features).logits).abs().max()
     assert (change > 1e-6) if matters else (change < 1e-12)
-
-
-# Fusion: table 2
-
-
-@pytest.mark.parametrize("name", FUSIONS)
-def test_fusion_gives_the_size_that_it_says(name):
-    torch.manual_seed(0)
-    fusion = FUSIONS[name](16)
-    assert fusion(torch.rand(BATCH, 2, 16)).shape == (BATCH, fusion.features)
-
-
-def test_concatenation_has_the_visual_vector_first():
-    vectors = torch.rand(BATCH, 2, 16)
-    fused = FUSIONS["concatenation"](16)(vectors)
-    assert torch.equal(fused, torch.cat((vectors[:, 0], vectors[:, 1]), dim=1))
-
-
-def test_addition_is_the_sum():
-    vectors = torch.rand(BATCH, 2, 16)
-    assert torch.equal(FUSIONS["addition"](16)(vectors), vectors[:, 0] + vectors[:, 1])
-
-
-def sketched_outer_product(fusion, visual, audio):
-    """The count sketch of the outer product, term by term."""
-    one, two = fusion.visual_sketch, fusion.audio_sketch
-    sums = np.zeros(fusion.features)
-    for i, v in enumerate(visual.numpy()):
-        for j, a in enumerate(audio.numpy()):
-            place = (one.places[i] + two.places[j]) % fusion.features
-            sums[place] += one.signs[i] * two.signs[j] * v * a
-    return sums
-
-
-@pytest.mark.parametrize("size", [64, 65])
-def test_compact_bilinear_pooling_is_a_sketch_of_the_outer_product(size):
-    torch.manual_seed(0)
-    fusion = CompactBilinear(10, size).double()
-    vectors = torch.randn(3, 2, 10, dtype=torch.float64)
-    sums = np.stack([sketched_outer_product(fusion, *pair) for pair in vectors])
-    roots = np.sign(sums) * np.sqrt(np.abs(sums))
-    expected = roots / np.linalg.norm(roots, axis=1, keepdims=True)
-    # The root's epsilon of 1e-8 moves a sum of size s by less than sqrt(1e-8).
-    np.testing.assert_allclose(fusion(vectors).numpy(), expected, rtol=0, atol=1e-4)
-
-
-def test_compact_bilinear_pooling_is_exact_under_autocast():
-    torch.manual_seed(0)
-    fusion, vectors = CompactBilinear(16), torch.randn(BATCH, 2, 16)
-    with torch.autocast("cpu", torch.bfloat16):
-        mixed = fusion(vectors)
-    assert torch.equal(mixed, fusion(vectors))
-
-
-def test_compact_bilinear_pooling_of_nothing_has_a_finite_gradient():
-    torch.manual_seed(0)
-    vectors = torch.zeros(BATCH, 2, 16, requires_grad=True)
-    fused = CompactBilinear(16)(vectors)
-    fused.sum().backward()
-    assert torch.equal(fused, torch.zeros_like(fused))
-    assert vectors.grad.isfinite().all()
-
-
-def test_residual_fusion_follows_its_formula():
-    torch.manual_seed(0)
-    fusion = ResidualFusion(4).double()
-    vectors = torch.randn(BATCH, 2, 4, dtype=torch.float64)
-    visual, audio = vectors[:, 0], vectors[:, 1]
-
-    def inner(layers, x):
-        hidden = (x @ layers[0].weight.T + layers[0].bias).tanh()
-        return hidden @ layers[2].weight.T + layers[2].bias
-
-    common = (inner(fusion.visual, visual) + inner(fusion.audio, audio)) / 2
-    expected = ((visual + common).tanh() + (audio + common).tanh()) / 2
-    torch.testing.assert_close(fusion(vectors), expected, **ROUNDING)
 
 
 # FiLM: table 4, and the update that is dropped: figure 6
@@ -347,48 +273,3 @@ def test_sound_guides_the_attention_of_dmrn_to_places():
     order = torch.randperm(6)
     torch.testing.assert_close(guide(maps[:, :, order], sound), attention[:, :, order], **ROUNDING)
     assert (guide(maps, sound + 1) - attention).abs().max() > 1e-3
-
-
-# The visual maps, from the feature file to a run
-
-
-@pytest.fixture(scope="module")
-def packed(tmp_path_factory):
-    """Manifest and feature files of a few made-up videos, the visual ones with and without maps."""
-    root = tmp_path_factory.mktemp("maps")
-    samples = made_samples({"train": 2, "val": 1, "test": 1})
-    write_manifest(samples, root / "manifest.csv")
-    for name in ("visual", "visual_maps", "audio"):
-        write_features(root, samples, name.removesuffix("_maps"), name=name)
-    return root
-
-
-def test_maps_are_packed_beside_their_means(packed):
-    data = Data(packed / "manifest.csv", [packed / "visual_maps.h5"], None)
-    found = data.read(np.array([0, 3]), ["visual", "visual_maps"])
-    assert found["visual_maps"].shape == (2, 2, 7, 7, 1920)
-    means = found["visual_maps"].mean(axis=(2, 3), dtype=np.float32)
-    np.testing.assert_allclose(found["visual"], means, rtol=1e-3)  # float16
-
-
-def test_file_without_maps_says_which_to_give(packed):
-    data = Data(packed / "manifest.csv", [packed / "visual.h5"], None)
-    with pytest.raises(
-        MafnetError, match=r"visual.h5: holds no maps; give the file visual_maps.h5"
-    ):
-        data.read(np.array([0]), ["visual_maps"])
-
-
-def test_network_on_visual_maps_trains_and_is_evaluated(packed, tmp_path):
-    data = Data(packed / "manifest.csv", [packed / "visual_maps.h5", packed / "audio.h5"], None)
-    settings = RunSettings(
-        variant="dmrn", network="dmrn", options={"hidden": 8}, seed=0, classes=data.classes,
-        training=replace(Training(), max_epochs=1), clips=data.clips,
-        features={name: file.fingerprint for name, file in data.files.items()},
-    )  # fmt: skip
-    train(settings, data, tmp_path, torch.device("cpu"))
-    evaluate(tmp_path, data, 4, 2, "main", torch.device("cpu"))
-    assert read_json(tmp_path / "metrics.json")["samples"] == 3
-    with np.load(tmp_path / "attention.npz") as found:
-        assert list(found["modality"]) == list(network_spec("dmrn").modalities)
-        assert found["attention"].shape == found["valid"].shape == (3, 2, 2)
