@@ -51,9 +51,6 @@ def _networks(model: Mapping) -> Iterator[str]:
                     f"model.variants.{variant}.options.{option}: network {settings['network']} "
                     f"has no such option; choose among {', '.join(known)}"
                 )
-    for option in model["network"]:
-        if option not in COMMON_OPTIONS:
-            yield f"model.network.{option}: is not for all networks; give it to a variant's options"
 
 
 def _variants(model: Mapping, report: Mapping) -> Iterator[str]:
