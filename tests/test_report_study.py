@@ -107,7 +107,7 @@ def test_paired_interval_covers_as_often_as_it_says():
     truth = 0.1
     odds = [0.1, 0.7, 0.2]
     draws = generator.choice([-1, 0, 1], p=odds, size=(200, 100))
-    found = [paired_bootstrap([row]) for row in draws]
+    found = [paired_bootstrap([row[None]]) for row in draws]
     covered = sum(interval.low <= 100 * truth <= interval.high for interval in found)
     assert 177 <= covered <= 199
 
@@ -116,9 +116,23 @@ def test_what_runs_have_in_common_does_not_widen_the_interval():
     """Only samples on which two classifiers differ tell them apart: 8 against 2 of 10."""
     few = np.concatenate((np.ones(8), -np.ones(2), np.zeros(90)))
     many = np.concatenate((np.ones(8), -np.ones(2), np.zeros(990)))
-    narrow, wide = paired_bootstrap([many]), paired_bootstrap([few])
+    narrow, wide = paired_bootstrap([many[None]]), paired_bootstrap([few[None]])
     ratio = (wide.high - wide.low) / (narrow.high - narrow.low)
     assert math.isclose(ratio, 10, rel_tol=0.1)  # 2,000 resamples and two decimals
+
+
+def test_seeds_that_disagree_widen_the_interval():
+    """The same mean on every sample, once from seeds alike, once from seeds far apart."""
+    generator = np.random.default_rng(0)
+    base = generator.choice([-1, 0, 1], p=[0.2, 0.6, 0.2], size=500)
+    alike, apart = (
+        np.stack((base / 2, base / 2)),
+        np.stack((np.minimum(base, 0), np.maximum(base, 0))),
+    )
+    tight, loose = paired_bootstrap([alike]), paired_bootstrap([apart])
+    assert loose.high - loose.low > 1.5 * (tight.high - tight.low)
+    assert tight.method == "paired percentile bootstrap, over seeds and test samples"
+    assert paired_bootstrap([alike[:1]]).method == "paired percentile bootstrap, over test samples"
 
 
 def test_same_predictions_differ_by_nothing(tmp_path):

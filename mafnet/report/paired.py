@@ -36,7 +36,7 @@ def compare(runs: Sequence[Run], others: Sequence[Run]) -> Comparison | None:
     by_split: dict[str, list[np.ndarray]] = {}
     for pair in pairs:
         by_split.setdefault(pair[0].metrics["split"], []).append(_differences(*pair))
-    differences = [np.mean(group, axis=0) for group in by_split.values()]
+    differences = [np.array(group) for group in by_split.values()]
     mean = np.mean([group.mean() for group in differences])
     return Comparison(percent(mean), paired_bootstrap(differences), len(pairs))
 

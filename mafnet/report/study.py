@@ -155,9 +155,11 @@ def _caption(rows: Sequence[Mapping[str, str]]) -> str:
     """How to read the table, and a warning where the backbones knew nothing."""
     lines = ["mean ± standard deviation over seeds; interval: Wilson, over test samples"]
     if any(row["compared_with"] for row in rows):
-        lines.append("difference: paired bootstrap over test samples, same seeds and splits")
+        lines.append(
+            "difference, same splits and seeds: paired bootstrap over seeds and test samples"
+        )
     if any(row["seeds"] == "1" for row in rows):
-        lines.append("One seed: how far another would be from it is not known.")
+        lines.append("One seed: no deviation, and no interval says how far another seed would be.")
     if any(row["missing"] for row in rows):
         lines.append("* runs are missing; see below.")
     if any(row["random_weights"] for row in rows):
