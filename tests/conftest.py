@@ -1,0 +1,48 @@
+"""A finished tiny run of the workflow, made once; each test works on a copy of it."""
+
+import shutil
+
+import pytest
+from tiny_run import METRICS, REPOSITORY, Workflow, copy_checkout, make_data
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory):
+    """A copy of the repository that tests may edit if they put it back (`edited`)."""
+    return copy_checkout(tmp_path_factory.mktemp("checkout") / "mafnet")
+
+
+@pytest.fixture(scope="session")
+def finished_run(checkout, tmp_path_factory):
+    """A run from videos to metrics; not to be changed, see `run`."""
+    folder = tmp_path_factory.mktemp("finished")
+    shutil.copy(REPOSITORY / "tests/tiny.yaml", folder)
+    make_data(folder)
+    workflow = Workflow(checkout, folder)
+    workflow.run(METRICS)
+    return workflow
+
+
+@pytest.fixture
+def run(finished_run, tmp_path):
+    """A copy of the finished run, times of the files included."""
+    folder = tmp_path / "run"
+    shutil.copytree(finished_run.folder, folder)
+    return Workflow(finished_run.checkout, folder)
+
+
+@pytest.fixture
+def edited(checkout):
+    """Edits a file of the checkout until the test is over: `edited(path, old, new)`."""
+    before = {}
+
+    def edit(path, old, new):
+        file = checkout / path
+        text = file.read_text()
+        assert old in text, f"{old!r} is not in {path}"
+        before.setdefault(file, text)
+        file.write_text(text.replace(old, new, 1))
+
+    yield edit
+    for file, text in before.items():
+        file.write_text(text)

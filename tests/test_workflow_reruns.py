@@ -1,0 +1,174 @@
+"""What runs again after a change: each row of the table in workflow/README.md is a test here."""
+
+import os
+import shutil
+
+import pytest
+from tiny_run import METRICS, add_video, planned_jobs
+
+pytestmark = pytest.mark.workflow
+
+METRICS_ON = {"metrics": 1}
+EVALUATION_ON = {"evaluate": 2} | METRICS_ON
+TRAINING_ON = {"train": 2} | EVALUATION_ON
+PACKING_ON = {"pack": 2} | TRAINING_ON
+MEDIA_ON = {"media": 1} | PACKING_ON
+ONE_MODALITY_ON = {"extract": 1} | MEDIA_ON
+PROBING_ON = {"probe": 1, "extract": 2} | MEDIA_ON
+
+
+def test_nothing_changed_nothing_runs(run):
+    assert run.planned() == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"model": {"training": {"learning_rate": 0.01}}}, TRAINING_ON),
+        ({"model": {"seeds": [0, 1, 2]}}, {"train": 1, "evaluate": 1} | METRICS_ON),
+        ({"model": {"evaluation": {"top_k": 1}}}, EVALUATION_ON),
+        ({"model": {"main": "audio_only"}}, TRAINING_ON),
+        ({"video": {"silent": "drop"}}, MEDIA_ON),
+        ({"video": {"max_failed_fraction": 0.5}}, MEDIA_ON),
+        ({"video": {"clips": 2}}, {"calibrate": 2, "extract": 2} | MEDIA_ON),
+    ],
+    ids=str,
+)
+def test_a_setting_reruns_what_depends_on_it(run, change, expected):
+    assert run.planned(change=change) == expected
+
+
+@pytest.mark.parametrize(
+    ("modality", "other", "change"),
+    [
+        ("audio", "visual", {"features": {"audio": {"precision": "bfloat16"}}}),
+        ("visual", "audio", {"video": {"interpolation": "area"}}),
+    ],
+)
+def test_an_extraction_setting_reruns_its_modality(run, modality, other, change):
+    announced = run.run(METRICS, "-n", change=change).stdout
+    assert planned_jobs(announced) == {"calibrate": 1} | ONE_MODALITY_ON
+    assert f"Extracting {modality}" in announced
+    assert f"Extracting {other}" not in announced
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        ("PROBE", PROBING_ON),
+        ("DECODE_VISUAL", {"calibrate": 1} | ONE_MODALITY_ON),
+        ("DECODE_AUDIO", {"calibrate": 1} | ONE_MODALITY_ON),
+        ("CALIBRATE", {"calibrate": 2, "extract": 2} | MEDIA_ON),
+        ("MEDIA", MEDIA_ON),
+        ("PACK", PACKING_ON),
+        ("TRAIN", TRAINING_ON),
+        ("EVALUATE", EVALUATION_ON),
+        ("METRICS", METRICS_ON),
+    ],
+)
+def test_a_raised_version_reruns_its_step(run, edited, step, expected):
+    edited("mafnet/versions.py", f"\n{step} = ", f"\n{step} = 1000 + ")
+    assert run.planned() == expected
+
+
+def test_a_raised_version_of_a_backbone_reruns_its_extraction(run, edited):
+    edited("mafnet/features/backbones/__init__.py", "            version=", "            version=9")
+    assert run.planned() == {"calibrate": 1} | ONE_MODALITY_ON
+
+
+def test_one_more_video_is_extracted_alone(run):
+    add_video(run.folder)
+    assert run.planned() == PROBING_ON
+    run.run("results/tiny/media.tsv")
+    for modality in ("visual", "audio"):
+        log = run.log(f"features/extract/tiny-{modality}-0000.log")
+        assert "8 videos in the cache, 1 to extract" in log
+    assert run.planned("results/tiny/media.tsv") == {}
+
+
+def test_one_more_video_touches_one_shard_of_several(run):
+    """140 videos are two shards; links to the eight real ones, so that the cache has them all."""
+    for number in range(132):
+        name = f"link{number}.mp4"
+        os.link(run.folder / f"videos/{number % 8}.mp4", run.folder / "videos" / name)
+        with (run.folder / "manifest.csv").open("a") as file:
+            file.write(f"l{number},{name},low,{('train', 'val', 'test')[number % 3]}\n")
+    table = "results/tiny/media.tsv"
+    assert run.planned(table) == {"probe": 2, "extract": 4, "media": 1}
+    run.run(table)
+    assert run.planned(table) == {}
+    add_video(run.folder)
+    assert run.planned(table) == {"probe": 1, "extract": 2, "media": 1}
+
+
+def test_a_touched_video_or_manifest_reruns_nothing(run):
+    for path in (run.folder / "videos/0.mp4", run.folder / "videos/7.mp4"):
+        os.utime(path)
+    os.utime(run.folder / "manifest.csv")
+    assert run.planned() == {}
+    assert run.planned() == {}, "the second look must not differ from the first"
+
+
+@pytest.mark.parametrize(
+    ("video", "expected"),
+    [("7.mp4", PROBING_ON), ("0.mp4", {"calibrate": 2} | PROBING_ON)],
+    ids=["another", "of the calibration"],
+)
+def test_a_replaced_video_reruns_its_shard(run, video, expected):
+    path = run.folder / "videos" / video
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1  # as long as before
+    path.write_bytes(content)
+    assert run.planned() == expected
+    run.run("results/tiny/media/0000.tsv")
+    assert "probe" not in run.planned()
+
+
+def test_a_video_that_comes_back_as_it_was_reruns_nothing(run):
+    path = run.folder / "videos/7.mp4"
+    shutil.copyfile(path, run.folder / "kept.mp4")
+    path.unlink()
+    assert run.planned() == PROBING_ON
+    shutil.copyfile(run.folder / "kept.mp4", path)
+    assert run.planned() == {}
+
+
+def test_another_label_reruns_training(run):
+    manifest = run.folder / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace("s0,0.mp4,high", "s0,0.mp4,low"))
+    assert run.planned() == TRAINING_ON
+
+
+def test_comments_rerun_nothing(run, edited):
+    for path in ("mafnet/model/train.py", "mafnet/features/extract.py", "mafnet/video/decode.py"):
+        edited(path, "\nimport ", "\n# a remark\nimport ")
+    for path in ("workflow/rules/features.smk", "workflow/rules/model.smk"):
+        edited(path, "    shell:\n", "    # a remark\n    shell:\n")
+    assert run.planned() == {}
+
+
+def test_the_cache_may_be_deleted(run):
+    shutil.rmtree(run.folder / "cache")
+    assert run.planned() == {}
+
+
+def test_target_rules_stop_halfway(run):
+    """They hold for all data sets, so the demo, which was not run, is announced too."""
+    assert "train" not in run.planned("features")
+    planned = run.planned("models")
+    assert planned["train"] == 3, "the runs of the demo, none of the finished ones"
+    assert "metrics" not in planned
+
+
+def test_the_demo_is_planned_from_nothing(run):
+    """Its manifest is made by a rule, so its shards are not known yet."""
+    planned = run.planned("results/demo/metrics.json", "results/demo/studies/modalities.csv")
+    assert planned["demo"] == 1
+    assert planned["train"] == 9
+
+
+@pytest.mark.slow
+def test_the_demo_reruns_nothing_after_its_manifest_is_made(run):
+    targets = ("results/demo/media/0000.tsv", "results/demo/weights/audio.safetensors")
+    run.run(*targets)
+    assert run.planned(*targets) == {}
