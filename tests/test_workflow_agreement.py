@@ -1,0 +1,168 @@
+"""Files that say the same must agree: config, schemas, code, environments, outputs."""
+
+import dataclasses
+import json
+import re
+import tomllib
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from tiny_run import METRICS, REPOSITORY
+
+from mafnet.features.fingerprint import FeatureSettings
+from mafnet.model.networks.mafnet import MAFnetOptions
+from mafnet.model.settings import Training
+from mafnet.video.settings import VideoSettings
+
+SCHEMAS = REPOSITORY / "workflow/schemas"
+SECTIONS = ("video", "features", "model", "report")
+
+
+def config():
+    return yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+
+
+def schema(name):
+    return yaml.safe_load((SCHEMAS / name).read_text())
+
+
+def resolved(node, root):
+    """A schema's node without its `$ref`, which may have a default beside it."""
+    if "$ref" not in node:
+        return node
+    name = node["$ref"].removeprefix("#/$defs/")
+    return resolved(root["$defs"][name], root) | {k: v for k, v in node.items() if k != "$ref"}
+
+
+def defaults(node, root, path=()):
+    """Every (path, default) below a node of the schema."""
+    node = resolved(node, root)
+    if "default" in node:
+        yield path, node["default"]
+    for key, inner in node.get("properties", {}).items():
+        yield from defaults(inner, root, (*path, key))
+
+
+def lookup(settings, path):
+    for key in path:
+        settings = settings[key]
+    return settings
+
+
+def schema_defaults():
+    root = schema("config.schema.yaml")
+    return [
+        (path, value)
+        for section in SECTIONS
+        for path, value in defaults(root["properties"][section], root, (section,))
+    ]
+
+
+@pytest.mark.parametrize(("path", "default"), schema_defaults(), ids=lambda v: str(v)[:50])
+def test_config_and_schema_have_the_same_defaults(path, default):
+    value = lookup(config(), path)
+    expected = value if not isinstance(value, dict) else default | value
+    assert expected == default, (
+        f"config.yaml has {'.'.join(path)}: {value}, the schema's default is {default}; "
+        "give both the same value"
+    )
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_key_of_the_schema_is_in_config(section):
+    """config.yaml is where the defaults come from; a key that is not there has none."""
+    root = schema("config.schema.yaml")
+    known = resolved(root["properties"][section], root)["properties"]
+    missing = set(known) - set(config()[section])
+    assert not missing, f"config.yaml: add {', '.join(missing)} to {section}, with a comment"
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        (VideoSettings, ("video",)),
+        (Training, ("model", "training")),
+        (MAFnetOptions, ("model", "network")),
+        (FeatureSettings, ("features", "visual")),
+        (FeatureSettings, ("features", "audio")),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else ".".join(value),
+)
+def test_config_and_code_have_the_same_defaults(kind, path):
+    settings = lookup(config(), path)
+    for field in dataclasses.fields(kind):
+        assert field.name in settings, f"config.yaml: add {field.name} to {'.'.join(path)}"
+        if field.default is not dataclasses.MISSING:
+            assert settings[field.name] == field.default, (
+                f"config.yaml has {'.'.join(path)}.{field.name}: {settings[field.name]}, "
+                f"{kind.__name__} has {field.default}; give both the same value"
+            )
+
+
+def test_every_key_is_described_and_every_object_closed():
+    """But for settings by name (data sets, variants), which are described where they are used."""
+    for name in ("config.schema.yaml", "metrics.schema.json", "run.schema.json"):
+        for place, node in objects(schema(name)):
+            assert "additionalProperties" in node, f"{name}: {place} is open"
+            for key, inner in node.get("properties", {}).items():
+                described = inner is False or "description" in inner or "$ref" in inner
+                assert described, f"{name}: describe {place}.{key}"
+
+
+def objects(node, place="schema"):
+    """Every object of a schema with its place."""
+    if isinstance(node, dict):
+        if node.get("type") == "object":
+            yield place, node
+        for key, inner in node.items():
+            yield from objects(inner, f"{place}.{key}")
+
+
+def pins(lines):
+    """Package to specifier of lines such as `numpy==2.4.6`."""
+    return dict(re.fullmatch(r"([\w.-]+)(?:\[.*\])?\s*(\S*)", line).groups() for line in lines)
+
+
+def environment(name):
+    """The pip packages of an environment of the rules, and its python."""
+    content = yaml.safe_load((REPOSITORY / "envs" / name).read_text())["dependencies"]
+    (pip,) = (entry["pip"] for entry in content if isinstance(entry, dict))
+    (python,) = (entry for entry in content if str(entry).startswith("python "))
+    return pins(pip), python
+
+
+def test_the_environments_have_the_pins_of_the_package():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    wanted = pins(project["dependencies"])
+    found, python = environment("mafnet.yaml")
+    assert found == wanted, "envs/mafnet.yaml: copy the pins of pyproject.toml's dependencies"
+    assert project["requires-python"].startswith(f">={python.removeprefix('python =')},")
+
+
+def test_the_environment_of_tensorflow_has_the_pins_of_its_extra():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    found, _ = environment("vggish.yaml")
+    extra = pins(project["optional-dependencies"]["vggish"])
+    known = pins(project["dependencies"]) | extra
+    for package, pin in found.items():
+        assert known[package] == pin, f"envs/vggish.yaml: {package} is {known[package]} elsewhere"
+    assert set(extra) <= set(found)
+
+
+def test_outputs_follow_their_schemas(finished_run):
+    results = finished_run.folder / "results/tiny"
+    runs = sorted(results.glob("main/mafnet/seed*/metrics.json"))
+    assert len(runs) == 2
+    for path, name in [(results / "metrics.json", "metrics"), *((run, "run") for run in runs)]:
+        validator = Draft202012Validator(schema(f"{name}.schema.json"))
+        faults = [error.message for error in validator.iter_errors(json.loads(path.read_text()))]
+        assert faults == [], f"{path}: mend it or workflow/schemas/{name}.schema.json"
+
+
+def test_the_schema_of_outputs_refuses_what_is_missing_or_unknown(finished_run):
+    metrics = json.loads((finished_run.folder / METRICS).read_text())
+    validator = Draft202012Validator(schema("metrics.schema.json"))
+    assert not validator.is_valid(metrics | {"acuracy": 1})
+    assert not validator.is_valid({key: metrics[key] for key in metrics if key != "accuracy"})
+    assert not validator.is_valid(metrics | {"accuracy": metrics["accuracy"] | {"mean": 101}})
