@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,8 +137,11 @@ class Harness:
         """Whether the kill came in time, and how many lasting files were done by then."""
         work = self._new(f"killed{number}")
         process = self._start(work)
-        self._wait_for_work(process, work)
-        time.sleep(moment * self.seconds)
+        begun = self._wait_for_work(process, work)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(moment * self.seconds)
+            # The machine is quicker now than it was for the undisturbed run.
+            self.seconds = min(self.seconds, time.monotonic() - begun)
         process.kill()
         in_time = process.wait(60) == -signal.SIGKILL
         done = lasting(work, self.stage.lasting)
@@ -176,25 +180,32 @@ def lasting(work: Path, pattern: str) -> dict[str, tuple[int, int]]:
     return {str(path): (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
 
 
-def kill(name: str, folder: Path, times: int) -> list[tuple[bool, int]]:
-    """Kill a stage so many times, at moments drawn by its own seed."""
+def kill(name: str, folder: Path, times: int) -> list[int]:
+    """Kill a stage so many times in mid-work, at moments drawn by its own seed.
+
+    Returns how many lasting files were done at each kill. One that came too late is checked, but
+    not counted; every stage is killed at most three times as often as asked.
+    """
     moments = random.Random(f"{SEED} {name}")
     harness = Harness(STAGES[name](folder / "home"), folder)
-    return [harness.kill_and_rerun(number, moments.random()) for number in range(times)]
+    counted: list[int] = []
+    for number in range(3 * times):
+        in_time, done = harness.kill_and_rerun(number, moments.random())
+        counted += [done] * in_time
+        if len(counted) == times:
+            break
+    return counted
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_kill_changes_nothing(name, tmp_path):
-    kill(name, tmp_path, SHORT)
+    assert len(kill(name, tmp_path, SHORT)) == SHORT
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 def test_twenty_kills_change_nothing(name, tmp_path, capsys):
-    outcomes = kill(name, tmp_path, LONG)
-    in_time = sum(killed for killed, _ in outcomes)
+    done = kill(name, tmp_path, LONG)
     with capsys.disabled():
-        done = [count for killed, count in outcomes if killed]
-        print(f"\n{name}: {in_time} of {LONG} kills in mid-work, files done by then: {done}")  # noqa: T201
-    # The machine's load moves the moments; the later ones may come too late.
-    assert in_time >= LONG // 2
+        print(f"\n{name}: {len(done)} kills in mid-work, files done by then: {done}")  # noqa: T201
+    assert len(done) == LONG
