@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from mafnet.errors import MafnetError
 from mafnet.features.backbones import Backbone, backbone_spec
 from mafnet.features.cache import Entry, FeatureCache
+from mafnet.features.lanes import MOST_LANES, in_lanes
 from mafnet.features.pool import Clip, End, decode_in_parallel
 from mafnet.progress import Progress
 from mafnet.video.media import OK, Media
@@ -102,23 +104,16 @@ class Extractor:
         backbone = self._build()
         pending: dict[int, _Pending] = {}
         progress = Progress(f"extract {self.name}", len(todo), "videos", log)
-        with closing(
-            decode_in_parallel(todo, self.root, self.name, self.video, self.workers)
-        ) as events:
-            for batch in _batches(events, backbone.batch, pending):
-                self._compute(backbone, batch, pending)
+        lanes = 1 if backbone.device.startswith("cuda") else min(self.workers, MOST_LANES)
+        decoded = decode_in_parallel(todo, self.root, self.name, self.video, self.workers)
+        with closing(decoded) as events:
+            batches = _batches(events, backbone.batch, pending)
+            computed = in_lanes(partial(_features, backbone), batches, lanes, self.workers)
+            for batch, features in computed:
+                _hand_out(batch, features, pending)
                 for index in _finished(pending):
                     yield self._finish(todo[index], pending.pop(index))
                     progress.advance()
-
-    def _compute(self, backbone: Backbone, batch: list[Clip], pending: dict[int, _Pending]) -> None:
-        """Run one batch and hand its features to their videos, in the order of their clips."""
-        if not batch:
-            return
-        features = backbone(np.stack([clip.data for clip in batch]))
-        for clip, values in zip(batch, features, strict=True):
-            pending[clip.video].features.append(values)
-            pending[clip.video].waiting -= 1
 
     def _finish(self, media: Media, video: _Pending) -> Extracted:
         """Write a finished video to the cache, or name its failure."""
@@ -135,6 +130,20 @@ class Extractor:
             )
         self.cache.write(media.sha256, Entry(clips, *said))
         return Extracted(media.video, media.sha256, len(clips), OK, *said)
+
+
+def _features(backbone: Backbone, batch: list[Clip]) -> np.ndarray | tuple:
+    """The features of a batch, of none for none."""
+    return backbone(np.stack([clip.data for clip in batch])) if batch else ()
+
+
+def _hand_out(
+    batch: list[Clip], features: Iterable[np.ndarray], pending: dict[int, _Pending]
+) -> None:
+    """Give the features of a batch to their videos, in the order of their clips."""
+    for clip, values in zip(batch, features, strict=True):
+        pending[clip.video].features.append(values)
+        pending[clip.video].waiting -= 1
 
 
 def _batches(

@@ -39,8 +39,10 @@ class Backbone(Protocol):
     """A built network: `features = backbone(clips)` (N clips in, N float16 maps out).
 
     batch: clips that it computes at a time on its device; other numbers of clips are filled up.
+    It may be called from several threads at once.
     """
 
+    device: str
     batch: int
 
     @staticmethod
