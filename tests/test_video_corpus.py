@@ -114,7 +114,7 @@ def _equal_clips(one: np.ndarray, other: np.ndarray, size: int) -> np.ndarray:
 def _cost(path: Path, clips: int) -> dict:
     """Clips of picture and sound, seconds, and the peak memory of python and of ffmpeg in MB."""
     script = """
-import json, resource, sys, time
+import json, re, resource, sys, time
 from pathlib import Path
 from media import SETTINGS, probed, with_clips
 from mafnet.video.decode import decode_audio, decode_frames
@@ -124,8 +124,9 @@ counts = []
 for decode in (decode_frames, decode_audio):
     with decode(path, media, settings) as decoding:
         counts.append(sum(1 for _ in decoding))
-who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-peaks = [resource.getrusage(one).ru_maxrss // 1024 for one in who]
+# Python's own ru_maxrss would be that of the process it was started from, where that is larger.
+own = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+peaks = [peak // 1024 for peak in (own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)]
 print(json.dumps({"clips": counts, "seconds": time.monotonic() - start, "megabytes": peaks}))
 """
     command = [sys.executable, "-c", script, str(path), str(clips)]
