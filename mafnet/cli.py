@@ -9,6 +9,7 @@ from mafnet import __version__
 from mafnet.dataset.commands import check, download, media, pack, prepare, unpack
 from mafnet.doctor import doctor
 from mafnet.errors import MafnetError
+from mafnet.features.cache_command import cache
 from mafnet.features.commands import calibrate, convert, extract, fetch
 from mafnet.model.commands import evaluate, train
 from mafnet.report.commands import metrics, study, table
@@ -17,7 +18,7 @@ from mafnet.video.commands import demo, probe
 
 STAGES = {
     "video": (demo, probe),
-    "features": (convert, fetch, calibrate, extract),
+    "features": (convert, fetch, calibrate, extract, cache),
     "dataset": (download, unpack, prepare, check, media, pack),
     "model": (train, evaluate),
     "report": (metrics, study, table),

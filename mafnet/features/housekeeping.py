@@ -1,0 +1,108 @@
+"""What lies in a cache, whether it is sound, and what no result uses any more."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mafnet.errors import MafnetError
+from mafnet.features.cache import DamagedEntryError, FeatureCache
+from mafnet.features.extract import read_report
+from mafnet.features.fingerprint import Fingerprint
+from mafnet.files import read_json
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The entries of one fingerprint.
+
+    path: {cache}/{backbone}/{fingerprint[:16]}. fingerprint: None where its description is gone
+    or damaged, so that nothing can read the entries.
+    """
+
+    path: Path
+    fingerprint: Fingerprint | None
+
+    def entries(self) -> list[Path]:
+        """The files of the entries, sorted."""
+        return sorted(self.path.glob("*/*.clips"))
+
+
+def folders(root: Path) -> list[Folder]:
+    """What a cache holds; MafnetError if the folder is no cache."""
+    if not root.is_dir():
+        raise MafnetError(f"{root}: is no cache; give the folder that features.cache names")
+    paths = sorted(path for path in root.glob("*/*") if path.is_dir() and list(path.glob("??/")))
+    return [Folder(path, _fingerprint(path)) for path in paths]
+
+
+def damaged(root: Path, folder: Folder) -> Iterator[str]:
+    """What is wrong with the entries of a folder: a text for each that is not what was written."""
+    if folder.fingerprint is None:
+        yield f"{folder.path}: its fingerprint.json is missing or damaged; remove the folder"
+        return
+    cache = FeatureCache(root, folder.fingerprint)
+    for path in folder.entries():
+        try:
+            cache.read(path.stem)
+        except DamagedEntryError as error:
+            yield str(error)
+
+
+def unused(root: Path, results: Sequence[Path]) -> list[Path]:
+    """The entries that no data set below the folders of results reads.
+
+    A data set reads the videos of its extraction reports, under the fingerprints of its feature
+    files; where a modality is not packed yet, under any fingerprint. Other projects that share the
+    cache must be named as well.
+    """
+    reads = [read for folder in results for read in _reads(folder)]
+    found = []
+    for folder in folders(root):
+        digest = folder.path.name
+        read = [videos for digests, videos in reads if not digests or digest in digests]
+        kept = set().union(*read)
+        found += [path for path in folder.entries() if path.stem not in kept]
+    return found
+
+
+def remove(paths: Sequence[Path]) -> None:
+    """Remove entries; MafnetError names one that cannot be removed."""
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise MafnetError(f"{path}: cannot be removed ({error.strerror})") from error
+
+
+def _fingerprint(folder: Path) -> Fingerprint | None:
+    try:
+        fields = read_json(folder / "fingerprint.json")
+        return Fingerprint(**fields | {"grid": tuple(fields["grid"].items())})
+    except (MafnetError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _reads(results: Path) -> Iterator[tuple[set[str], set[str]]]:
+    """The fingerprints (none: any) and the videos of every modality of every data set."""
+    if not results.is_dir():
+        raise MafnetError(f"{results}: is no folder of results")
+    for modality in sorted(results.glob("*/features/*/")):
+        reports = [read_report(path) for path in sorted(modality.glob("*.tsv"))]
+        videos = {row.sha256 for report in reports for row in report}
+        yield _digests(modality), videos
+
+
+def _digests(modality: Path) -> set[str]:
+    """The first digits of the fingerprints of a modality's feature files."""
+    import h5py
+
+    found = set()
+    for path in modality.parent.glob(f"{modality.name}*.h5"):
+        try:
+            with h5py.File(path, "r") as file:
+                fields = json.loads(file.attrs["fingerprint"])
+        except (OSError, KeyError, ValueError) as error:
+            raise MafnetError(f"{path}: is not a feature file ({error}); delete it") from error
+        found.add(Fingerprint(**fields | {"grid": tuple(fields["grid"].items())}).digest[:16])
+    return found
