@@ -26,21 +26,24 @@ def samples(texts: Texts, split: str, holdout: Holdout) -> list[Sample]:
 
 def parse(text: str, subset: str, classes: Iterable[str]) -> list[Sample]:
     """The rows of an annotation file that are of the classes; `label,youtube_id,time_start,..."""
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
-    missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+    try:
+        reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+        rows = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise MafnetError(f"Kinetics-400, list for {subset}: is no CSV file ({error})") from error
     if missing:
         raise MafnetError(
             f"Kinetics-400, list for {subset}: has no column {', '.join(missing)}; take the "
             "annotations of the 2017 release (train.csv, val.csv)"
         )
-    rows = ((reader.line_num, row) for row in reader)
     return [_sample(row, number, subset) for number, row in rows if row["label"] in classes]
 
 
 def _sample(row: dict[str, str], number: int, subset: str) -> Sample:
     try:
         start, end = int(float(row["time_start"])), int(float(row["time_end"]))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise MafnetError(
             f"Kinetics-400, list for {subset}, row {number}: time_start or time_end is not seconds"
         ) from error
