@@ -33,7 +33,7 @@ class ByStage(click.Group):
         """Write one section a stage."""
         for stage, commands in STAGES.items():
             with formatter.section(stage):
-                rows = [(str(command.name), command.get_short_help_str(80)) for command in commands]
+                rows = [(str(command.name), command.get_short_help_str(200)) for command in commands]
                 formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> object:

@@ -19,7 +19,6 @@ class BackboneSpec:
     """What is known of a backbone without building it.
 
     modality: "visual" or "audio".
-    clip_shape: shape of one decoded clip, uint8 RGB frames or int16 samples.
     feature_shape: shape of one clip's features, channels last.
     version: raised when the features of the same clip and weights change.
     batch: clips of one batch on a CPU; every batch is filled up to it, so that a clip's features
@@ -29,7 +28,6 @@ class BackboneSpec:
     name: str
     modality: str
     location: str
-    clip_shape: tuple[int, ...]
     feature_shape: tuple[int, ...]
     version: int
     batch: int
@@ -60,7 +58,10 @@ class Backbone(Protocol):
     def __init__(self, weights: dict, device: str, precision: str) -> None: ...
 
     def __call__(self, clips: np.ndarray) -> np.ndarray:
-        """Features (N, *feature_shape) float16 of clips (N, *clip_shape)."""
+        """Features (N, *feature_shape) float16 of N clips.
+
+        A clip is (frames, side, side, 3) uint8 RGB or (samples,) int16.
+        """
 
 
 BACKBONES = {
@@ -70,7 +71,6 @@ BACKBONES = {
             name="densenet201",
             modality="visual",
             location="mafnet.features.backbones.densenet:DenseNet201",
-            clip_shape=(16, 224, 224, 3),
             feature_shape=(7, 7, 1920),
             version=1,
             batch=1,
@@ -79,7 +79,6 @@ BACKBONES = {
             name="vggish",
             modality="audio",
             location="mafnet.features.backbones.vggish:VGGish",
-            clip_shape=(16_000,),
             feature_shape=(12, 8, 512),
             version=1,
             batch=8,
