@@ -33,8 +33,7 @@ class ByStage(click.Group):
         """Write one section a stage."""
         for stage, commands in STAGES.items():
             with formatter.section(stage):
-                rows = [(str(command.name), command.get_short_help_str(200)) for command in commands]
-                formatter.write_dl(rows)
+                formatter.write_dl([(verb.name, verb.get_short_help_str(200)) for verb in commands])
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a verb; a user's mistake is one line and exit status 1."""
