@@ -23,7 +23,8 @@ from mafnet.errors import MafnetError
 from mafnet.features.backbones import backbone_class
 from mafnet.features.extract import read_report, write_report
 from mafnet.features.setup import extractor
-from mafnet.features.weights import Published, fetch, load
+from mafnet.features.tensors import load
+from mafnet.features.weights import Published, fetch
 from mafnet.files import sha256_of
 from mafnet.terminal import PrintableFormatter, printable
 from mafnet.video.decode import DecodeError, decode_audio, decode_frames

@@ -7,7 +7,7 @@ from mafnet.features.backbones import Backbone, backbone_class
 from mafnet.features.cache import FeatureCache
 from mafnet.features.extract import Extractor
 from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
-from mafnet.features.weights import load
+from mafnet.features.tensors import load
 from mafnet.files import sha256_of
 from mafnet.options import build
 from mafnet.video.settings import VideoSettings

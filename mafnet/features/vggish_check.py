@@ -10,6 +10,7 @@ from mafnet.errors import MafnetError
 from mafnet.features.backbones.logmel import HOP_SAMPLES, PATCH_FRAMES, log_mel
 from mafnet.features.backbones.vggish import VGGishNetwork
 from mafnet.features.backbones.vggish_layers import CHANNELS
+from mafnet.features.tensors import load
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +65,6 @@ def checked(path: Path) -> dict[str, torch.Tensor]:
     A front end that differs is a warning: ours has the original's numbers (tests), and the weights
     are right all the same.
     """
-    from mafnet.features.weights import load
-
     tensors = load(path)
     found = agreement(tensors)
     figures = (

@@ -8,6 +8,7 @@ from pathlib import Path
 from mafnet.download import obtain
 from mafnet.errors import MafnetError
 from mafnet.features.backbones import backbone_class
+from mafnet.features.tensors import load
 from mafnet.files import replacing
 
 log = logging.getLogger(__name__)
@@ -140,14 +141,3 @@ def _compare(own: dict, path: Path, output: Path) -> None:
                 "both should be the same weights; delete the file that you do not trust"
             )
     log.info("%s holds exactly the same weights", path)
-
-
-def load(path: Path) -> dict:
-    """Read a weights file; MafnetError if it is not one."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise MafnetError(f"{path}: is not a safetensors file ({error}); delete it") from error
