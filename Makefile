@@ -51,7 +51,7 @@ format: $(INSTALLED)
 
 lock: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --extra workflow --extra dev --no-header \
+	$(BIN)/uv pip compile --universal --python-version 3.11 --extra workflow --extra openvino --extra dev --no-header \
 	    --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
 
 # The extra `vggish` alone, without mafnet's own dependencies: torch is not needed there.
