@@ -3,7 +3,7 @@
 import csv
 import unicodedata
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mafnet.errors import MafnetError
@@ -138,20 +138,21 @@ def _sample(row: dict, classes: Collection[str]) -> tuple[Sample, list[str]]:
     """One row as a sample, and what is wrong with it."""
     if None in row or None in row.values():
         return Sample("", "", "", ""), ["has more or fewer fields than the header"]
-    sample = Sample(*(row[column] for column in COLUMNS))
     faults = [f"{column} is empty" for column in COLUMNS if not row[column].strip()]
     faults += [fault for column in ("sample", "label") for fault in _name_faults(column, row)]
-    if sample.video.strip():
-        faults += _path_faults(sample.video)
-    if sample.subset.strip() and sample.subset not in SUBSETS:
-        faults.append(f"subset {sample.subset!r} is not one of {', '.join(SUBSETS)}")
-    if classes and sample.label.strip() and sample.label not in classes:
-        faults.append(f"label {sample.label!r} is not in the list of classes")
-    sample = replace(sample, also_in=tuple((row.get(ALSO_IN) or "").split()))
+    if row["video"].strip():
+        faults += _path_faults(row["video"])
+    if row["subset"].strip() and row["subset"] not in SUBSETS:
+        faults.append(f"subset {row['subset']!r} is not one of {', '.join(SUBSETS)}")
+    if classes and row["label"].strip() and row["label"] not in classes:
+        faults.append(f"label {row['label']!r} is not in the list of classes")
     try:
-        return replace(sample, event=_event(row)), faults
+        event = _event(row)
     except ValueError:
-        return sample, [*faults, "event_start and event_end are not seconds with start < end"]
+        event = None
+        faults.append("event_start and event_end are not seconds with start < end")
+    also_in = tuple((row.get(ALSO_IN) or "").split())
+    return Sample(*(row[column] for column in COLUMNS), event, also_in), faults
 
 
 def _event(row: dict[str, str]) -> tuple[float, float] | None:
@@ -168,11 +169,17 @@ def _event(row: dict[str, str]) -> tuple[float, float] | None:
 def _name_faults(column: str, row: dict[str, str]) -> list[str]:
     """What makes a name look like another or breaks the lines of the tables it is written to."""
     name = row[column]
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in name):
+    # Nearly all names are printable; to look at each character takes ten times as long.
+    if not name.isprintable() and any(map(_breaks, name)):
         return [f"{column} {name!r} holds a control character or line break; remove it"]
     if name.strip() and name != name.strip():
         return [f"{column} {name!r} begins or ends with a blank; remove it"]
     return []
+
+
+def _breaks(character: str) -> bool:
+    """True for a control character, half a surrogate pair, or a line or paragraph separator."""
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
 
 
 def _path_faults(video: str) -> list[str]:
