@@ -130,7 +130,8 @@ class Plan:
 
     def demo_settings(self, dataset: str) -> str:
         """What the demo's videos depend on."""
-        return canonical_json({"seconds": self._video(dataset)["clips"]})
+        own = self._entries[dataset].get("demo", {})
+        return canonical_json({"seconds": self._video(dataset)["clips"]} | own)
 
     # features
 

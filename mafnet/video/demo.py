@@ -23,6 +23,7 @@ import numpy as np
 from mafnet.dataset.manifest import SUBSETS, Sample, write_manifest
 from mafnet.errors import MafnetError
 from mafnet.files import replacing
+from mafnet.video.disturb import clouds, hiss
 from mafnet.video.ffmpeg import ffmpeg_path, file_url
 from mafnet.video.scenes import Canvas, draw, synthesise
 
@@ -50,12 +51,15 @@ ENCODERS = {
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """Config section `demo`.
+    """The entry `demo` of a data set, and the length of its videos.
 
     seed: every video follows from it; the same seed gives the same files (by one ffmpeg).
     train, val, test: videos of each class in the subset.
     seconds: length of a video; the event fills at least one second and never all.
+    shorter_by: a set's videos are 0 to so many seconds shorter, as the seed draws.
     width, height: size of the picture in pixels, even numbers.
+    picture_noise: standard deviation of coloured clouds, in levels of 0 to 255; 0 for none.
+    sound_noise: standard deviation of noise over the sound, of a full scale of 1; 0 for none.
     """
 
     seed: int = 0
@@ -63,14 +67,18 @@ class DemoSettings:
     val: int = 4
     test: int = 4
     seconds: int = 3
+    shorter_by: int = 0
     width: int = 320
     height: int = 240
+    picture_noise: float = 0.0
+    sound_noise: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.train, self.val, self.test) < 1:
             raise MafnetError("demo: each of train, val and test needs at least one video a class")
-        if self.seconds < 2:
-            raise MafnetError(f"demo: seconds is {self.seconds}; an event needs at least 2")
+        if self.seconds - self.shorter_by < 2:
+            shortest = f"seconds is {self.seconds - self.shorter_by} for the shortest videos"
+            raise MafnetError(f"demo: {shortest}; an event needs at least 2")
         if self.width % 2 or self.height % 2 or min(self.width, self.height) < 32:
             raise MafnetError("demo: width and height must be even and at least 32")
 
@@ -114,6 +122,12 @@ def make_video(root: Path, sample: Sample, settings: DemoSettings) -> None:
     canvas = _canvas(number, sample, settings)
     samples = synthesise(sound, canvas, _generator(settings.seed, number, sound))
     frames = draw(look, canvas, _generator(settings.seed, number, look))
+    if settings.sound_noise:
+        noise = _generator(settings.seed, number, sound, "noise")
+        samples = hiss(samples, canvas.sample_rate, settings.sound_noise, noise)
+    if settings.picture_noise:
+        noise = _generator(settings.seed, number, look, "noise")
+        frames = clouds(frames, canvas.frame_rate, settings.picture_noise, noise)
     with tempfile.TemporaryDirectory() as folder, replacing(root / sample.video) as beside:
         pcm = Path(folder) / "sound.raw"  # a process has one standard input: the frames take it
         pcm.write_bytes(samples.tobytes())
@@ -121,12 +135,19 @@ def make_video(root: Path, sample: Sample, settings: DemoSettings) -> None:
         _run(_encoding(pcm, canvas, beside), pixels, sample.video)
 
 
+def _seconds(number: int, settings: DemoSettings) -> int:
+    """The length of the set's videos."""
+    generator = _generator(settings.seed, f"{number:02d}", "length")
+    return settings.seconds - int(generator.integers(settings.shorter_by + 1))
+
+
 def _event(number: int, settings: DemoSettings) -> tuple[float, float]:
     """The set's event [start, end): all windows in turn, in an order that the seed draws."""
+    seconds = _seconds(number, settings)
     windows = [
         (start, start + length)
-        for length in range(1, settings.seconds)
-        for start in range(settings.seconds - length + 1)
+        for length in range(1, seconds)
+        for start in range(seconds - length + 1)
     ]
     order = _generator(settings.seed, "windows").permutation(len(windows))
     start, end = windows[order[number % len(windows)]]
@@ -140,7 +161,7 @@ def _canvas(number: str, sample: Sample, settings: DemoSettings) -> Canvas:
         height=settings.height,
         frame_rate=int(generator.choice(FRAME_RATES)),
         sample_rate=int(generator.choice(SAMPLE_RATES)),
-        seconds=settings.seconds,
+        seconds=_seconds(int(number), settings),
         event=(int(sample.event[0]), int(sample.event[1])),
     )
 

@@ -238,8 +238,9 @@ def metrics(folder: Path) -> dict:
 
 
 def demo(folder: Path) -> dict:
-    """Mean colours and loudness of one video of each look and sound; which events are planned."""
+    """Mean colours and loudness of looks, sounds and noise; which events are planned."""
     from mafnet.video.demo import DemoSettings, plan
+    from mafnet.video.disturb import clouds, hiss
     from mafnet.video.scenes import SHAPES, SOUNDS, Canvas, draw, synthesise
 
     canvas = Canvas(width=64, height=48, frame_rate=4, sample_rate=8000, seconds=2, event=(1, 2))
@@ -256,8 +257,19 @@ def demo(folder: Path) -> dict:
         )
         for sound in SOUNDS
     }  # fmt: skip
+    grey, silence = np.full((48, 64, 3), 128, np.uint8), np.zeros((8000, 2), np.int16)
+    clouded = [frame.mean() for frame in clouds([grey] * 3, 1, 20, np.random.default_rng(1))]
+    hissing = hiss(silence, 2000, 0.1, np.random.default_rng(1)).reshape(-1, 2000).std(axis=1)
+    events = [row.event for row in plan(DemoSettings(seconds=4, shorter_by=2))][::6]
     planned = [[row.sample, row.label, row.subset, *row.event] for row in plan(DemoSettings())]
-    return {"colours": colours, "loudness": loudness, "planned": planned[:9]}
+    return {
+        "colours": colours,
+        "loudness": loudness,
+        "planned": planned[:9],
+        "clouds": numbers(clouded),
+        "hiss": numbers(hissing),
+        "events_of_unequal_videos": numbers(events),
+    }
 
 
 def numbers(values: object) -> list:
