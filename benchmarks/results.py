@@ -1,0 +1,132 @@
+"""Results of a benchmark: what was measured where, ratios, and the difference to a baseline."""
+
+import os
+import platform
+import re
+import statistics
+import subprocess
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from measured import Measured, Stage
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("torch", "torchvision", "openvino", "numpy", "pillow")
+FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "bf16")
+"""Of a processor: what decides which kernels run."""
+
+COSTS = ("wall_s", "cpu_s")
+
+
+def about() -> dict:
+    """The machine, the versions and the moment."""
+    return {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _said("git", "-C", str(ROOT), "describe", "--always", "--dirty"),
+        "machine": _machine(),
+        "versions": {"python": platform.python_version(), "ffmpeg": _ffmpeg()} | _packages(),
+    }
+
+
+def _machine() -> dict:
+    info = Path("/proc/cpuinfo")
+    text = info.read_text() if info.exists() else ""
+    model = re.search(r"^model name\s*:\s*(.*)$", text, re.MULTILINE)
+    flags = set(re.findall(r"[a-z0-9_]+", "".join(re.findall(r"^[Ff][^\n]*s\s*:.*$", text, 8)[:1])))
+    return {
+        "processor": model[1] if model else platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "features": [name for name in FEATURES if name in flags],
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
+        "load_before": round(os.getloadavg()[0], 2),
+        "system": platform.platform(),
+    }
+
+
+def _packages() -> dict[str, str | None]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _ffmpeg() -> str:
+    from mafnet.video.ffmpeg import ffmpeg_version
+
+    return ffmpeg_version()
+
+
+def _said(*command: str) -> str:
+    """What a command says; empty where it fails, as in a copy that is no git checkout."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def summary(stage: Stage, costs: dict[str, Measured], results: dict[str, "np.ndarray"]) -> dict:
+    """A stage as it is written to JSON."""
+    ways = {}
+    for way, cost in costs.items():
+        ways[way] = {name: [round(value, 5) for value in getattr(cost, name)] for name in COSTS}
+        ways[way]["peak_mb"] = round(cost.peak_mb, 1)
+        if "plain" in costs and way != "plain":
+            ways[way] |= _against_plain(stage, way, costs, results)
+    return {"stage": stage.name, "per": stage.per, "ways": ways}
+
+
+def _against_plain(
+    stage: Stage, way: str, costs: dict[str, Measured], results: dict[str, "np.ndarray"]
+) -> dict:
+    """Ratios plain / way of each round's costs, and the difference of the results."""
+    plain, own = asdict(costs["plain"]), asdict(costs[way])
+    ratios = {
+        f"{name}_ratio": [round(p / o, 3) for p, o in zip(plain[name], own[name], strict=True)]
+        for name in COSTS
+    }
+    difference, tolerance = relative(results[way], results["plain"]), stage.tolerances.get(way)
+    agrees = None if tolerance is None else difference <= tolerance
+    return ratios | {"difference": difference, "tolerance": tolerance, "agrees": agrees}
+
+
+def relative(ours: "np.ndarray", plain: "np.ndarray") -> float:
+    """L2 norm of the difference over that of the plain result."""
+    import numpy as np
+
+    ours, plain = (np.asarray(values, np.float64).ravel() for values in (ours, plain))
+    return float(np.linalg.norm(ours - plain) / np.linalg.norm(plain))
+
+
+def spread(values: list[float]) -> tuple[float, float, float]:
+    """Median, least and largest."""
+    return statistics.median(values), min(values), max(values)
+
+
+def compared(new: dict, old: dict) -> list[dict]:
+    """One row a stage and way that both have: ratios new / old, and whether they mean anything.
+
+    A change is marked where the rounds of the two do not overlap: then it is beyond their spread.
+    """
+    known = {stage["stage"]: stage["ways"] for stage in old["stages"]}
+    return [
+        {"stage": stage["stage"], "way": way} | _change(found, known[stage["stage"]][way])
+        for stage in new["stages"]
+        for way, found in stage["ways"].items()
+        if way in known.get(stage["stage"], {})
+    ]
+
+
+def _change(new: dict, old: dict) -> dict:
+    row = {"peak_mb": round(new["peak_mb"] / old["peak_mb"], 3)}
+    for name in COSTS:
+        (middle, low, high), (before, least, most) = spread(new[name]), spread(old[name])
+        word = "faster" if high < least else "slower" if low > most else ""
+        row |= {name: round(middle / before, 3), f"{name}_beyond": word}
+    return row

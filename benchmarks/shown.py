@@ -1,0 +1,72 @@
+"""Tables of a benchmark on the terminal."""
+
+from results import spread
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+console = Console()
+
+
+def show_stage(stage: dict) -> None:
+    """One stage: what each way costs, how much more the plain way costs, how far from it it is."""
+    table = _table(f"{stage['stage']}: {stage['per']}")
+    for head in ("wall s", "CPU s", "peak MB", "wall x", "CPU x", "differs"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for way, found in stage["ways"].items():
+        table.add_row(
+            way,
+            _seconds(found["wall_s"]),
+            _seconds(found["cpu_s"]),
+            f"{found['peak_mb']:.0f}",
+            _ratio(found.get("wall_s_ratio")),
+            _ratio(found.get("cpu_s_ratio")),
+            _difference(found),
+        )
+    console.print(table)
+
+
+def _table(title: str) -> Table:
+    """An empty table with a column of names; 80 characters are enough for the rest."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table.add_column("", no_wrap=True, min_width=8)
+    return table
+
+
+def _seconds(values: list[float]) -> str:
+    return f"{spread(values)[0]:.3f}"
+
+
+def _ratio(values: list[float] | None) -> str:
+    """Median and range, as in "5.1 (4.9-5.3)"."""
+    return "{:.1f} ({:.1f}-{:.1f})".format(*spread(values)) if values else ""
+
+
+def _difference(found: dict) -> str:
+    """In brackets where another result is to be expected, red where it is too large."""
+    if "difference" not in found:
+        return ""
+    text = f"{found['difference']:.0e}"
+    if found["tolerance"] is None:
+        return f"({text})"
+    return text if found["agrees"] else f"[bold red]{text}![/]"
+
+
+def show_comparison(rows: list[dict], new: dict, old: dict) -> None:
+    """Ratios new / old, after what else differs between the two."""
+    for what in ("machine", "versions", "settings"):
+        if changed := _changed(old[what], new[what]):
+            console.print(f"[yellow]{what}: {changed}[/]")
+    table = _table("new / old: marked where no round of one is within those of the other")
+    for head in ("", "wall", "", "CPU", "", "peak memory"):
+        table.add_column(head)
+    for row in rows:
+        wall, cpu, peak = (f"{row[name]:.2f}" for name in ("wall_s", "cpu_s", "peak_mb"))
+        words = (row["wall_s_beyond"], row["cpu_s_beyond"])
+        table.add_row(row["stage"], row["way"], wall, words[0], cpu, words[1], peak)
+    console.print(table)
+
+
+def _changed(old: dict, new: dict) -> str:
+    keys = [key for key in old | new if old.get(key) != new.get(key) and key != "load_before"]
+    return ", ".join(f"{key} was {old.get(key)}, is {new.get(key)}" for key in keys)

@@ -1,0 +1,271 @@
+"""How mafnet does each stage: sets up what the rules run, on the CPU."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import yaml
+from inputs import BACKBONES, Inputs
+from measured import Ready
+
+if TYPE_CHECKING:
+    from mafnet.dataset.samples import Data
+    from mafnet.features.cache import FeatureCache
+    from mafnet.features.extract import Extractor
+    from mafnet.model.batches import Reader
+    from mafnet.model.networks.blocks import Network
+    from mafnet.video.media import Media
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def settings(inputs: Inputs, modality: str, precision: str) -> dict:
+    """What config.yaml says of a modality, at another precision and with random weights."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    own = {"weights": "random", "precision": precision}
+    return {
+        "video": config["video"] | {"clips": inputs.seconds},
+        "features": config["features"][modality] | own,
+    }
+
+
+def extractor(inputs: Inputs, modality: str, precision: str, cache: Path) -> "Extractor":
+    """What `mafnet extract` works with."""
+    from mafnet.features.setup import extractor as ours
+
+    chosen = settings(inputs, modality, precision)
+    return ours(inputs.root, inputs.weights(modality), cache, chosen, inputs.threads, device="cpu")
+
+
+def probed(inputs: Inputs) -> "list[Media]":
+    """The media table."""
+    from mafnet.video.table import read_media
+
+    return read_media(inputs.folder / "media.tsv")
+
+
+def made_media(inputs: Inputs) -> "list[Media]":
+    """A media table of the videos with made-up features."""
+    from mafnet.video.media import Media
+
+    return [Media(name, sha256=f"{number:064x}") for number, name in enumerate(inputs.names)]
+
+
+def decode(inputs: Inputs, modality: str) -> Ready:
+    """Every video by the decoder pool; the result is the first one's."""
+    from mafnet.features.pool import Clip, decode_in_parallel
+    from mafnet.video.settings import VideoSettings
+
+    media, chosen = probed(inputs), VideoSettings(clips=inputs.seconds)
+    last = []
+
+    def work() -> None:
+        events = decode_in_parallel(media, inputs.root, modality, chosen, inputs.threads)
+        last[:] = [event for event in events if isinstance(event, Clip)]
+
+    def first() -> np.ndarray:
+        clips = np.concatenate([clip.data for clip in last if clip.video == 0])
+        return clips if modality == "visual" else clips / np.float32(32768)
+
+    work()
+    return Ready(work, first)
+
+
+def network(inputs: Inputs, modality: str, precision: str) -> Ready:
+    """The features of the first video, from decoded clips, in batches as extraction has them."""
+    import torch
+
+    from mafnet.features.backbones import backbone_class
+    from mafnet.features.lanes import MOST_LANES, in_lanes
+    from mafnet.features.tensors import load
+
+    torch.set_num_threads(inputs.threads)
+    backbone = backbone_class(BACKBONES[modality])(load(inputs.weights(modality)), "cpu", precision)
+    clips = inputs.clips(modality)
+    batches = [clips[at : at + backbone.batch] for at in range(0, len(clips), backbone.batch)]
+    lanes = min(inputs.threads, MOST_LANES)
+    last = []
+
+    def work() -> None:
+        last[:] = [maps for _, maps in in_lanes(backbone, batches, lanes, inputs.threads)]
+
+    backbone(batches[0])
+    return Ready(work, lambda: np.concatenate(last))
+
+
+def write(inputs: Inputs) -> Ready:
+    """A batch of videos' features to the cache."""
+    from mafnet.features.cache import Entry
+
+    cache, media = inputs.folder / "ours-written", made_media(inputs)[: inputs.batch]
+    caches = {m: extractor(inputs, m, "float32", cache).cache for m in BACKBONES}
+    entries = [
+        (modality, row.sha256, Entry(inputs.maps(number, modality).astype(np.float16)))
+        for modality in BACKBONES
+        for number, row in enumerate(media)
+    ]
+
+    def work() -> None:
+        for modality, sha256, entry in entries:
+            caches[modality].write(sha256, entry)
+
+    work()
+    return Ready(work, lambda: caches["visual"].read(media[0].sha256).clips)
+
+
+def pack(inputs: Inputs) -> Ready:
+    """A batch of videos from the cache to the files that training reads."""
+    from mafnet.dataset.pack import open_features
+    from mafnet.dataset.pack import pack as ours
+
+    media = made_media(inputs)[: inputs.batch]
+    workers = [extractor(inputs, m, "float32", inputs.made / "cache") for m in BACKBONES]
+    paths = [inputs.folder / f"packed-{modality}.h5" for modality in BACKBONES]
+
+    def work() -> None:
+        for worker, path in zip(workers, paths, strict=True):
+            ours(media, worker, path, maps=worker.name == "audio")
+
+    work()
+    return Ready(work, lambda: np.array(open_features(paths[0]).layers["pooled"]))
+
+
+def data(inputs: Inputs) -> "Data":
+    """The made-up features, opened."""
+    from mafnet.dataset.samples import Data
+
+    files = [inputs.made / f"{modality}.h5" for modality in BACKBONES]
+    return Data(inputs.made / "manifest.csv", files, None)
+
+
+def reader(opened: "Data", inputs: Inputs) -> "Reader":
+    """Reads batches to the CPU; imports torch."""
+    import torch
+
+    from mafnet.model.batches import Reader
+
+    torch.set_num_threads(inputs.threads)
+    return Reader(opened, "mafnet", torch.device("cpu"))
+
+
+def read(inputs: Inputs) -> Ready:
+    """A batch of videos from the feature files to tensors; the result is the visual vectors."""
+    opened = data(inputs)
+    reading, rows = reader(opened, inputs), opened.subset("train").rows
+    last = {}
+
+    def work() -> None:
+        last["features"] = reading.features(rows)
+
+    work()
+    return Ready(work, lambda: last["features"].visual.float().numpy())
+
+
+def head(inputs: Inputs) -> "Network":
+    """MAFnet with the weights that both ways start from."""
+    import torch
+    from safetensors.torch import load_file
+
+    from mafnet.model.networks import build_network
+
+    network = build_network(
+        "mafnet", classes=inputs.classes, visual_features=1920, audio_features=512, options={}
+    )
+    network.load_state_dict(load_file(inputs.folder / "head.safetensors"))
+    torch.use_deterministic_algorithms(True)  # as the verbs train and evaluate do
+    return network
+
+
+def train(inputs: Inputs, precision: str) -> Ready:
+    """One step on a batch in memory; the result is all losses so far."""
+    import torch
+
+    from mafnet.model.train import new_optimiser, step
+
+    opened = data(inputs)
+    subset = opened.subset("train")
+    features = reader(opened, inputs).features(subset.rows)
+    labels = torch.from_numpy(subset.labels)
+    network = head(inputs).train()
+    optimiser = new_optimiser(network, 1e-4)
+    losses = []
+
+    def work() -> None:
+        losses.append(step(network, optimiser, features, labels, False, precision))
+
+    work()
+    work()
+    return Ready(work, lambda: np.array(losses))
+
+
+def evaluate(inputs: Inputs, precision: str) -> Ready:
+    """A batch of videos from the feature files to probabilities."""
+    from mafnet.model.batches import predict
+
+    opened = data(inputs)
+    subset, reading, network = opened.subset("test"), reader(opened, inputs), head(inputs)
+    last = []
+
+    def work() -> None:
+        batches = predict(network, reading, subset, inputs.batch, precision)
+        last[:] = [probabilities.numpy() for probabilities, _ in batches]
+
+    work()
+    return Ready(work, lambda: np.concatenate(last))
+
+
+def extract(inputs: Inputs, precision: str) -> Ready:
+    """The first video, from its file to the cache, both modalities; networks are built before."""
+    media = probed(inputs)[:1]
+    cache = Path(tempfile.mkdtemp(dir=inputs.folder))
+    workers = [extractor(inputs, modality, precision, cache) for modality in BACKBONES]
+
+    def work() -> None:
+        for worker in workers:
+            worker.cache.discard(media[0].sha256)
+            worker.extract(media)
+
+    work()
+    return Ready(work, _visual_of(lambda: workers[0].cache, inputs))
+
+
+def extract_process(inputs: Inputs, precision: str) -> Ready:
+    """All videos, from files to the cache, by `mafnet extract` of either modality."""
+    folder = Path(tempfile.mkdtemp(dir=inputs.folder))
+    caches = []
+
+    def work() -> None:
+        caches.append(folder / f"cache{len(caches)}")
+        for modality in BACKBONES:
+            subprocess.run(_command(inputs, modality, precision, caches[-1]), check=True, cwd=ROOT)
+
+    def cache() -> "FeatureCache":
+        return extractor(inputs, "visual", precision, caches[-1]).cache
+
+    return Ready(work, _visual_of(cache, inputs))
+
+
+def _visual_of(cache: "Callable[[], FeatureCache]", inputs: Inputs) -> Callable[[], np.ndarray]:
+    """Reads the first video's visual features."""
+    return lambda: cache().read(probed(inputs)[0].sha256).clips
+
+
+def _command(inputs: Inputs, modality: str, precision: str, cache: Path) -> list[str]:
+    """`mafnet extract` as the rule gives it."""
+    options = {
+        "--media": inputs.folder / "media.tsv",
+        "--root": inputs.root,
+        "--weights": inputs.weights(modality),
+        "--cache": cache,
+        "--settings": json.dumps(settings(inputs, modality, precision)),
+        "--output": cache / f"{modality}.tsv",
+        "--threads": inputs.threads,
+        "--device": "cpu",
+    }
+    words = [str(word) for pair in options.items() for word in pair]
+    return [sys.executable, "-m", "mafnet", "extract", *words]

@@ -1,0 +1,182 @@
+"""How the plain way does each stage: sets up what plain.py and plain_head.py have."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import plain
+from inputs import BACKBONES, Inputs
+from measured import Ready
+
+HEAD_NAMES = {
+    "film": "audio_block.film.generator",
+    "conv1": "audio_block.conv1x1",
+    "conv3": "audio_block.conv3x3",
+    "conv_norm": "audio_block.norm",
+    "visual": "visual_dense.linear",
+    "visual_norm": "visual_dense.norm",
+    "audio": "audio_dense.linear",
+    "audio_norm": "audio_dense.norm",
+    "score1": "attention.score.0",
+    "score2": "attention.score.2",
+    "classifier": "classifier.linear",
+    "logits_norm": "classifier.norm",
+}
+"""What the layers of the plain MAFnet are called in ours."""
+
+
+def threaded(inputs: Inputs) -> None:
+    """Torch's threads; imports torch."""
+    import torch
+
+    torch.set_num_threads(inputs.threads)
+
+
+def videos(inputs: Inputs) -> list[Path]:
+    """All videos."""
+    return sorted(inputs.root.glob("*.mp4"))
+
+
+def decode(inputs: Inputs, modality: str) -> Ready:
+    """Every video by way of JPEG or WAV files; the result is the first one's."""
+    read = plain.frames_of if modality == "visual" else plain.sound_of
+    last = []
+
+    def work() -> None:
+        last.clear()
+        for video in videos(inputs):
+            with tempfile.TemporaryDirectory(dir=inputs.folder) as folder:
+                last.append(read(video, Path(folder), inputs.threads))
+
+    work()
+    return Ready(work, lambda: last[0])
+
+
+def network(inputs: Inputs, modality: str) -> Ready:
+    """The features of the first video, from the same decoded frames or samples as ours."""
+    threaded(inputs)
+    clips = inputs.clips(modality)
+    if modality == "visual":
+        chosen = plain.visual_network(inputs.weights(modality))
+        given, compute, second = clips.reshape(-1, *clips.shape[2:]), plain.visual_features, 16
+    else:
+        chosen = plain.audio_network(inputs.weights(modality))
+        given, compute, second = clips.ravel() / np.float32(32768), plain.audio_features, 16_000
+    compute(chosen, given[:second])
+    last = {}
+
+    def work() -> None:
+        last["maps"] = compute(chosen, given)
+
+    return Ready(work, lambda: last["maps"])
+
+
+def write(inputs: Inputs) -> Ready:
+    """A batch of videos' features to pickles."""
+    folder = inputs.folder / "plain-written"
+    folder.mkdir()
+    maps = {(n, m): inputs.maps(n, m) for n in range(inputs.batch) for m in BACKBONES}
+
+    def work() -> None:
+        for (number, modality), features in maps.items():
+            plain.write_pickle(features, folder / f"{number}.{modality}.pickle")
+
+    work()
+    return Ready(work, lambda: plain.read_pickle(folder / "0.visual.pickle"))
+
+
+def read(inputs: Inputs) -> Ready:
+    """A batch of videos from pickles to tensors; the result is the visual vectors."""
+    threaded(inputs)
+    from plain_head import read_batch
+
+    last = {}
+
+    def work() -> None:
+        last["batch"] = read_batch(inputs.made, inputs.names[: inputs.batch])
+
+    work()
+    return Ready(work, lambda: last["batch"][0].numpy())
+
+
+def ours_to_plain(weights: dict, wanted: Iterable[str]) -> dict:
+    """Our MAFnet's weights under the names of the plain one."""
+    keys = [key.rpartition(".") for key in wanted]
+    return {f"{name}.{part}": weights[f"{HEAD_NAMES[name]}.{part}"] for name, _, part in keys}
+
+
+def head(inputs: Inputs) -> "plain_head.PlainMAFnet":  # noqa: F821 - imported when needed
+    """MAFnet with the same first weights as ours."""
+    threaded(inputs)
+    from plain_head import PlainMAFnet
+    from safetensors.torch import load_file
+
+    network = PlainMAFnet(inputs.classes)
+    weights = load_file(inputs.folder / "head.safetensors")
+    network.load_state_dict(ours_to_plain(weights, network.state_dict()))
+    return network
+
+
+def train(inputs: Inputs) -> Ready:
+    """One step on a batch in memory; the result is all losses so far."""
+    network = head(inputs)
+    import torch
+    from plain_head import read_batch, step
+
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-4)
+    batch = read_batch(inputs.made, inputs.names[: inputs.batch])
+    labels = torch.from_numpy(inputs.labels[: inputs.batch])
+    losses = []
+
+    def work() -> None:
+        losses.append(step(network, optimiser, batch, labels))
+
+    work()
+    work()
+    return Ready(work, lambda: np.array(losses))
+
+
+def evaluate(inputs: Inputs) -> Ready:
+    """A batch of videos from pickles to probabilities."""
+    network = head(inputs)
+    from plain_head import evaluate as probabilities
+
+    last = {}
+
+    def work() -> None:
+        names = inputs.names[inputs.batch :]
+        last["found"] = probabilities(network, inputs.made, names, inputs.batch)
+
+    work()
+    return Ready(work, lambda: last["found"])
+
+
+def extract(inputs: Inputs) -> Ready:
+    """The first video, from its file to pickles of both modalities; networks are built before."""
+    threaded(inputs)
+    networks = [
+        plain.visual_network(inputs.weights("visual")),
+        plain.audio_network(inputs.weights("audio")),
+    ]
+    output = inputs.folder / "plain-extracted"
+
+    def work() -> None:
+        plain.extract(videos(inputs)[:1], networks, output, inputs.threads)
+
+    return Ready(work, lambda: plain.read_pickle(output / "0.visual.pickle"))
+
+
+def extract_process(inputs: Inputs) -> Ready:
+    """All videos, from files to pickles, by a process that starts from nothing."""
+    output = inputs.folder / "plain-process"
+    command = [sys.executable, plain.__file__, *map(str, videos(inputs))]
+    command += ["--visual", str(inputs.weights("visual")), "--audio", str(inputs.weights("audio"))]
+    command += ["--output", str(output), "--threads", str(inputs.threads)]
+
+    def work() -> None:
+        subprocess.run(command, check=True)
+
+    return Ready(work, lambda: plain.read_pickle(output / "0.visual.pickle"))

@@ -1,0 +1,148 @@
+"""The benchmarks run, and the plain way computes what ours does; no time is looked at."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+BENCHMARKS = ROOT / "benchmarks"
+sys.path.append(str(BENCHMARKS))  # its files are scripts: they find each other in their folder
+
+from inputs import Inputs, decode_first, make_features, make_video  # noqa: E402
+from measured import Measured, measure  # noqa: E402
+from results import compared, relative, summary  # noqa: E402
+from stages import STAGES  # noqa: E402
+
+from mafnet.features.backbones import backbone_class  # noqa: E402
+from mafnet.model.networks import build_network  # noqa: E402
+from mafnet.model.networks.blocks import Features  # noqa: E402
+
+FLOAT32 = 1e-5
+"""Relative: sums of float32 in another order, 25 layers deep at most."""
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """One video of two seconds; no weights."""
+    made = Inputs(tmp_path_factory.mktemp("inputs"), seconds=2, videos=1, batch=2, threads=1)
+    made.root.mkdir()
+    make_video(made.root / "0.mp4", 0, made.seconds)
+    decode_first(made)
+    return made
+
+
+def test_plain_audio_features_are_ours(inputs, tmp_path):
+    from plain import audio_features, audio_network
+    from safetensors.torch import save_file
+
+    vggish = backbone_class("vggish")
+    weights = vggish.random_weights(0)
+    save_file(weights, tmp_path / "weights.safetensors")
+    sound = inputs.clips("audio")
+    ours = vggish(weights, "cpu", "float32")(sound)
+    network = audio_network(tmp_path / "weights.safetensors")
+    plain = audio_features(network, sound.ravel() / np.float32(32768))
+    # float16, in which ours come, rounds by up to 2^-11 of a value
+    assert relative(ours, plain) < 2**-11
+
+
+def test_plain_head_is_ours(tmp_path):
+    from plain_head import PlainMAFnet
+    from ways_plain import ours_to_plain
+
+    torch.manual_seed(0)
+    ours = build_network("mafnet", classes=5, visual_features=1920, audio_features=512, options={})
+    plain = PlainMAFnet(5)
+    plain.load_state_dict(ours_to_plain(ours.state_dict(), plain.state_dict()))
+    visual, audio = torch.rand(3, 2, 1920), torch.rand(3, 2, 12, 8, 512)
+    theirs = plain(visual, audio.permute(0, 1, 4, 2, 3)).detach()
+    logits = ours(Features(visual=visual, audio=audio)).logits.detach()
+    assert relative(logits.numpy(), theirs.numpy()) < FLOAT32
+
+
+def test_stage_without_torch_is_measured_in_processes_of_its_own(inputs):
+    stage = STAGES["decode sound"]
+    costs, results = measure(stage, inputs, rounds=1)
+    found = summary(stage, costs, results)
+    assert list(found["ways"]) == ["plain", "ours"]
+    for way in found["ways"].values():
+        assert len(way["wall_s"]) == len(way["cpu_s"]) == stage.rounds
+        assert min(way["wall_s"] + way["cpu_s"]) > 0
+        assert way["peak_mb"] > 10  # an interpreter with numpy has more
+    # Both are ffmpeg's resampler, which rounds at another place
+    assert found["ways"]["ours"]["difference"] < 1e-4
+
+
+def test_made_up_features_are_written_for_both_ways(inputs):
+    from ways_ours import read
+    from ways_plain import read as plain_read
+
+    inputs.made.mkdir()
+    for modality in ("visual", "audio"):  # of which only the digest counts here
+        inputs.weights(modality).write_bytes(b"weights")
+    make_features(inputs)
+    ours, plain = read(inputs).result(), plain_read(inputs).result()
+    assert ours.shape == (inputs.batch, inputs.seconds, 1920)
+    assert relative(ours, plain) < STAGES["read"].tolerances["ours"]
+
+
+def test_results_that_differ_are_named():
+    stage = replace(STAGES["write"], tolerances={"ours": 1e-3})
+    costs = {"plain": Measured([3.0, 4.0], [2.0, 2.0]), "ours": Measured([1.0, 2.0], [4.0, 1.0])}
+    good, bad = np.ones(4), np.array([1.0, 1.0, 1.0, 1.1])
+    ways = [
+        summary(stage, costs, {"plain": good, "ours": one})["ways"]["ours"] for one in (good, bad)
+    ]
+    assert [way["agrees"] for way in ways] == [True, False]
+    assert ways[1]["difference"] == pytest.approx(0.05)
+    assert ways[0]["wall_s_ratio"] == [3.0, 2.0]
+    assert ways[0]["cpu_s_ratio"] == [0.5, 2.0]
+
+
+def test_change_is_marked_only_beyond_the_spread():
+    def result(*seconds):
+        way = {"wall_s": seconds, "cpu_s": (1.0, 1.2, 1.1), "peak_mb": 50.0}
+        return {"stages": [{"stage": "read", "ways": {"ours": way}}]}
+
+    rows = [compared(result(*new), result(2.0, 3.0, 4.0)) for new in ((1, 1.5, 1.9), (1, 2, 5))]
+    assert [row[0]["wall_s_beyond"] for row in rows] == ["faster", ""]
+    assert rows[0][0]["wall_s"] == 0.5
+    assert rows[0][0]["cpu_s_beyond"] == ""
+
+
+def bench(*arguments):
+    """Run the command; its words."""
+    command = [sys.executable, str(BENCHMARKS / "bench.py"), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_quick_run_writes_every_stage_and_compares(tmp_path):
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    bench("--quick", "--output", first)
+    found = json.loads(first.read_text())
+    assert [stage["stage"] for stage in found["stages"]] == list(STAGES)
+    assert {"when", "commit", "machine", "versions", "settings", "seconds"} < found.keys()
+    for stage in found["stages"]:
+        assert list(stage["ways"]) == list(STAGES[stage["stage"]].ways)
+        for name, way in stage["ways"].items():
+            assert len(way["wall_s"]) == len(way["cpu_s"]) == STAGES[stage["stage"]].rounds
+            assert ("difference" in way) == ("plain" in stage["ways"] and name != "plain")
+            assert way.get("agrees") is not False, (stage["stage"], name, way)
+    said = bench("--quick", "--stage", "write", "--output", second, "--compare", first)
+    assert "new / old" in said
+
+
+def test_stage_that_nobody_knows_is_refused(tmp_path):
+    command = [sys.executable, str(BENCHMARKS / "bench.py"), "--stage", "sleep"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "decode picture" in done.stderr
