@@ -5,8 +5,8 @@
 For each number, writes a manifest and as many files that are only names below FOLDER, and times
 Snakemake where everything is to be done (`-n`, in a fresh directory), and where nothing is: all
 results are put there as files of a line and accepted by `--touch`. Each is run ROUNDS times; the
-table has medians, with CPU seconds in brackets. Prints it and writes FOLDER/growth.json; `--write` puts table and figure into
-docs/.
+table has medians, with CPU seconds in brackets. Prints it and writes FOLDER/growth.json; `--write`
+puts table and figure into docs/.
 """
 
 import argparse

@@ -49,7 +49,10 @@ threads = click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Processor cores."
 )
 device = click.option(
-    "--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, ...; auto takes a GPU."
+    "--device",
+    default="auto",
+    show_default=True,
+    help="cpu, cuda, cuda:1, ...; auto takes a free GPU.",
 )
 classes = click.option("--classes", type=existing, help="Closed list of labels, one a line.")
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
+from mafnet.cards import count_cards
 from mafnet.config import dataset_config, merged
 from mafnet.dataset.collect import archives_of
 from mafnet.dataset.identity import identities
@@ -22,6 +23,10 @@ from mafnet.model.networks import network_spec
 from mafnet.video.media import Media
 from mafnet.video.settings import VideoSettings
 from mafnet.video.table import read_media
+
+EXTRACTION_THREADS = 8
+MOST_EXTRACTION_THREADS = 16
+"""What decodes as fast as one of today's fastest GPUs computes; more would only take memory."""
 
 POLICIES = ("silent", "max_lost_fraction", "max_error_lines", "max_failed_fraction")
 """Settings of the video stage that decide what is used, not how it is decoded."""
@@ -40,9 +45,22 @@ class Plan:
         self._probed = cache(self._read_probed)
 
     @property
-    def gpus_per_job(self) -> int:
-        """1 where this machine has a GPU, else 0; profiles of clusters set it by themselves."""
-        return int(any(Path("/dev").glob("nvidia[0-9]*")))
+    def gpus(self) -> int:
+        """How many GPUs of this machine may be used."""
+        return count_cards(os.environ)
+
+    def extraction_threads(self, cores: int | None) -> int:
+        """Threads of an extraction: the cores divided among the GPUs, whose jobs run side by side.
+
+        cores: of this machine; None where a cluster runs the jobs.
+        """
+        if not self.gpus or cores is None:
+            return EXTRACTION_THREADS
+        return min(MOST_EXTRACTION_THREADS, max(1, cores // self.gpus))
+
+    def run_gpu_percent(self, dataset: str) -> int:
+        """The share of a GPU that a run takes."""
+        return 100 // self._sections[dataset]["model"]["runs_per_gpu"]
 
     @property
     def weights_folders(self) -> list[str]:

@@ -87,4 +87,4 @@ def _device(name: str, threads: int) -> "torch.device":  # noqa: F821 - imported
     from mafnet.devices import choose_device
 
     torch.use_deterministic_algorithms(True)
-    return choose_device(name, threads)
+    return choose_device(name, threads, shared=True)

@@ -43,11 +43,14 @@ plainly(check_config)(
 
 onstart:
     plainly(claim_directory)(Path(".snakemake"))
+    # On this machine no more jobs run side by side than its GPUs hold; a cluster counts by itself.
+    if workflow.local_exec and PLAN.gpus and "gpu_percent" not in workflow.global_resources:
+        workflow.register_resource("gpu_percent", 100 * PLAN.gpus)
 
 
 PLAN = Plan(config)
 PUBLISHED = {(row.backbone, row.name): row for row in plainly(read_published)(TABLE)}
-GPU = PLAN.gpus_per_job
+EXTRACTION_THREADS = PLAN.extraction_threads(workflow.cores)
 
 # The rules call `mafnet`: this checkout's, by the python that runs Snakemake or by the one of the
 # rule's conda environment, whose activation comes first on the PATH.

@@ -101,11 +101,11 @@ rule extract:
         "logs/features/extract/{dataset}-{modality}-{shard}.benchmark.tsv"
     conda:
         "../../envs/mafnet.yaml"
-    threads: 8
+    threads: EXTRACTION_THREADS
     resources:
         mem_mb=6000,
         runtime=240,
-        gpu=GPU,
+        gpu_percent=100,
     params:
         root=asked("root"),
         cache=asked("cache"),

@@ -21,7 +21,7 @@ rule train:
     resources:
         mem_mb=4000,
         runtime=240,
-        gpu=GPU,
+        gpu_percent=asked("run_gpu_percent"),
     params:
         features=each("features", "features"),
         classes=each("classes", "classes"),
@@ -57,7 +57,7 @@ rule evaluate:
     resources:
         mem_mb=4000,
         runtime=60,
-        gpu=GPU,
+        gpu_percent=asked("run_gpu_percent"),
     params:
         features=each("features", "features"),
         classes=each("classes", "classes"),
