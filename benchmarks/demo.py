@@ -20,10 +20,10 @@ TARGETS = ("results/demo/metrics.json", "results/demo/studies/modalities.csv")
 DRY_RUNS = 5
 
 
-def rules() -> pd.DataFrame:
-    """One row a rule: jobs, seconds (sum and longest), CPU seconds, peak resident MB."""
+def rules(run: Path = ROOT) -> pd.DataFrame:
+    """One row a rule of a run: jobs, seconds (sum and longest), CPU seconds, peak resident MB."""
     tables = []
-    for path in sorted(ROOT.glob("logs/*/*/demo*.benchmark.tsv")):
+    for path in sorted(run.glob("logs/*/*/demo*.benchmark.tsv")):
         table = pd.read_csv(path, sep="\t")
         tables.append(table.assign(stage=path.parts[-3], rule=path.parts[-2]))
     if not tables:
