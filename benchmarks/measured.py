@@ -6,7 +6,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -72,18 +72,18 @@ def measure(
     costs = {way: Measured() for way in stage.ways}
     with ExitStack() as stack:
         running = {way: stack.enter_context(_running(stage, way, inputs)) for way in stage.ways}
-        for connection in running.values():
-            _answer(connection, stage)
+        for way in stage.ways:
+            _answer(running, way, stage)
         for _ in range(rounds * stage.rounds):
-            for way, connection in running.items():
-                connection.send("round")
-                wall, cpu = _answer(connection, stage)
-                costs[way].wall_s.append(wall)
-                costs[way].cpu_s.append(cpu)
+            for way, cost in costs.items():
+                running[way].send("round")
+                wall, cpu = _answer(running, way, stage)
+                cost.wall_s.append(wall)
+                cost.cpu_s.append(cpu)
         results = {}
-        for way, connection in running.items():
-            connection.send("end")
-            costs[way].peak_mb, results[way] = _answer(connection, stage)
+        for way, cost in costs.items():
+            running[way].send("end")
+            cost.peak_mb, results[way] = _answer(running, way, stage)
     return costs, results
 
 
@@ -103,12 +103,12 @@ def _running(stage: Stage, way: str, inputs: "Inputs") -> Iterator[Connection]:
         process.join()
 
 
-def _answer(connection: Connection, stage: Stage) -> Any:
-    """The next answer; ends the benchmark if the process has died."""
+def _answer(running: dict[str, Connection], way: str, stage: Stage) -> Any:
+    """The next answer of a way; ends the benchmark if its process has died."""
     try:
-        return connection.recv()
+        return running[way].recv()
     except EOFError:
-        sys.exit(f"{stage.name}: a way of it failed; its words are above")
+        sys.exit(f"{stage.name}: {way} failed; its words are above")
 
 
 def _serve(connection: Connection, stage: str, way: str, inputs: "Inputs") -> None:
@@ -116,14 +116,13 @@ def _serve(connection: Connection, stage: str, way: str, inputs: "Inputs") -> No
     from stages import STAGES
 
     ready = STAGES[stage].ways[way](inputs)
-    connection.send("ready")
-    try:
+    # Both errors: the benchmark has gone, because another way failed or somebody stopped it.
+    with suppress(EOFError, BrokenPipeError):
+        connection.send("ready")
         while connection.recv() == "round":
             connection.send(_cost(ready.work))
         peak = _peak_mb()
         connection.send((peak, ready.result()))
-    except EOFError:
-        return  # the runner has gone
 
 
 def _cost(work: Callable[[], object]) -> tuple[float, float]:

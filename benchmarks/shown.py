@@ -11,7 +11,7 @@ console = Console()
 def show_stage(stage: dict) -> None:
     """One stage: what each way costs, how much more the plain way costs, how far from it it is."""
     table = _table(f"{stage['stage']}: {stage['per']}")
-    for head in ("wall s", "CPU s", "peak MB", "wall x", "CPU x", "differs"):
+    for head in ("wall s", "CPU s", "peak MB", "wall x", "CPU x", "diff"):
         table.add_column(head, justify="right", no_wrap=True)
     for way, found in stage["ways"].items():
         table.add_row(
@@ -57,7 +57,7 @@ def show_comparison(rows: list[dict], new: dict, old: dict) -> None:
     for what in ("machine", "versions", "settings"):
         if changed := _changed(old[what], new[what]):
             console.print(f"[yellow]{what}: {changed}[/]")
-    table = _table("new / old: marked where no round of one is within those of the other")
+    table = _table("new / old, and a word where their rounds do not overlap")
     for head in ("", "wall", "", "CPU", "", "peak memory"):
         table.add_column(head)
     for row in rows:

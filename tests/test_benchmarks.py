@@ -92,6 +92,13 @@ def test_made_up_features_are_written_for_both_ways(inputs):
     assert relative(ours, plain) < STAGES["read"].tolerances["ours"]
 
 
+def test_way_that_fails_is_named(tmp_path, capfd):
+    nothing = Inputs(tmp_path, seconds=2, videos=1, batch=2, threads=1)
+    with pytest.raises(SystemExit, match="pack: ours failed"):
+        measure(STAGES["pack"], nothing, rounds=1)
+    assert "visual.safetensors" in capfd.readouterr().err
+
+
 def test_results_that_differ_are_named():
     stage = replace(STAGES["write"], tolerances={"ours": 1e-3})
     costs = {"plain": Measured([3.0, 4.0], [2.0, 2.0]), "ours": Measured([1.0, 2.0], [4.0, 1.0])}
