@@ -116,3 +116,32 @@ def test_cards_are_counted_as_cuda_shows_them(visible, count, tmp_path):
         (tmp_path / name).write_text("")
     environment = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
     assert count_cards(environment, tmp_path) == count
+
+
+GPU_JOB = """
+import logging, sys
+from mafnet.devices import choose_device
+logging.basicConfig(level=logging.INFO)
+print(choose_device("auto", 1).index, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_on_gpus_auto_claims_one_and_the_next_job_waits_for_it(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    first = str(torch.cuda.get_device_properties(0).uuid)
+    assert len(first) == 36, "a card's name is its UUID"
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", GPU_JOB]
+    jobs = [subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)]
+    assert cards_of(jobs) == [0]
+    jobs.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True))
+    assert "all 1 GPUs are taken" in jobs[1].stderr.readline()
+    jobs[0].kill()
+    assert cards_of(jobs[1:]) == [0]
+    for job in jobs:
+        job.communicate("")
