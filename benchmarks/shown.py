@@ -28,8 +28,15 @@ def show_stage(stage: dict) -> None:
 
 def _table(title: str) -> Table:
     """An empty table with a column of names; 80 characters are enough for the rest."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    table.add_column("", no_wrap=True, min_width=8)
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    table.add_column("", no_wrap=True)
     return table
 
 
@@ -39,7 +46,7 @@ def _seconds(values: list[float]) -> str:
 
 def _ratio(values: list[float] | None) -> str:
     """Median and range, as in "5.1 (4.9-5.3)"."""
-    return "{:.1f} ({:.1f}-{:.1f})".format(*spread(values)) if values else ""
+    return "{:#.3g} ({:#.3g}-{:#.3g})".format(*spread(values)) if values else ""
 
 
 def _difference(found: dict) -> str:

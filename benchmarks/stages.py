@@ -1,12 +1,19 @@
 """What is measured: every stage, each in the plain way and in ours."""
 
+from collections.abc import Callable
 from functools import partial
 
 import ways_ours as ours
 import ways_plain as plain
-from measured import Stage
+from measured import Ready, SetUp, Stage
 
-FLOAT16_ROUNDING = 5e-4
+FEATURES = ("float32", "bfloat16")
+"""Of features.*.precision."""
+
+TRAINING = ("float32", "auto")
+"""Of model.training.precision."""
+
+ROUNDED = {"ours": 5e-4}
 """float16, in which we keep features, rounds by up to 2^-11 of a value."""
 
 NETWORKS = {"float32": 1e-3, "bfloat16": 0.15}
@@ -14,84 +21,56 @@ NETWORKS = {"float32": 1e-3, "bfloat16": 0.15}
 0.08 was measured for random weights."""
 
 LOSSES = {"float32": 1e-3, "auto": 1e-3}
-"""Of the losses of all steps as one vector."""
+"""Of the losses of all steps as one vector; the features are float16."""
 
 PROBABILITIES = {"float32": 1e-3, "auto": 1e-2}
-"""float16 features; at "auto" also bfloat16 products, where they are used."""
+"""float16 features; "auto" may take bfloat16 for its products."""
 
-_PRECISIONS = ("float32", "bfloat16")
-_TRAINING = ("float32", "auto")
+
+def both(set_up: str, **options: object) -> dict[str, SetUp]:
+    """The plain way and ours, by the function of that name in either module."""
+    return {
+        "plain": partial(getattr(plain, set_up), **options),
+        "ours": partial(getattr(ours, set_up), **options),
+    }
+
+
+def each(set_up: str, precisions: tuple[str, ...], **options: object) -> dict[str, SetUp]:
+    """The plain way, and ours at each precision."""
+    own: Callable[..., Ready] = getattr(ours, set_up)
+    ways = {precision: partial(own, precision=precision, **options) for precision in precisions}
+    return {"plain": partial(getattr(plain, set_up), **options)} | ways
+
+
+BATCH = "a batch of videos, both modalities"
 
 _ALL = (
-    Stage(
-        "decode picture",
-        "all videos",
-        {"plain": partial(plain.decode, modality="visual"),
-         "ours": partial(ours.decode, modality="visual")},
-        rounds=2,
-    ),
-    Stage(
-        "decode sound",
-        "all videos",
-        {"plain": partial(plain.decode, modality="audio"),
-         "ours": partial(ours.decode, modality="audio")},
-        rounds=3,
-    ),
+    Stage("decode picture", "all videos", both("decode", modality="visual"), rounds=2),
+    Stage("decode sound", "all videos", both("decode", modality="audio"), rounds=3),
     Stage(
         "visual network",
         "one video",
-        {"plain": partial(plain.network, modality="visual")}
-        | {p: partial(ours.network, modality="visual", precision=p) for p in _PRECISIONS},
+        each("network", FEATURES, modality="visual", videos=1),
         NETWORKS,
     ),
     Stage(
         "audio network",
-        "one video",
-        {"plain": partial(plain.network, modality="audio")}
-        | {p: partial(ours.network, modality="audio", precision=p) for p in _PRECISIONS},
+        "four videos",
+        each("network", FEATURES, modality="audio", videos=4),
         NETWORKS,
-        rounds=3,
-    ),
-    Stage(
-        "write",
-        "a batch of videos, both modalities",
-        {"plain": plain.write, "ours": ours.write},
-        {"ours": FLOAT16_ROUNDING},
-        rounds=3,
-    ),
-    Stage("pack", "a batch of videos, both modalities", {"ours": ours.pack}, rounds=3),
-    Stage(
-        "read",
-        "a batch of videos, both modalities",
-        {"plain": plain.read, "ours": ours.read},
-        {"ours": FLOAT16_ROUNDING},
-        rounds=3,
-    ),
-    Stage(
-        "training step",
-        "a batch of videos in memory",
-        {"plain": plain.train} | {p: partial(ours.train, precision=p) for p in _TRAINING},
-        LOSSES,
-        rounds=3,
-    ),
-    Stage(
-        "evaluation",
-        "a batch of videos, read as well",
-        {"plain": plain.evaluate} | {p: partial(ours.evaluate, precision=p) for p in _TRAINING},
-        PROBABILITIES,
         rounds=2,
     ),
-    Stage(
-        "extraction",
-        "one video, file to cache, networks built before",
-        {"plain": plain.extract} | {p: partial(ours.extract, precision=p) for p in _PRECISIONS},
-    ),
+    Stage("write", BATCH, both("write"), ROUNDED, rounds=3),
+    Stage("pack", BATCH, {"ours": ours.pack}, rounds=3),
+    Stage("read", BATCH, both("read"), ROUNDED, rounds=3),
+    Stage("training step", "a batch in memory", each("train", TRAINING), LOSSES, rounds=3),
+    Stage("evaluation", "a batch, read as well", each("evaluate", TRAINING), PROBABILITIES, 2),
+    Stage("extraction", "one video, file to cache, networks ready", each("extract", FEATURES)),
     Stage(
         "extraction process",
-        "all videos, files to cache, from the start of the process",
-        {"plain": plain.extract_process}
-        | {p: partial(ours.extract_process, precision=p) for p in _PRECISIONS},
+        "all videos, file to cache, from the start of the process",
+        each("extract_process", FEATURES),
     ),
-)  # fmt: skip
+)
 
 STAGES = {stage.name: stage for stage in _ALL}

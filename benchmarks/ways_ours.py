@@ -76,8 +76,8 @@ def decode(inputs: Inputs, modality: str) -> Ready:
     return Ready(work, first)
 
 
-def network(inputs: Inputs, modality: str, precision: str) -> Ready:
-    """The features of the first video, from decoded clips, in batches as extraction has them."""
+def network(inputs: Inputs, modality: str, videos: int, precision: str) -> Ready:
+    """The first video's features so many times, in batches across videos as extraction has them."""
     import torch
 
     from mafnet.features.backbones import backbone_class
@@ -86,7 +86,7 @@ def network(inputs: Inputs, modality: str, precision: str) -> Ready:
 
     torch.set_num_threads(inputs.threads)
     backbone = backbone_class(BACKBONES[modality])(load(inputs.weights(modality)), "cpu", precision)
-    clips = inputs.clips(modality)
+    clips = np.concatenate([inputs.clips(modality)] * videos)
     batches = [clips[at : at + backbone.batch] for at in range(0, len(clips), backbone.batch)]
     lanes = min(inputs.threads, MOST_LANES)
     last = []
@@ -95,7 +95,7 @@ def network(inputs: Inputs, modality: str, precision: str) -> Ready:
         last[:] = [maps for _, maps in in_lanes(backbone, batches, lanes, inputs.threads)]
 
     backbone(batches[0])
-    return Ready(work, lambda: np.concatenate(last))
+    return Ready(work, lambda: np.concatenate(last)[: inputs.seconds])
 
 
 def write(inputs: Inputs) -> Ready:

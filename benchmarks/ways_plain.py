@@ -55,8 +55,8 @@ def decode(inputs: Inputs, modality: str) -> Ready:
     return Ready(work, lambda: last[0])
 
 
-def network(inputs: Inputs, modality: str) -> Ready:
-    """The features of the first video, from the same decoded frames or samples as ours."""
+def network(inputs: Inputs, modality: str, videos: int) -> Ready:
+    """The first video's features so many times, from the same frames or samples as ours."""
     threaded(inputs)
     clips = inputs.clips(modality)
     if modality == "visual":
@@ -69,7 +69,8 @@ def network(inputs: Inputs, modality: str) -> Ready:
     last = {}
 
     def work() -> None:
-        last["maps"] = compute(chosen, given)
+        for _ in range(videos):
+            last["maps"] = compute(chosen, given)
 
     return Ready(work, lambda: last["maps"])
 
