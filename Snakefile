@@ -12,6 +12,7 @@
 #   results/{dataset}/features/visual_maps.h5                dataset   the same with the visual maps
 #   results/{dataset}/{split}/{variant}/seed{seed}/          model     a run: model, history, predictions
 #   results/{dataset}/studies/{study}.csv                    report    a table of variants
+#   results/{dataset}/figures/{figure}.svg                   report    pictures of runs and studies
 #   results/{dataset}/metrics.json                           report    the numbers of the main variant
 from snakemake.utils import min_version
 
@@ -27,6 +28,7 @@ include: "workflow/rules/features.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/model.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/figures.smk"
 
 
 rule all:
@@ -56,3 +58,9 @@ rule studies:
     """Tables of variants of every data set."""
     input:
         [path for dataset in PLAN.datasets for path in study_tables(dataset)],
+
+
+rule figures:
+    """Figures of the main variant and of all studies of every data set."""
+    input:
+        every_figure,

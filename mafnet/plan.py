@@ -20,6 +20,8 @@ from mafnet.errors import MafnetError
 from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
 from mafnet.files import canonical_json, digest_of
 from mafnet.model.networks import network_spec
+from mafnet.report.figures import main_figures
+from mafnet.report.figures.choice import records_events
 from mafnet.video.media import Media
 from mafnet.video.settings import VideoSettings
 from mafnet.video.table import read_media
@@ -260,6 +262,13 @@ class Plan:
     def studies(self, dataset: str) -> dict[str, list[str]]:
         """The variants of every study."""
         return self._sections[dataset]["report"]["studies"]
+
+    def main_figures(self, dataset: str) -> list[str]:
+        """The figures of the main variant, by name."""
+        model = self._sections[dataset]["model"]
+        own = model["variants"][model["main"]]
+        film = network_spec(own["network"]).has_film(own.get("options", {}))
+        return main_figures(film, records_events(self._origins[dataset]))
 
     def config_digest(self, dataset: str) -> str:
         """The digest of all settings that hold for a data set."""

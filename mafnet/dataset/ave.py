@@ -85,4 +85,5 @@ SOURCE = Source(
     },
     samples=samples,
     wanted=wanted,
+    events=True,
 )

@@ -60,6 +60,7 @@ class Source:
     samples: lists, split and holdout -> samples, with the video's path as the archive has it.
     wanted: lists -> which members of an archive are unpacked, by their paths.
     folded: True where names of videos are to be matched without regard to case.
+    events: True where the lists say in which seconds the event is.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Source:
     wanted: Callable[[Texts], Callable[[str], bool]]
     optional: tuple[str, ...] = ()
     folded: bool = False
+    events: bool = False
 
     @property
     def default(self) -> str:

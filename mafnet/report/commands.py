@@ -95,6 +95,44 @@ def study(
 
 
 @click.command()
+@click.argument("name", metavar="FIGURE")
+@dataset
+@runs
+@click.option("--main", default="mafnet", show_default=True, help="The main variant.")
+@click.option(
+    "--split", "splits", type=(str, options.existing), multiple=True,
+    help="Name of a split and its manifest; once for each that is shown.",
+)  # fmt: skip
+@click.option("--media", type=options.existing, help="The data set's media table.")
+@click.option("--root", type=options.folder, help="Folder of the videos.")
+@click.option(
+    "--features", type=options.existing, multiple=True, help="Feature file that the runs read."
+)
+@options.classes
+@click.option("--study", type=options.existing, help="Table of a study.")
+@options.output
+def figure(
+    name: str,
+    dataset: str,
+    runs: tuple[Path, ...],
+    main: str,
+    splits: tuple[tuple[str, Path], ...],
+    media: Path | None,
+    root: Path | None,
+    features: tuple[Path, ...],
+    classes: Path | None,
+    study: Path | None,
+    output: Path,
+) -> None:
+    """Draw a figure of finished runs (SVG)."""
+    from mafnet.report.figures.draw import draw_to
+    from mafnet.report.figures.inputs import Inputs
+
+    inputs = Inputs(dataset, runs, main, dict(splits), media, root, features, classes, study)
+    draw_to(name, inputs, output)
+
+
+@click.command()
 @click.argument("path", type=options.existing)
 def table(path: Path) -> None:
     """Show a study (CSV) on the terminal."""

@@ -8,6 +8,7 @@ tests/test_versions.py compares.
 """
 
 import json
+import re
 import sys
 import tempfile
 import zlib
@@ -237,6 +238,22 @@ def metrics(folder: Path) -> dict:
     return summarise(runs)
 
 
+def figures(folder: Path) -> dict:
+    """The words of the figures of two made-up runs, and how many shapes each has."""
+    from made_runs import made_inputs
+
+    from mafnet.report.figures.draw import draw_to
+
+    found = {}
+    inputs = made_inputs(folder)
+    for name in ("curves", "confusion", "classes", "event_attention", "study"):
+        draw_to(name, inputs, folder / f"{name}.svg")
+        text = (folder / f"{name}.svg").read_text()
+        words = re.findall(r"<text[^>]*>([^<]*)<", text)
+        found[name] = {"words": words, "paths": text.count("<path")}
+    return found
+
+
 def demo(folder: Path) -> dict:
     """Mean colours and loudness of looks, sounds and noise; which events are planned."""
     from mafnet.video.demo import DemoSettings, plan
@@ -289,6 +306,7 @@ STEPS: dict[str, Callable[[Path], object]] = {
     "TRAIN": train,
     "EVALUATE": evaluate,
     "METRICS": metrics,
+    "FIGURES": figures,
     "DEMO": demo,
     "densenet201": densenet201,
     "vggish": vggish,

@@ -14,6 +14,8 @@ from mafnet.features.fingerprint import MODALITIES
 from mafnet.features.weights import TABLE, read_published
 from mafnet.guard import claim_directory, put_python_on_path
 from mafnet.plan import Plan
+from mafnet.report.figures import study_figures
+from mafnet.report.figures.choice import example_variants
 
 RESOURCES = Path(workflow.basedir) / "resources"
 
@@ -103,11 +105,14 @@ def manifest(wildcards):
 
 
 def feature_files(wildcards):
+    """The feature files that a run's variant reads."""
+    return features_read(wildcards.dataset, wildcards.variant)
+
+
+def features_read(dataset, variant):
     """The feature files that a variant reads."""
-    modalities = PLAN.inputs(wildcards.dataset, wildcards.variant)
-    return expand(
-        "results/{dataset}/features/{modality}.h5", dataset=wildcards.dataset, modality=modalities
-    )
+    modalities = PLAN.inputs(dataset, variant)
+    return expand("results/{dataset}/features/{modality}.h5", dataset=dataset, modality=modalities)
 
 
 def metrics_of(dataset, variants):
@@ -138,6 +143,46 @@ def study_tables(dataset):
     )
 
 
+def main_figures(dataset):
+    """The figures of the main variant; reads manifests, so ask in an input function only."""
+    return figure_files(dataset, PLAN.main_figures(dataset))
+
+
+def all_figures(dataset):
+    """The figures of the main variant and of all studies; in input functions only."""
+    return figure_files(
+        dataset, [*PLAN.main_figures(dataset), *study_figures(PLAN.studies(dataset))]
+    )
+
+
+@plainly
+def every_figure(wildcards):
+    """All figures of all data sets."""
+    return [path for dataset in PLAN.datasets for path in all_figures(dataset)]
+
+
+def figure_files(dataset, figures):
+    """The files of some figures."""
+    return expand("results/{dataset}/figures/{figure}.svg", dataset=dataset, figure=figures)
+
+
+def metrics_of_examples(wildcards):
+    """The metrics of all runs of the variants whose predictions are shown as examples."""
+    dataset = wildcards.dataset
+    return metrics_of(dataset, example_variants(PLAN.main(dataset), PLAN.studies(dataset)))
+
+
+def shown_manifests(wildcards):
+    """The manifests of the splits that are shown."""
+    manifests(wildcards)
+    return [PLAN.manifest(wildcards.dataset, split) for split in PLAN.splits(wildcards.dataset)]
+
+
+def features_of_main(wildcards):
+    """The feature files that the main variant reads."""
+    return features_read(wildcards.dataset, PLAN.main(wildcards.dataset))
+
+
 def show_partial_studies(dataset):
     """The studies of a data set without the runs that failed, each named with its last words."""
     from mafnet.report.partial import partial_study
@@ -162,7 +207,9 @@ def each(option, name):
     """A params function: `--option FILE` for every file of a named input."""
 
     def arguments(wildcards, input):
-        return [part for path in input.get(name, []) for part in (f"--{option}", path)]
+        files = input.get(name, [])
+        paths = [files] if isinstance(files, str) else files
+        return [part for path in paths for part in (f"--{option}", path)]
 
     return arguments
 
@@ -170,6 +217,18 @@ def each(option, name):
 def each_run(wildcards, input):
     """`--run FOLDER` for every run whose metrics are an input."""
     return [part for path in input.metrics for part in ("--run", str(Path(path).parent))]
+
+
+def each_split(wildcards, input):
+    """`--split NAME FILE` for every split whose manifest is an input."""
+    named = zip(PLAN.splits(wildcards.dataset), input.get("splits", []))
+    return [part for split, path in named for part in ("--split", split, path)]
+
+
+def each_media(wildcards, input):
+    """`--media FILE --root FOLDER` where the media table is an input."""
+    media = input.get("media")
+    return ["--media", media, "--root", PLAN.root(wildcards.dataset)] if media else []
 
 
 def weights_source(wildcards):

@@ -4,6 +4,7 @@ A new network is one module here, built from `blocks`, and one entry below. The 
 without importing torch; `build_network` imports it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -22,12 +23,18 @@ class NetworkSpec:
     inputs: the features it reads, fields of `blocks.Features` and names of feature files, in the
         order of the modality axis K: "visual" or "visual_maps" before "audio".
     own_options: options that it has beside those of all networks.
+    film: it has FiLM, unless an option of that name is false.
     """
 
     name: str
     location: str
     inputs: tuple[str, ...]
     own_options: tuple[str, ...] = ()
+    film: bool = False
+
+    def has_film(self, options: Mapping) -> bool:
+        """True if the network has FiLM with these options."""
+        return self.film and options.get("film", True)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -40,15 +47,21 @@ _PACKAGE = "mafnet.model.networks"
 NETWORKS = {
     spec.name: spec
     for spec in (
-        NetworkSpec("mafnet", f"{_PACKAGE}.mafnet:MAFnet", ("visual", "audio")),
+        NetworkSpec("mafnet", f"{_PACKAGE}.mafnet:MAFnet", ("visual", "audio"), film=True),
         NetworkSpec("visual_only", f"{_PACKAGE}.single:VisualOnly", ("visual",)),
         NetworkSpec("audio_only", f"{_PACKAGE}.single:AudioOnly", ("audio",)),
         NetworkSpec(
             "no_film", f"{_PACKAGE}.no_film:NoFilm", ("visual", "audio"), ("fusion", "attention")
         ),
-        NetworkSpec("visual_film", f"{_PACKAGE}.film:VisualFilm", ("visual_maps", "audio")),
         NetworkSpec(
-            "two_blocks", f"{_PACKAGE}.film:TwoBlocks", ("visual_maps", "audio"), ("film",)
+            "visual_film", f"{_PACKAGE}.film:VisualFilm", ("visual_maps", "audio"), film=True
+        ),
+        NetworkSpec(
+            "two_blocks",
+            f"{_PACKAGE}.film:TwoBlocks",
+            ("visual_maps", "audio"),
+            ("film",),
+            film=True,
         ),
         NetworkSpec(
             "attention_cluster",

@@ -1,0 +1,67 @@
+"""Training curves: loss and validation accuracy of every epoch of every run."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from mafnet.report.figures.inputs import FigureRun, Inputs, read_history
+from mafnet.report.figures.style import (
+    COLOURS,
+    LINES,
+    MARKERS,
+    about,
+    legend,
+    sheet,
+    warnings_of,
+)
+
+
+def curves(inputs: Inputs) -> Figure:
+    """Loss above, validation accuracy below, the epoch whose weights were kept marked in both."""
+    runs = inputs.runs
+    figure = sheet("Training", about(inputs.dataset, runs, tested=False), 4.4, warnings_of(runs))
+    loss, accuracy = figure.subplots(2, 1, sharex=True)
+    several = len({run.split for run in runs}) > 1
+    lines, names = [], []
+    for run in runs:
+        history = read_history(run.folder)
+        best = history[history["best"] == 1].iloc[-1]
+        style = _style(runs, run)
+        marks = {"markevery": [int(best["epoch"]) - 1], "markersize": 7, "markerfacecolor": "white"}
+        lines += loss.plot(history["epoch"], history["loss"], **style, **marks)
+        accuracy.plot(history["epoch"], 100 * history["val_accuracy"], **style, **marks)
+        where = f"{run.split}, " if several else ""
+        reached = f"{100 * best['val_accuracy']:.1f} % in epoch {best['epoch']:.0f}"
+        names.append(f"{where}seed {run.seed}: {reached}")
+    _dress(loss, accuracy)
+    columns = 1 if len(names) <= 3 else 2
+    legend(loss, lines, names, loc="upper right", ncols=columns, title="best validation accuracy")
+    return figure
+
+
+def _style(runs: Sequence[FigureRun], run: FigureRun) -> dict:
+    """Colour and mark by seed, line by split."""
+    seeds = sorted({other.seed for other in runs})
+    splits = list(dict.fromkeys(other.split for other in runs))
+    seed, split = seeds.index(run.seed), splits.index(run.split)
+    line = split if len(splits) > 1 else seed
+    return {
+        "color": COLOURS[seed % len(COLOURS)],
+        "marker": MARKERS[seed % len(MARKERS)],
+        "linestyle": LINES[line % len(LINES)],
+        "linewidth": 1.3,
+    }
+
+
+def _dress(loss: Axes, accuracy: Axes) -> None:
+    """Labels and grids."""
+    loss.set_ylabel("training loss (cross-entropy)")
+    loss.set_ylim(bottom=0)
+    accuracy.set_ylabel("validation accuracy [%]")
+    accuracy.set_xlabel("epoch")
+    accuracy.set_ylim(0, 104)
+    accuracy.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for axes in (loss, accuracy):
+        axes.grid(axis="y")

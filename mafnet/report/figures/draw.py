@@ -1,0 +1,37 @@
+"""Draws a figure by name and writes it."""
+
+import logging
+from importlib import import_module
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from mafnet.errors import MafnetError
+from mafnet.report.figures import FIGURES
+from mafnet.report.figures.inputs import Inputs
+from mafnet.report.figures.style import RC
+from mafnet.report.figures.svg import write_svg
+
+log = logging.getLogger(__name__)
+
+
+def draw_to(name: str, inputs: Inputs, output: Path) -> None:
+    """Draw a figure and write it as SVG, the same bytes for the same inputs."""
+    # What a user set up for matplotlib elsewhere is no concern of these figures.
+    with mpl.rc_context(rc=mpl.rcParamsDefault | RC):
+        write_svg(draw(name, inputs), output)
+    log.info("%s: %.0f kB", output, output.stat().st_size / 1000)
+
+
+def draw(name: str, inputs: Inputs) -> Figure:
+    """A figure by name; MafnetError for one that is unknown or lacks what it needs."""
+    if name not in FIGURES:
+        raise MafnetError(f"figure {name!r} is unknown; choose one of {', '.join(FIGURES)}")
+    spec = FIGURES[name]
+    for need in spec.needs:
+        if not getattr(inputs, need):
+            option = "split" if need == "splits" else need
+            raise MafnetError(f"figure {name} needs --{option}; give it")
+    module, _, function = spec.location.partition(":")
+    return getattr(import_module(module), function)(inputs)

@@ -1,0 +1,94 @@
+"""Example predictions (paper, Figure 5): what several variants say of the same test videos."""
+
+import math
+from collections.abc import Mapping
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mafnet.dataset.manifest import Sample
+from mafnet.report.figures.choice import drawn, shuffled
+from mafnet.report.figures.inputs import FigureRun, Inputs, read_attention
+from mafnet.report.figures.pictures import prediction, show_frame, show_problem, verdict
+from mafnet.report.figures.style import WIDTH, about, label, place, sheet, warnings_of
+from mafnet.report.frames import FrameReader, Frames
+
+VIDEOS = 8
+COLUMNS = 4
+
+_MARGIN, _PICTURE, _TITLE, _LINE, _PAIR, _BELOW = 0.1, 1.32, 0.2, 0.14, 0.34, 0.24
+"""Inches: around a card, height of its frame, its title, a line of its text, a variant's two lines
+with the gap to the next, below a card."""
+
+
+def examples(inputs: Inputs) -> Figure:
+    """Cards of test videos, those first on which the variants disagree."""
+    runs = _one_of_each(inputs)
+    videos = _choose(inputs, runs)
+    rows = math.ceil(len(videos) / COLUMNS)
+    height = _TITLE + _PICTURE + _PAIR * len(runs) + _BELOW
+    words = f"{about(inputs.dataset, list(runs.values()))} · {len(videos)} of them are shown"
+    notes = warnings_of(list(runs.values()), spread=False)
+    figure = sheet("Example predictions", words, rows * height, notes)
+    reader = FrameReader(inputs.root, inputs.media)
+    seconds = read_attention(inputs.shown.folder).weights.shape[1]
+    for number, video in enumerate(videos):
+        row, column = divmod(number, COLUMNS)
+        corner = (column * WIDTH / COLUMNS + _MARGIN, row * height + _TITLE)
+        axes = place(figure, *corner, WIDTH / COLUMNS - 2 * _MARGIN, _PICTURE)
+        _show(axes, video, reader.frames(video.video, seconds))
+        _say(axes, video, runs)
+    return figure
+
+
+def _one_of_each(inputs: Inputs) -> dict[str, FigureRun]:
+    """Each variant's run of the first split with the lowest seed."""
+    split = inputs.shown.split
+    runs = sorted((run for run in inputs.runs if run.split == split), key=lambda run: -run.seed)
+    found = {run.variant: run for run in runs}
+    return {run.variant: found[run.variant] for run in inputs.runs if run.variant in found}
+
+
+def _choose(inputs: Inputs, runs: Mapping[str, FigureRun]) -> list[Sample]:
+    """Videos of different classes, those first of which the variants say different things."""
+    known = inputs.samples(inputs.shown.split)
+    said: dict[str, set[str]] = {}
+    for run in runs.values():
+        for _, row in run.run.predictions.iterrows():
+            said.setdefault(row["sample"], set()).add(row["predicted"])
+    samples = shuffled([known[name] for name in said if name in known])
+    disputed = [sample for sample in samples if len(said[sample.sample]) > 1]
+    chosen = drawn(disputed, VIDEOS)
+    agreed = [sample for sample in samples if len(said[sample.sample]) == 1]
+    return chosen + drawn(agreed, VIDEOS - len(chosen))
+
+
+def _show(axes: Axes, video: Sample, frames: Frames) -> None:
+    """One frame under its true class."""
+    axes.set_axis_off()
+    box = (0.0, 1.0, 0.0, 1.0)
+    if frames.problem:
+        show_problem(axes, frames.problem, box)
+    else:
+        shape = (WIDTH / COLUMNS - 2 * _MARGIN) / _PICTURE
+        picture = frames.pictures[_middle(video, len(frames.pictures))]
+        show_frame(axes, picture, frames.aspect, box, shape)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.set_title(label(video.label, 24), fontsize=8, weight="bold", pad=3, loc="left")
+
+
+def _middle(video: Sample, seconds: int) -> int:
+    """The second in the middle of the event where it is known, else of the video."""
+    start, end = video.event or (0, seconds)
+    return min(int((start + end) / 2), seconds - 1)
+
+
+def _say(axes: Axes, video: Sample, runs: Mapping[str, FigureRun]) -> None:
+    """Two lines a variant below the frame: its name, and its verdict."""
+    for number, (variant, run) in enumerate(runs.items()):
+        words, colour = verdict(prediction(run.run.predictions, video.sample), 20)
+        first = -(0.13 + _PAIR * number) / _PICTURE
+        second = first - _LINE / _PICTURE
+        axes.text(0, first, label(variant, 26), fontsize=7, va="center")
+        axes.text(0, second, words, fontsize=7, va="center", color=colour, weight="bold")

@@ -1,0 +1,53 @@
+"""Frames in figures, and words on what was predicted."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from mafnet.report.figures.style import DARK_GREEN, DARK_RED, PALE, label
+
+RIGHT, WRONG = "✓", "✗"
+
+Box = tuple[float, float, float, float]
+"""Left, right, bottom and top in the units of some axes."""
+
+
+def show_frame(axes: Axes, picture: np.ndarray, aspect: float, box: Box, shape: float) -> None:
+    """A frame in the middle of a box of the axes.
+
+    aspect: width by height of the frame. shape: width by height of the box on paper.
+    """
+    left, right, bottom, top = box
+    wide, high = min(1, aspect / shape), min(1, shape / aspect)
+    dx, dy = (right - left) * (1 - wide) / 2, (top - bottom) * (1 - high) / 2
+    extent = (left + dx, right - dx, bottom + dy, top - dy)
+    axes.imshow(picture, extent=extent, aspect="auto", interpolation="none", zorder=2)
+
+
+def show_problem(axes: Axes, problem: str, box: Box) -> None:
+    """A grey box that says why there is no frame."""
+    left, right, bottom, top = box
+    size = (right - left, top - bottom)
+    axes.add_patch(
+        Rectangle((left, bottom), *size, facecolor=PALE, edgecolor="white", hatch="//", linewidth=0)
+    )
+    axes.text(
+        (left + right) / 2, (bottom + top) / 2, f"no frames: {label(problem, 24)}", ha="center",
+        va="center", fontsize=7, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+    )  # fmt: skip
+
+
+def prediction(predictions: pd.DataFrame, sample: str) -> Mapping[str, str]:
+    """The row of a sample in a run's predictions."""
+    return predictions.loc[predictions["sample"] == sample].iloc[0]
+
+
+def verdict(row: Mapping[str, str], width: int = 24) -> tuple[str, str]:
+    """What was predicted, with its probability and whether it is right, and its colour."""
+    right = row["predicted"] == row["label"]
+    share = 100 * float(row[f"p({row['predicted']})"])
+    mark, colour = (RIGHT, DARK_GREEN) if right else (WRONG, DARK_RED)
+    return f"{mark} {label(row['predicted'], width)} {share:.0f} %", colour

@@ -1,0 +1,153 @@
+"""A study as a figure: accuracy of each variant, and how far it is from the main one."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from mafnet.files import read_json
+from mafnet.report.figures.inputs import FigureRun, Inputs
+from mafnet.report.figures.style import BLACK, BLUE, GREY, PALE, about, key, sheet, warnings_of
+from mafnet.report.study import read_study
+
+_DOT = {"marker": "o", "markersize": 5.5, "color": BLUE}
+_SEED = {"marker": "|", "markersize": 7, "color": BLACK, "linestyle": ""}
+_PAPER = {"marker": "D", "markersize": 5.5, "color": BLACK, "markerfacecolor": "none",
+          "linestyle": ""}  # fmt: skip
+NUMBERS = ("accuracy", "ci_low", "ci_high", "difference", "difference_low", "difference_high",
+           "paper")  # fmt: skip
+"""Columns of a study that are drawn; empty cells become NaN, which matplotlib leaves out."""
+
+
+def study(inputs: Inputs) -> Figure:
+    """Rows of variants, or a line where the variants are rates of dropped updates."""
+    table = read_study(inputs.study)
+    for column in NUMBERS:
+        table[column] = pd.to_numeric(table[column])
+    rates = _rates(inputs.runs)
+    if rates:
+        table["rate"] = table["variant"].map(rates)
+        return _over_rates(inputs, table.sort_values("rate"))
+    return _side_by_side(inputs, table)
+
+
+def _rates(runs: Sequence[FigureRun]) -> Mapping[str, float]:
+    """The drop rate of each variant if they differ in nothing else; empty if they do."""
+    rates, others = {}, set()
+    for run in runs:
+        settings = read_json(run.folder / "settings.json")
+        training = dict(settings["training"])
+        rates[run.variant] = training.pop("drop_rate")
+        others.add(repr((settings["network"], settings["options"], sorted(training.items()))))
+    several = len(set(rates.values())) == len(rates) > 1
+    return rates if several and len(others) == 1 else {}
+
+
+def _side_by_side(inputs: Inputs, table: pd.DataFrame) -> Figure:
+    figure = _sheet(inputs, 0.24 * len(table) + 0.8)
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+    for row, entry in enumerate(table.to_dict("records")):
+        _accuracy(left, row, entry, _by_seed(inputs.runs, entry["variant"]))
+        _difference(right, row, entry)
+    _dress(left, right, table, inputs.main)
+    _key(figure, inputs.runs, table, ("left", "right"))
+    return figure
+
+
+def _over_rates(inputs: Inputs, table: pd.DataFrame) -> Figure:
+    """Accuracy above, difference to the main variant below, over the rate in percent."""
+    figure = _sheet(inputs, 4.6)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    rate = 100 * table["rate"]
+    upper.fill_between(rate, table["ci_low"], table["ci_high"], color=BLUE, alpha=0.15, linewidth=0)
+    upper.plot(rate, table["accuracy"], linewidth=1.4, **_DOT)
+    for place, variant in zip(rate, table["variant"], strict=True):
+        seeds = _by_seed(inputs.runs, variant)
+        upper.plot([place] * len(seeds), seeds, **_SEED | {"marker": "_"})
+    upper.plot(rate, table["paper"], **_PAPER)
+    low, high = (table["difference"] - table["difference_low"],
+                 table["difference_high"] - table["difference"])  # fmt: skip
+    lower.errorbar(rate, table["difference"], [low, high], linestyle="", linewidth=2, **_DOT)
+    lower.axhline(0, color=GREY, linestyle="--", linewidth=1)
+    upper.set_ylabel("accuracy [%]")
+    lower.set_ylabel(f"points above {inputs.main}")
+    lower.set_xlabel("share of the steps that leave the visual path as it is [%]")
+    lower.set_xticks(rate)
+    for axes in (upper, lower):
+        axes.grid(axis="y")
+    _key(figure, inputs.runs, table, ("above", "below"))
+    return figure
+
+
+def _sheet(inputs: Inputs, height: float) -> Figure:
+    notes = warnings_of(inputs.runs)
+    words = about(inputs.dataset, inputs.runs)
+    return sheet(f"Study: {inputs.study.stem}", words, height, notes, key_lines=1)
+
+
+def _by_seed(runs: Sequence[FigureRun], variant: str) -> list[float]:
+    """The variant's accuracy of each seed, mean over splits; nothing where there is one seed."""
+    by_seed: dict[int, list[float]] = {}
+    for run in runs:
+        if run.variant == variant:
+            by_seed.setdefault(run.seed, []).append(run.run.metrics["accuracy"])
+    return [float(np.mean(values)) for values in by_seed.values()] if len(by_seed) > 1 else []
+
+
+def _accuracy(axes: Axes, row: int, entry: Mapping, seeds: Sequence[float]) -> None:
+    axes.plot([entry["ci_low"], entry["ci_high"]], [row, row], color=BLUE, linewidth=2)
+    axes.plot(entry["accuracy"], row, **_DOT)
+    axes.plot(seeds, [row] * len(seeds), **_SEED)
+    axes.plot(entry["paper"], row, **_PAPER)
+
+
+def _difference(axes: Axes, row: int, entry: Mapping) -> None:
+    axes.plot([entry["difference_low"], entry["difference_high"]], [row, row], color=BLUE,
+              linewidth=2)  # fmt: skip
+    axes.plot(entry["difference"], row, **_DOT)
+    if not entry["compared_with"]:
+        axes.text(
+            0, row, "compared with", fontsize=7, color=GREY, ha="center", va="center",
+            style="italic", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+        )  # fmt: skip
+
+
+def _dress(left: Axes, right: Axes, table: pd.DataFrame, main: str) -> None:
+    rows = range(len(table))
+    names = [
+        f"{entry['variant']} ({entry['accuracy']:.1f} %, n = {entry['samples']})"
+        for entry in table.to_dict("records")
+    ]
+    left.set_yticks(rows, names)
+    left.set_ylim(len(table) - 0.4, -0.6)
+    left.set_xlabel("accuracy [%]")
+    right.set_xlabel(f"points above {main}, same runs")
+    right.axvline(0, color=GREY, linestyle="--", linewidth=1)
+    for axes in (left, right):
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x")
+        axes.spines["left"].set_visible(False)
+        axes.margins(x=0.04)
+        for row in rows:
+            axes.axhline(row, color=PALE, linewidth=0.5, zorder=0)
+
+
+def _key(
+    figure: Figure, runs: Sequence[FigureRun], table: pd.DataFrame, places: tuple[str, str]
+) -> None:
+    """What the marks mean; places: where accuracies are and where differences."""
+    handles = [Line2D([], [], linewidth=2, **_DOT)]
+    accuracy, difference = places
+    names = [
+        f"mean, 95 % interval ({accuracy}: Wilson over samples; {difference}: paired bootstrap)"
+    ]
+    if len({run.seed for run in runs}) > 1:
+        handles.append(Line2D([], [], **_SEED))
+        names.append("one seed")
+    if table["paper"].notna().any():
+        handles.append(Line2D([], [], **_PAPER))
+        names.append("paper")
+    key(figure, handles, names, columns=3)

@@ -1,0 +1,164 @@
+"""How all figures look: type, colours that everybody can tell apart, a title, what to be warned of.
+
+Colours are those of Okabe and Ito, made for all kinds of colour vision. None stands alone: lines
+differ in style, points in shape, bars in hatching.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+
+from mafnet.report.figures.inputs import FigureRun
+from mafnet.terminal import printable
+
+BLACK, GREY, PALE = "#000000", "#666666", "#dddddd"
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+PURPLE, SKY = "#CC79A7", "#56B4E9"
+DARK_GREEN, DARK_RED = "#00664B", "#A33F00"
+"""For words on white, which want more contrast than lines."""
+
+COLOURS = (BLUE, RED, GREEN, PURPLE, BLACK, ORANGE, SKY)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+LINES = ("-", "--", ":", "-.")
+
+MODALITY_COLOURS = {"visual": BLUE, "audio": RED}
+MODALITY_MARKERS = {"visual": "o", "audio": "s"}
+MODALITY_HATCHES = {"visual": "", "audio": "////"}
+
+WIDTH = 7.5
+"""Of a figure, in inches: a page's."""
+
+RC = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana"],
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.edgecolor": GREY,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": False,
+    "grid.color": PALE,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    # Labels come from others: a dollar sign is a dollar sign.
+    "text.parse_math": False,
+    "axes.formatter.use_mathtext": False,
+    # Text stays text: it can be searched and read aloud, and weighs little.
+    "svg.fonttype": "none",
+}
+"""matplotlib's settings while a figure is made and written."""
+
+HEADER, _LINE, _MARGIN = 0.55, 0.17, 0.1
+"""Inches above the axes for the title, for each line of a key or of notes, and on the left."""
+
+
+def sheet(
+    title: str, about: str, height: float, notes: Sequence[str] = (), key_lines: int = 0
+) -> Figure:
+    """An empty figure with a title, a line about what it is drawn of, and notes at its foot.
+
+    height: of what will be drawn, in inches; the rest comes on top of it.
+    key_lines: room for so many lines of a `key` below the title.
+    """
+    head = HEADER + _LINE * key_lines
+    foot = _LINE * len(notes) + (0.08 if notes else 0)
+    total = head + height + foot
+    figure = Figure(figsize=(WIDTH, total), layout="constrained", facecolor="white")
+    figure.get_layout_engine().set(rect=(0, foot / total, 1, height / total), w_pad=0.1)
+    left = _MARGIN / WIDTH
+    figure.text(left, 1 - 0.08 / total, title, va="top", fontsize=11, weight="bold")
+    figure.text(left, 1 - 0.3 / total, about, va="top", fontsize=8, color=GREY)
+    for line, note in enumerate(reversed(notes)):
+        below = (0.06 + _LINE * line) / total
+        figure.text(left, below, note, va="bottom", fontsize=8, color=BLACK, style="italic")
+    return figure
+
+
+def place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Axes at a place of a sheet, in inches from the left and from below the title."""
+    figure.set_layout_engine("none")
+    total = figure.get_figheight()
+    bottom = total - HEADER - top - height
+    return figure.add_axes((left / WIDTH, bottom / total, width / WIDTH, height / total))
+
+
+def about(dataset: str, runs: Sequence[FigureRun], tested: bool = True) -> str:
+    """Data set, variant, splits, seeds and, if they were `tested` on, test samples in one line."""
+    splits = list(dict.fromkeys(run.split for run in runs))
+    seeds = sorted({run.seed for run in runs})
+    variants = list(dict.fromkeys(run.variant for run in runs))
+    parts = [dataset, *(variants if len(variants) == 1 else [])]
+    parts += [f"{len(splits)} splits"] if len(splits) > 1 else []
+    parts += [f"{len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}"]
+    parts += [f"{test_samples(runs):,} test samples"] * tested
+    return " · ".join(parts)
+
+
+def test_samples(runs: Sequence[FigureRun]) -> int:
+    """The test samples of all splits; runs of a split share them."""
+    return sum({run.split: run.run.metrics["samples"] for run in runs}.values())
+
+
+def warnings_of(runs: Sequence[FigureRun], spread: bool = True) -> list[str]:
+    """What must be known of the runs before a figure of them is believed.
+
+    spread: the figure shows how far seeds differ, which one seed cannot say.
+    """
+    random = sorted({name for run in runs for name in run.run.metrics["random_weights"]})
+    notes = [f"RANDOM weights ({', '.join(random)} backbone): says nothing about real networks."]
+    notes = notes if random else []
+    if spread and len({run.seed for run in runs}) == 1:
+        notes.append("One seed: nothing here says how far another seed would be.")
+    return notes
+
+
+def label(name: str, width: int = 28) -> str:
+    """A name that others chose as it can be shown: printable and at most so many columns wide."""
+    text = printable(name).replace("\n", " ")
+    if _columns(text) <= width:
+        return text
+    while text and _columns(text) > width - 1:
+        text = text[:-1]
+    return f"{text.rstrip()}…"
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal a text takes, which is near enough for any type."""
+    return sum(
+        0 if unicodedata.combining(character)
+        else 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in text
+    )  # fmt: skip
+
+
+def key(figure: Figure, handles: Sequence[Line2D], names: Sequence[str], columns: int) -> None:
+    """What the marks mean, below the title of a sheet that has room for it."""
+    top = 1 - (HEADER - 0.06) / figure.get_figheight()
+    found = _legend(figure, handles, names, loc="upper left", ncols=columns,
+                    bbox_to_anchor=(0.03 / WIDTH, top))  # fmt: skip
+    found.set_in_layout(False)
+
+
+def legend(axes: Axes, handles: Sequence[Line2D], names: Sequence[str], **options: object) -> None:
+    """What the marks mean, within some axes."""
+    _legend(axes, handles, names, **options)
+
+
+def _legend(
+    where: Axes | Figure, handles: Sequence[Line2D], names: Sequence[str], **options: object
+) -> Legend:
+    """A legend whose names may begin with an underscore, which matplotlib would leave out."""
+    found = where.legend(list(handles), [str(number) for number in range(len(names))], **options)
+    for text, name in zip(found.get_texts(), names, strict=True):
+        text.set_text(name)
+    return found

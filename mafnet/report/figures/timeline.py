@@ -1,0 +1,203 @@
+"""Attention over time (paper, Figure 3): frames of each second, the T x K scores under them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mafnet.dataset.manifest import Sample
+from mafnet.report.figures.choice import drawn, shuffled
+from mafnet.report.figures.inputs import Attention, FigureRun, Inputs, read_attention
+from mafnet.report.figures.pictures import prediction, show_frame, show_problem, verdict
+from mafnet.report.figures.style import (
+    BLACK,
+    GREY,
+    MODALITY_COLOURS,
+    MODALITY_HATCHES,
+    PALE,
+    WIDTH,
+    about,
+    label,
+    place,
+    sheet,
+    warnings_of,
+)
+from mafnet.report.frames import FrameReader, Frames
+
+VIDEOS = 6
+MOST_FRAMES = 12
+"""Frames, or numbers, side by side that can still be told apart."""
+
+_NAMES, _GAP = 0.62, 0.14
+_TITLE, _EVENT, _BAR, _TICKS = 0.2, 0.17, 0.36, 0.4
+"""Inches: left of a strip and right of it; above the frames, below them, a row of bars, below."""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The measures of what is drawn of one video, in inches.
+
+    clips: T. modalities: K. columns: strips side by side. step: seconds from frame to frame.
+    """
+
+    clips: int
+    modalities: int
+
+    @property
+    def columns(self) -> int:
+        """Two where the videos are short."""
+        return 2 if self.clips <= 4 else 1
+
+    @property
+    def width(self) -> float:
+        """Of all seconds."""
+        return WIDTH / self.columns - _NAMES - _GAP
+
+    @property
+    def step(self) -> int:
+        """Every so many seconds have a frame."""
+        return math.ceil(self.clips / MOST_FRAMES)
+
+    @property
+    def picture(self) -> float:
+        """Height of a frame's place, of three quarters of its width."""
+        return 0.75 * self.width * self.step / self.clips
+
+    @property
+    def bars(self) -> float:
+        """Height of all bars."""
+        return _BAR * self.modalities
+
+    @property
+    def height(self) -> float:
+        """Of everything."""
+        return _TITLE + self.picture + _EVENT + self.bars + _TICKS
+
+
+def timeline(inputs: Inputs) -> Figure:
+    """Some test videos of different classes, drawn by chance."""
+    run = inputs.shown
+    attention = read_attention(run.folder)
+    videos = _choose(inputs, run, attention)
+    strip = Strip(*attention.weights.shape[1:])
+    rows = math.ceil(len(videos) / strip.columns)
+    words = f"{about(inputs.dataset, [run])} · chance drew {len(videos)} of them"
+    notes = warnings_of([run], spread=False)
+    figure = sheet("Attention over time", words, rows * strip.height, notes)
+    highest = max(float(attention.of(video.sample)[0].max()) for video in videos)
+    reader = FrameReader(inputs.root, inputs.media)
+    for number, video in enumerate(videos):
+        row, column = divmod(number, strip.columns)
+        corner = (column * WIDTH / strip.columns + _NAMES, row * strip.height + _TITLE)
+        frames = _frames_axes(figure, strip, corner)
+        _show_frames(frames, strip, reader.frames(video.video, strip.clips))
+        _show_title(frames, video, verdict(prediction(run.run.predictions, video.sample)))
+        bars = _bars_axes(figure, strip, corner)
+        _show_bars(bars, attention, video.sample, highest)
+        _show_event(bars, video, strip)
+    return figure
+
+
+def _choose(inputs: Inputs, run: FigureRun, attention: Attention) -> list[Sample]:
+    """Videos of different classes; first such whose event fills a part of them only."""
+    known = inputs.samples(run.split)
+    samples = shuffled([known[name] for name in attention.samples if name in known])
+    clips = attention.weights.shape[1]
+
+    def fills(sample: Sample) -> bool:
+        return not sample.event or (sample.event[0] <= 0 and sample.event[1] >= clips)
+
+    return drawn(sorted(samples, key=fills), VIDEOS)
+
+
+def _frames_axes(figure: Figure, strip: Strip, corner: tuple[float, float]) -> Axes:
+    axes = place(figure, *corner, strip.width, strip.picture)
+    axes.set_axis_off()
+    return axes
+
+
+def _bars_axes(figure: Figure, strip: Strip, corner: tuple[float, float]) -> Axes:
+    left, top = corner
+    axes = place(figure, left, top + strip.picture + _EVENT, strip.width, strip.bars)
+    axes.set_xlim(0, strip.clips)
+    axes.set_ylim(0, strip.modalities)
+    ticks = range(0, strip.clips + 1, strip.step)
+    axes.set_xticks(ticks, [f"{second} s" for second in ticks], fontsize=7)
+    axes.tick_params(length=2)
+    axes.spines["left"].set_visible(False)
+    return axes
+
+
+def _show_frames(axes: Axes, strip: Strip, frames: Frames) -> None:
+    """The frames in the places of their seconds, or why there are none."""
+    axes.set_xlim(0, strip.clips)
+    axes.set_ylim(0, 1)
+    shape = strip.width * strip.step / strip.clips / strip.picture
+    for second, picture in list(enumerate(frames.pictures))[:: strip.step]:
+        pad = 0.02 * strip.step
+        box = (second + pad, second + strip.step - pad, 0, 1)
+        show_frame(axes, picture, frames.aspect, box, shape)
+    if frames.problem:
+        show_problem(axes, frames.problem, (0, strip.clips, 0, 1))
+    axes.set_xlim(0, strip.clips)
+    axes.set_ylim(0, 1)
+
+
+def _show_title(axes: Axes, video: Sample, found: tuple[str, str]) -> None:
+    words, colour = found
+    axes.set_title(label(video.label, 20), fontsize=8, weight="bold", pad=3)
+    axes.set_title(words, fontsize=8, color=colour, loc="right", pad=3)
+
+
+def _show_bars(axes: Axes, attention: Attention, sample: str, highest: float) -> None:
+    """A row of bars a modality, the first on top; above the `highest` is room for its number."""
+    weights, valid = attention.of(sample)
+    clips, count = weights.shape
+    scale = 0.62 / highest
+    for row, name in enumerate(attention.modalities):
+        base = count - 1 - row
+        heights = weights[:, row] * scale
+        look = {"color": MODALITY_COLOURS[name], "hatch": MODALITY_HATCHES[name]}
+        axes.bar(np.arange(clips) + 0.5, heights, 0.8, base, edgecolor="white", linewidth=0, **look)
+        axes.plot([0, clips], [base + scale / weights.size] * 2, ":", color=BLACK, linewidth=0.8)
+        axes.axhline(base, color=GREY, linewidth=0.8)
+        _show_numbers(axes, base, heights, weights[:, row])
+        _show_padding(axes, base, valid[:, row])
+    rows = [count - 0.55 - row for row in range(count)]
+    axes.set_yticks(rows, attention.modalities, fontsize=8)
+    axes.tick_params(axis="y", length=0)
+
+
+def _show_numbers(axes: Axes, base: float, heights: Sequence[float], weights: np.ndarray) -> None:
+    """Scores in percent above their bars, where there is room for them."""
+    if len(weights) > MOST_FRAMES:
+        return
+    for second, (height, weight) in enumerate(zip(heights, weights, strict=True)):
+        axes.text(
+            second + 0.5, base + height + 0.06, f"{100 * weight:.0f}", ha="center", va="bottom",
+            fontsize=6.5, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
+        )  # fmt: skip
+
+
+def _show_padding(axes: Axes, base: float, valid: np.ndarray) -> None:
+    """Hatching where a second lies past the end of the video."""
+    for second in np.flatnonzero(~valid):
+        axes.bar(second + 0.5, 1, 1, base, color=PALE, hatch="xx", edgecolor="white", linewidth=0,
+                 zorder=0)  # fmt: skip
+
+
+def _show_event(axes: Axes, video: Sample, strip: Strip) -> None:
+    """A bracket over the seconds of the event, if they are known and among those shown."""
+    if not video.event or video.event[0] >= strip.clips:
+        return
+    start, end = video.event[0], min(video.event[1], strip.clips)
+    height = strip.modalities + 0.12
+    line = {"color": BLACK, "linewidth": 1.4, "clip_on": False, "solid_capstyle": "butt"}
+    foot = strip.modalities - 0.02
+    axes.plot([start + 0.03, start + 0.03, end - 0.03, end - 0.03],
+              [foot, height, height, foot], **line)  # fmt: skip
+    axes.text((start + end) / 2, height, "event", ha="center", va="center", fontsize=7,
+              bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
