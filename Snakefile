@@ -64,3 +64,14 @@ rule figures:
     """Figures of the main variant and of all studies of every data set."""
     input:
         every_figure,
+
+
+rule not_configured:
+    """What is asked of a data set that the config lacks: one line says what to do."""
+    input:
+        no_such_dataset,
+    output:
+        "results/{unknown}/{rest}",
+    wildcard_constraints:
+        unknown=f"(?!(?:{'|'.join(map(re.escape, PLAN.datasets))})/)[^/]+",
+        rest=".+",

@@ -64,6 +64,14 @@ class Plan:
         """The share of a GPU that a run takes."""
         return 100 // self._sections[dataset]["model"]["runs_per_gpu"]
 
+    def not_configured(self, dataset: str) -> str:
+        """What to do about a data set that the config lacks."""
+        return (
+            f"{dataset!r} is no data set of the config, which has {', '.join(self.datasets)}; give "
+            "it an entry in `datasets` (config.yaml has one of each kind to uncomment), or name "
+            "your file of settings with --configfile"
+        )
+
     @property
     def weights_folders(self) -> list[str]:
         """The folders of published weights."""

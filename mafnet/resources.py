@@ -9,11 +9,16 @@ FOLDER = Path(__file__).resolve().parents[1] / "resources"
 
 
 def resource(name: str) -> Path:
-    """The path of a file in resources/; MafnetError if the package is without them."""
+    """The path of a file in resources/; MafnetError if the package is without them.
+
+    It is relative where the checkout lies in the working folder: moved together with the results
+    that were made from them, resources keep their names, and nothing is made again.
+    """
     path = FOLDER / name
     if not path.is_file():
         raise MafnetError(f"{path}: is missing; run mafnet from a checkout of its repository")
-    return path
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def table(name: str) -> list[dict[str, str]]:

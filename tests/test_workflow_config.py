@@ -30,9 +30,9 @@ def beginner(checkout, tmp_path):
     return Workflow(checkout, tmp_path)
 
 
-def complaint(workflow, change=None):
+def complaint(workflow, change=None, target=METRICS):
     """What follows `mafnet:` in the words of a run that is refused."""
-    said = workflow.run(METRICS, change=change, succeeds=False).stdout
+    said = workflow.run(target, change=change, succeeds=False).stdout
     assert "Traceback" not in said
     assert "Exception" not in said
     assert not (workflow.folder / "results").exists(), "no work may begin"
@@ -173,3 +173,12 @@ def test_the_rules_need_no_installed_package(run, tmp_path):
     other = Workflow(run.checkout, run.folder, str(python))
     other.run("results/tiny/media.tsv")
     assert (run.folder / "results/tiny/media.tsv").exists()
+
+
+@pytest.mark.parametrize("target", ["results/ave/metrics.json", "results/ave/studies/fusion.csv"])
+def test_a_data_set_that_the_config_lacks_is_one_line(beginner, target):
+    """Those of the paper stand in config.yaml as comments."""
+    said = complaint(beginner, target=target)
+    assert said.splitlines()[0].startswith(
+        "'ave' is no data set of the config, which has demo, tiny;"
+    )

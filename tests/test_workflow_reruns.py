@@ -4,7 +4,7 @@ import os
 import shutil
 
 import pytest
-from tiny_run import METRICS, add_video, planned_jobs
+from tiny_run import METRICS, Workflow, add_video, planned_jobs
 
 pytestmark = pytest.mark.workflow
 
@@ -172,3 +172,14 @@ def test_the_demo_reruns_nothing_after_its_manifest_is_made(run):
     targets = ("results/demo/media/0000.tsv", "results/demo/weights/audio.safetensors")
     run.run(*targets)
     assert run.planned(*targets) == {}
+
+
+def test_a_checkout_that_moves_with_its_results_reruns_nothing(run, tmp_path):
+    """Results lie in the checkout where a user runs Snakemake there."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    shutil.copytree(run.checkout, before)
+    shutil.copytree(run.folder, before, dirs_exist_ok=True)
+    # These were made elsewhere, so that what is summarised from them has another name here.
+    Workflow(before, before).run(METRICS)
+    before.rename(after)
+    assert Workflow(after, after).planned() == {}

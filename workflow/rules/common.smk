@@ -16,8 +16,9 @@ from mafnet.guard import claim_directory, put_python_on_path
 from mafnet.plan import Plan
 from mafnet.report.figures import study_figures
 from mafnet.report.figures.choice import example_variants
+from mafnet.resources import resource
 
-RESOURCES = Path(workflow.basedir) / "resources"
+PAPER = resource("paper.tsv")
 
 
 def plainly(function):
@@ -39,7 +40,7 @@ def plainly(function):
 plainly(check_config)(
     config,
     Path(workflow.basedir) / "workflow/schemas/config.schema.yaml",
-    RESOURCES / "weights.tsv",
+    resource("weights.tsv"),
 )
 
 
@@ -193,9 +194,7 @@ def show_partial_studies(dataset):
     for study, variants in PLAN.studies(dataset).items():
         output = Path("results", dataset, "studies", f"{study}.csv")
         folders = [Path(path).parent for path in metrics_of(dataset, variants)]
-        partial_study(
-            dataset, output, folders, RESOURCES / "paper.tsv", protocol, PLAN.main(dataset)
-        )
+        partial_study(dataset, output, folders, PAPER, protocol, PLAN.main(dataset))
 
 
 def run_folder(wildcards, output):
@@ -252,3 +251,9 @@ def asked(question):
         return method(**{name: wildcards[name] for name in names})
 
     return answer
+
+
+@plainly
+def no_such_dataset(wildcards):
+    """Ends the run with a line on what to mend, where Snakemake would say that no rule is found."""
+    raise MafnetError(PLAN.not_configured(wildcards.unknown))

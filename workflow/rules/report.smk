@@ -6,7 +6,7 @@ rule metrics:
     input:
         metrics=metrics_of_main,
         media="results/{dataset}/media.tsv",
-        paper=RESOURCES / "paper.tsv",
+        paper=PAPER,
         described=asked("descriptions"),
     output:
         "results/{dataset}/metrics.json",
@@ -37,7 +37,7 @@ rule study:
     """Table of the variants of a study, also on the terminal."""
     input:
         metrics=study_runs,
-        paper=RESOURCES / "paper.tsv",
+        paper=PAPER,
         described=asked("descriptions"),
     output:
         "results/{dataset}/studies/{study}.csv",
