@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 .PHONY: help install demo test test-all lint format bench lock vggish-env clean
 
 help:
-	@echo "make demo      from made-up videos to a table of accuracies, on $(CORES) cores"
+	@echo "make demo      from made-up videos to a table of accuracies and a page, on $(CORES) cores"
 	@echo "make test      the tests; make test-all adds the slow ones"
 	@echo "make lint      formatters and linters, without changes; make format mends"
 	@echo "make bench     each stage against the plain way, 8 minutes; BENCH=--quick for one"
@@ -30,11 +30,12 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: $(INSTALLED)
 	@echo "Running the demo on $(CORES) cores; a second run does only what is missing ..."
 	@mkdir -p .snakemake && touch .snakemake/demo-began
-	@$(BIN)/snakemake --cores $(CORES) results/demo/metrics.json results/demo/studies/modalities.csv
+	@$(BIN)/snakemake --cores $(CORES) results/demo/summary.html results/demo/studies/modalities.csv
 	@# A table that was just made has been shown.
 	@test results/demo/studies/modalities.csv -nt .snakemake/demo-began || \
 	    $(BIN)/mafnet table results/demo/studies/modalities.csv
-	@echo "The numbers in full: results/demo/metrics.json"
+	@echo "The numbers in full: results/demo/metrics.json; to look at, in a browser:"
+	@echo "  file://$(CURDIR)/results/demo/summary.html"
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not slow"

@@ -14,6 +14,7 @@
 #   results/{dataset}/studies/{study}.csv                    report    a table of variants
 #   results/{dataset}/figures/{figure}.svg                   report    pictures of runs and studies
 #   results/{dataset}/metrics.json                           report    the numbers of the main variant
+#   results/{dataset}/{summary,report}.html                  report    pages to look at
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -52,6 +53,12 @@ rule models:
     """Trained and evaluated main variant of every data set."""
     input:
         [path for dataset in PLAN.datasets for path in metrics_of(dataset, [PLAN.main(dataset)])],
+
+
+rule reports:
+    """The page with all studies and figures of every data set."""
+    input:
+        expand("results/{dataset}/report.html", dataset=PLAN.datasets),
 
 
 rule studies:

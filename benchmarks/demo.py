@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 ROOT = Path(__file__).parents[1]
-TARGETS = ("results/demo/metrics.json", "results/demo/studies/modalities.csv")
+TARGETS = ("results/demo/summary.html", "results/demo/studies/modalities.csv")
 DRY_RUNS = 5
 
 

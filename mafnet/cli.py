@@ -12,7 +12,7 @@ from mafnet.errors import MafnetError
 from mafnet.features.cache_command import cache
 from mafnet.features.commands import calibrate, convert, extract, fetch
 from mafnet.model.commands import evaluate, train
-from mafnet.report.commands import figure, metrics, study, table
+from mafnet.report.commands import figure, metrics, report, study, table
 from mafnet.terminal import PrintableFormatter, printable
 from mafnet.video.commands import demo, probe
 
@@ -21,7 +21,7 @@ STAGES = {
     "features": (convert, fetch, calibrate, extract, cache),
     "dataset": (download, unpack, prepare, check, media, pack),
     "model": (train, evaluate),
-    "report": (metrics, study, table, figure),
+    "report": (metrics, study, table, figure, report),
     "help": (doctor,),
 }
 

@@ -1,6 +1,5 @@
 """The config: checked against the schema, merged for each data set."""
 
-import difflib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from mafnet.dataset.origin import unknown_protocol
 from mafnet.errors import MafnetError
-from mafnet.names import unknown_names
+from mafnet.names import hint, unknown_names
 from mafnet.resources import FOLDER, resource
 
 ORIGINS = (
@@ -80,9 +79,7 @@ def _faults(error: ValidationError) -> Iterator[str]:
     if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
         known = list(error.schema.get("properties", ()))
         for key in sorted(set(map(str, error.instance)) - set(known)):
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-            yield f"{place + '.' if place else ''}{key}: is unknown; {hint}"
+            yield f"{place + '.' if place else ''}{key}: is unknown; {hint(key, known)}"
     elif error.validator == "oneOf":
         yield f"{place}: {ORIGINS}"
     elif error.validator == "type" and _written_as_text(error.instance):

@@ -1,6 +1,7 @@
 """Names in the config that no schema can judge: a registry, a table or another entry knows them."""
 
-from collections.abc import Iterator, Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mafnet.errors import MafnetError
@@ -20,6 +21,13 @@ def unknown_names(sections: Mapping, weights_table: Path) -> list[str]:
         *_networks(sections["model"]),
         *_variants(sections["model"], sections["report"]),
     ]
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """What may be meant by an unknown name: a near one, or any of those that are known."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(names) or 'none'}"
 
 
 def _backbones(features: Mapping, weights_table: Path) -> Iterator[str]:
@@ -60,4 +68,4 @@ def _variants(model: Mapping, report: Mapping) -> Iterator[str]:
     for key, variants in ({"model.main": [model["main"]]} | studies).items():
         for variant in variants:
             if variant not in known:
-                yield f"{key}: variant {variant!r} is not in model.variants ({', '.join(known)})"
+                yield f"{key}: variant {variant!r} is not in model.variants; {hint(variant, known)}"

@@ -1,6 +1,7 @@
 """What the workflow asks at parse time: settings, paths and shards, without Snakemake or torch."""
 
 import contextlib
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -8,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from mafnet.cards import count_cards
-from mafnet.config import dataset_config, merged
+from mafnet.config import STAGE_SECTIONS, dataset_config, merged
 from mafnet.dataset.collect import archives_of
 from mafnet.dataset.identity import identities
 from mafnet.dataset.lists import list_files
@@ -20,6 +21,7 @@ from mafnet.errors import MafnetError
 from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
 from mafnet.files import canonical_json, digest_of
 from mafnet.model.networks import network_spec
+from mafnet.names import hint
 from mafnet.report.figures import main_figures
 from mafnet.report.figures.choice import records_events
 from mafnet.video.media import Media
@@ -277,6 +279,20 @@ class Plan:
         own = model["variants"][model["main"]]
         film = network_spec(own["network"]).has_film(own.get("options", {}))
         return main_figures(film, records_events(self._origins[dataset]))
+
+    def study(self, dataset: str, study: str) -> list[str]:
+        """The variants of a study; MafnetError if the config has none of that name."""
+        studies = self.studies(dataset)
+        if study not in studies:
+            raise MafnetError(
+                f"study {study!r} is not in report.studies of {dataset}; {hint(study, studies)}"
+            )
+        return studies[study]
+
+    def shown_settings(self, dataset: str) -> str:
+        """All settings that hold for a data set, its entry first."""
+        own = {k: v for k, v in self._entries[dataset].items() if k not in STAGE_SECTIONS}
+        return json.dumps({"dataset": own} | self._sections[dataset], ensure_ascii=False)
 
     def config_digest(self, dataset: str) -> str:
         """The digest of all settings that hold for a data set."""

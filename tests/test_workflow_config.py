@@ -78,10 +78,10 @@ def test_every_wrong_setting_is_one_line(beginner, change, expected):
                 "features": {"visual": {"backbone": "densenet"}, "audio": {"weights": "imagenet"}},
             },
             {
-                "model.main: variant 'mafnett' is not in model.variants (mafnet, ",
+                "model.main: variant 'mafnett' is not in model.variants; did you mean mafnet?",
                 "model.variants.mine.network: network 'mafnet2' is unknown; choose one of ",
                 "model.variants.other.options.units: network mafnet has no such option; choose ",
-                "report.studies.mine: variant 'nofilm' is not in model.variants (mafnet, ",
+                "report.studies.mine: variant 'nofilm' is not in model.variants; did you mean no_",
                 "features.visual: backbone 'densenet' is unknown; choose one of ",
                 "features.audio: vggish has no weights 'imagenet'; choose one of ",
             },
@@ -129,6 +129,16 @@ def test_a_missing_root_is_one_line(beginner):
     (beginner.folder / "videos").rmdir()
     (line,) = complaint(beginner).splitlines()
     assert "videos is not a folder; give the one that holds the videos" in line
+
+
+def test_a_study_that_the_config_lacks_is_one_line(beginner):
+    for target in ("studies/fuson.csv", "figures/study-fuson.svg"):
+        said = beginner.run(f"results/tiny/{target}", succeeds=False).stdout
+        assert "Traceback" not in said
+        line = said[said.index("\nmafnet: ") + 1 :].strip()
+        assert line == (
+            "mafnet: study 'fuson' is not in report.studies of tiny; did you mean fusion?"
+        )
 
 
 def test_other_data_sets_do_not_disturb(beginner):

@@ -61,8 +61,8 @@ def media_counts(media: Iterable[Media]) -> dict:
     counts = dict.fromkeys(OUTCOMES, 0)
     reasons: dict[str, int] = {}
     for row in media:
-        counts[_outcome(row)] += 1
-        for reason in _reasons(row):
+        counts[media_outcome(row)] += 1
+        for reason in media_reasons(row):
             reasons[reason] = reasons.get(reason, 0) + 1
     return counts | {"reasons": dict(sorted(reasons.items()))}
 
@@ -71,8 +71,8 @@ def outcome_table(media: Iterable[Media], title: str) -> Table:
     """For the terminal: how many videos had each outcome and reason, and the first of them."""
     videos: dict[tuple[str, str], list[str]] = {}
     for row in media:
-        for reason in _reasons(row) or ("",):
-            videos.setdefault((_outcome(row), reason), []).append(row.video)
+        for reason in media_reasons(row) or ("",):
+            videos.setdefault((media_outcome(row), reason), []).append(row.video)
     table = Table("outcome", "reason", title=Text(printable(title)), title_justify="left")
     table.add_column("videos", justify="right")
     table.add_column("the first", overflow="fold")
@@ -84,13 +84,15 @@ def outcome_table(media: Iterable[Media], title: str) -> Table:
     return table
 
 
-def _outcome(media: Media) -> str:
+def media_outcome(media: Media) -> str:
+    """What became of a video, one of OUTCOMES."""
     if media.ok:
         return "warned" if media.warnings else "ok"
     return media.status if media.status == DROPPED else "failed"
 
 
-def _reasons(media: Media) -> tuple[str, ...]:
+def media_reasons(media: Media) -> tuple[str, ...]:
+    """The names of why a video was not used, or of what was odd about it."""
     return media.warnings if media.ok else (media.status,)
 
 

@@ -141,3 +141,43 @@ def table(path: Path) -> None:
     from mafnet.report.study import print_study, read_study
 
     print_study(read_study(path), f"{path.parent.parent.name}: {path.stem}", Console())
+
+
+@click.command()
+@runs
+@click.option("--metrics", type=options.existing, required=True, help="The data set's metrics.")
+@click.option("--media", type=options.existing, required=True, help="The data set's media table.")
+@click.option(
+    "--split", "manifests", type=(str, options.existing), multiple=True, required=True,
+    help="A split that is shown, and its manifest (CSV); once for each.",
+)  # fmt: skip
+@options.root
+@options.settings
+@click.option(
+    "--study", "studies", type=options.new_file, multiple=True,
+    help="A study (CSV); where it is missing, what there is of it is shown.",
+)  # fmt: skip
+@click.option("--figure", "figures", type=options.existing, multiple=True, help="A figure (SVG).")
+@options.threads
+@options.output
+def report(
+    runs: tuple[Path, ...],
+    metrics: Path,
+    media: Path,
+    manifests: tuple[tuple[str, Path], ...],
+    root: Path,
+    settings: dict,
+    studies: tuple[Path, ...],
+    figures: tuple[Path, ...],
+    threads: int,
+    output: Path,
+) -> None:
+    """Write a page of results: one HTML file that opens offline."""
+    from mafnet.report.page.content import Sources, page_content
+    from mafnet.report.page.render import write_page
+    from mafnet.report.page.unfinished import unfinished_path
+
+    sources = Sources(metrics, media, runs, dict(manifests), root, settings, studies, figures)
+    write_page(page_content(sources, output, threads), output)
+    unfinished_path(output).unlink(missing_ok=True)
+    logging.getLogger(__name__).info("%s: open it in a browser", output)

@@ -27,6 +27,7 @@ from media import SETTINGS, ffmpeg, frames_of, probed, sound_of  # noqa: E402
 
 from mafnet import versions  # noqa: E402
 from mafnet.features.backbones import BACKBONES  # noqa: E402
+from mafnet.files import sha256_of  # noqa: E402
 
 STORED = HERE / "versions.json"
 
@@ -219,10 +220,34 @@ def named_values(name: str, like: torch.Tensor) -> torch.Tensor:
 
 def metrics(folder: Path) -> dict:
     """The summary of two seeds of 40 made-up test samples."""
+    from mafnet.report.summary import summarise
+
+    return summarise(made_runs())
+
+
+def page(folder: Path) -> dict:
+    """What a page's files hold, and what it gathers of the same samples."""
+    from mafnet.report.page.classes import class_entries
+    from mafnet.report.page.verdicts import most_confident_mistakes, verdicts
+    from mafnet.report.summary import per_class
+
+    home = HERE.parents[1] / "mafnet/report/page"
+    files = sorted([*home.glob("templates/*"), home / "style.css", home / "script.js"])
+    found = verdicts(made_runs(), {})
+    entries = class_entries(per_class(made_runs()), found)
+    return {
+        "files": {path.name: sha256_of(path) for path in files},
+        "mistakes": [[row.sample, row.predicted] for row in most_confident_mistakes(found)],
+        "taken_for": [[asdict(other) for other in entry.taken_for] for entry in entries],
+    }
+
+
+def made_runs() -> list:
+    """Two seeds of 40 made-up test samples."""
     import pandas as pd
 
     from mafnet.model.evaluate import run_metrics
-    from mafnet.report.summary import Run, summarise
+    from mafnet.report.summary import Run
 
     generator = np.random.default_rng(0)
     classes = ["a", "b", "c"]
@@ -232,10 +257,12 @@ def metrics(folder: Path) -> dict:
         probabilities = generator.dirichlet(np.ones(3), 40) + 0.8 * np.eye(3)[labels]
         columns = {"label": labels, "predicted": probabilities.argmax(axis=1)}
         named = {key: [classes[index] for index in column] for key, column in columns.items()}
+        named |= {"sample": [f"s{number}" for number in range(len(labels))]}
+        named |= {f"p({name})": probabilities[:, index] for index, name in enumerate(classes)}
         about = {"split": "main", "variant": "tried", "seed": seed, "random_weights": []}
         found = about | run_metrics(labels, probabilities, classes, 2)
         runs.append(Run(found, pd.DataFrame(named), {}))
-    return summarise(runs)
+    return runs
 
 
 def figures(folder: Path) -> dict:
@@ -307,6 +334,7 @@ STEPS: dict[str, Callable[[Path], object]] = {
     "EVALUATE": evaluate,
     "METRICS": metrics,
     "FIGURES": figures,
+    "PAGE": page,
     "DEMO": demo,
     "densenet201": densenet201,
     "vggish": vggish,

@@ -1,6 +1,7 @@
 # What the rules ask at parse time; the answers come from mafnet/plan.py.
 import functools
 import inspect
+import json
 import re
 import sys
 from pathlib import Path
@@ -132,9 +133,10 @@ def metrics_of_main(wildcards):
     return metrics_of(wildcards.dataset, [PLAN.main(wildcards.dataset)])
 
 
+@plainly
 def study_runs(wildcards):
     """The metrics of all runs of a study's variants."""
-    return metrics_of(wildcards.dataset, PLAN.studies(wildcards.dataset)[wildcards.study])
+    return metrics_of(wildcards.dataset, PLAN.study(wildcards.dataset, wildcards.study))
 
 
 def study_tables(dataset):
@@ -191,10 +193,34 @@ def show_partial_studies(dataset):
 
     described = [Path(path) for path in PLAN.descriptions(dataset) if Path(path).exists()]
     protocol = read_protocol(PLAN.protocol(dataset), described)
+    shown = []
     for study, variants in PLAN.studies(dataset).items():
         output = Path("results", dataset, "studies", f"{study}.csv")
         folders = [Path(path).parent for path in metrics_of(dataset, variants)]
-        partial_study(dataset, output, folders, PAPER, protocol, PLAN.main(dataset))
+        main = PLAN.main(dataset)
+        shown.append(partial_study(dataset, output, folders, PAPER, protocol, main))
+    if any(shown):
+        write_partial_report(dataset)
+
+
+def write_partial_report(dataset):
+    """The report of the runs that there are, if the main variant's are all there."""
+    from mafnet.report.page.content import Sources
+    from mafnet.report.page.unfinished import unfinished_path, write_unfinished
+
+    home = Path("results", dataset)
+    sources = Sources(
+        home / "metrics.json",
+        home / "media.tsv",
+        [Path(path).parent for path in metrics_of(dataset, [PLAN.main(dataset)])],
+        {split: Path(PLAN.manifest(dataset, split)) for split in PLAN.splits(dataset)},
+        Path(PLAN.root(dataset)),
+        json.loads(PLAN.shown_settings(dataset)),
+        list(map(Path, study_tables(dataset))),
+        list(map(Path, all_figures(dataset))),
+    )
+    if write_unfinished(sources, home / "report.html"):
+        logger.info(f"What there is of the report: {unfinished_path(home / 'report.html')}")
 
 
 def run_folder(wildcards, output):
@@ -228,6 +254,18 @@ def each_media(wildcards, input):
     """`--media FILE --root FOLDER` where the media table is an input."""
     media = input.get("media")
     return ["--media", media, "--root", PLAN.root(wildcards.dataset)] if media else []
+
+
+def studies_of_page(wildcards):
+    """The tables of a page: all studies in the report, none in the summary."""
+    return study_tables(wildcards.dataset) if wildcards.page == "report" else []
+
+
+@plainly
+def figures_of_page(wildcards):
+    """The figures of a page."""
+    figures = all_figures if wildcards.page == "report" else main_figures
+    return figures(wildcards.dataset)
 
 
 def weights_source(wildcards):

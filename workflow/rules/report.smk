@@ -40,7 +40,12 @@ rule study:
         paper=PAPER,
         described=asked("descriptions"),
     output:
-        "results/{dataset}/studies/{study}.csv",
+        report(
+            "results/{dataset}/studies/{study}.csv",
+            caption="../report/study_table.rst",
+            category="{dataset}",
+            labels={"figure": "table of the study {study}"},
+        ),
     log:
         "logs/report/study/{dataset}-{study}.log",
     benchmark:
@@ -62,6 +67,50 @@ rule study:
         "mafnet study --dataset {wildcards.dataset} {params.runs} --paper {input.paper:q} "
         "--protocol {params.protocol} {params.described:q} --main {params.main} --output {output} "
         "2>&1 | tee {log}"
+
+
+rule page:
+    """A page to look at: `summary`, the main variant, or `report`, with all studies besides."""
+    input:
+        metrics=metrics_of_main,
+        summary="results/{dataset}/metrics.json",
+        media="results/{dataset}/media.tsv",
+        splits=shown_manifests,
+        studies=studies_of_page,
+        figures=figures_of_page,
+    output:
+        report(
+            "results/{dataset}/{page}.html",
+            caption="../report/page.rst",
+            category="{dataset}",
+            labels={"figure": "page: {page}"},
+        ),
+    log:
+        "logs/report/page/{dataset}-{page}.log",
+    benchmark:
+        "logs/report/page/{dataset}-{page}.benchmark.tsv"
+    wildcard_constraints:
+        page="summary|report",
+    conda:
+        "../../envs/mafnet.yaml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        runs=each_run,
+        splits=each_split,
+        root=asked("root"),
+        settings=asked("shown_settings"),
+        studies=each("study", "studies"),
+        figures=each("figure", "figures"),
+        version=versions.PAGE,
+    message:
+        "Writing results/{wildcards.dataset}/{wildcards.page}.html."
+    shell:
+        "mafnet report {params.runs} --metrics {input.summary} --media {input.media} "
+        "{params.splits:q} --root {params.root:q} --settings {params.settings:q} {params.studies} "
+        "{params.figures} --threads {threads} --output {output} 2>&1 | tee {log}"
 
 
 onerror:

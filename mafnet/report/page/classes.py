@@ -1,0 +1,80 @@
+"""Class by class: what is found, what it is taken for, and the samples behind it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mafnet.report.intervals import Interval, wilson
+from mafnet.report.page.verdicts import Verdict, least_sure_hits, most_confident_mistakes
+
+MAX_SAMPLES = 20
+"""Samples that are listed for a class."""
+
+MAX_CONFUSIONS = 8
+"""Other classes that are listed for a class."""
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Another class, and how many of the answers of all runs it was given in."""
+
+    name: str
+    count: int
+
+
+@dataclass(frozen=True)
+class ClassEntry:
+    """What the page says of a class.
+
+    accuracy: share of the class's samples that are found, mean over runs in percent; None where
+        it has no test sample.
+    answers: of all runs to its samples; taken_for: wrong ones among them, the most frequent first.
+    takes: wrong answers with this class, to samples of others.
+    shown: its samples, mistakes first; hidden: how many more there are.
+    """
+
+    name: str
+    samples: int
+    accuracy: float | None
+    interval: Interval | None
+    answers: int
+    taken_for: list[Confusion]
+    takes: list[Confusion]
+    shown: list[Verdict]
+    hidden: int
+
+    @property
+    def false_alarms(self) -> int:
+        """Samples of other classes that a run took for this one."""
+        return sum(confusion.count for confusion in self.takes)
+
+
+def class_entries(per_class: Mapping[str, Mapping], found: Sequence[Verdict]) -> list[ClassEntry]:
+    """One a class, in the order of the network's outputs.
+
+    per_class: `per_class` of metrics.json.
+    """
+    own: dict[str, list[Verdict]] = {name: [] for name in per_class}
+    pairs: Counter = Counter()
+    for verdict in found:
+        own[verdict.label].append(verdict)
+        pairs.update((verdict.label, choice) for choice in verdict.choices)
+    return [_entry(name, measured, own[name], pairs) for name, measured in per_class.items()]
+
+
+def _entry(name: str, measured: Mapping, own: Sequence[Verdict], pairs: Counter) -> ClassEntry:
+    accuracy, samples = measured["accuracy"], measured["samples"]
+    ordered = [*most_confident_mistakes(own), *least_sure_hits(own)]
+    return ClassEntry(
+        name, samples, accuracy,
+        None if accuracy is None else wilson(accuracy / 100, samples),
+        sum(len(verdict.choices) for verdict in own),
+        _most(Counter({other: n for (label, other), n in pairs.items() if label == name}), name),
+        _most(Counter({label: n for (label, other), n in pairs.items() if other == name}), name),
+        ordered[:MAX_SAMPLES], max(0, len(ordered) - MAX_SAMPLES),
+    )  # fmt: skip
+
+
+def _most(counts: Counter, own: str) -> list[Confusion]:
+    """All but the class itself, the most frequent first."""
+    return [Confusion(name, count) for name, count in counts.most_common() if name != own]

@@ -1,0 +1,148 @@
+"""All that a page shows, gathered from the files of the runs."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mafnet.dataset.manifest import Sample, read_manifest
+from mafnet.dataset.origin import DEMO
+from mafnet.files import read_json
+from mafnet.model.metrics import percent
+from mafnet.report.frames import FrameReader
+from mafnet.report.page.classes import ClassEntry, class_entries
+from mafnet.report.page.figures import Figure, read_figures
+from mafnet.report.page.frames import read_films
+from mafnet.report.page.outcomes import Reason, media_outcomes
+from mafnet.report.page.scenes import MAX_SCENES, Scene, mean_attention, scenes
+from mafnet.report.page.studies import StudyTable, study_tables
+from mafnet.report.page.verdicts import (
+    Verdict,
+    least_sure_hits,
+    most_confident_mistakes,
+    verdicts,
+)
+from mafnet.report.protocol import protocol_notes
+from mafnet.report.summary import read_run
+from mafnet.video.table import read_media
+
+MAX_SAMPLES = 2000
+"""Test samples that the page lists."""
+
+MAX_NEAR_MISSES = 6
+"""Right but unsure samples that are shown where there are few mistakes."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files that a page is made of.
+
+    runs: folders of the main variant's runs. manifests: by split. root: folder of the videos.
+    settings: all that hold for the data set, as the config has them.
+    """
+
+    metrics: Path
+    media: Path
+    runs: Sequence[Path]
+    manifests: Mapping[str, Path]
+    root: Path
+    settings: Mapping
+    studies: Sequence[Path]
+    figures: Sequence[Path]
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a page shows.
+
+    metrics: metrics.json. notes: on the protocol, a sentence each. random: modalities whose
+    backbones have random weights. most_frequent: accuracy in percent of always giving the test
+    set's most frequent label. mistakes: how many there are; worst: some of them, second by
+    second; unsure: right ones that nearly were mistakes. shown: test samples, mistakes first;
+    total: how many there are. command: what makes the page.
+    """
+
+    metrics: dict
+    top_k: int
+    notes: list[str]
+    synthetic: bool
+    random: list[str]
+    most_frequent: float
+    classes: list[ClassEntry]
+    mistakes: int
+    worst: list[Scene]
+    unsure: list[Scene]
+    shown: list[Verdict]
+    total: int
+    reasons: list[Reason]
+    studies: list[StudyTable]
+    figures: list[Figure]
+    settings: Mapping
+    command: str
+
+    def figures_of(self, place: str) -> list[Figure]:
+        """The figures of a section."""
+        return [figure for figure in self.figures if figure.place == place]
+
+
+def page_content(sources: Sources, output: Path, workers: int) -> Content:
+    """Gather what a page shows; MafnetError names a file that does not fit.
+
+    output: the page. workers: decoders that run side by side.
+    """
+    metrics = read_json(sources.metrics)
+    runs = [read_run(folder) for folder in sources.runs]
+    found = verdicts(runs, _samples(sources.manifests))
+    mistakes, hits = most_confident_mistakes(found), least_sure_hits(found)
+    unsure = hits[: max(0, MAX_NEAR_MISSES - len(mistakes))]
+    worst = mistakes[:MAX_SCENES]
+    shots = _scenes([*worst, *unsure], sources, workers)
+    weights = metrics["provenance"]["weights"]
+    return Content(
+        metrics=metrics,
+        top_k=runs[0].metrics["top_k"],
+        notes=protocol_notes(metrics["protocol"], [], metrics["paper"]),
+        synthetic=metrics["protocol"]["name"] == DEMO,
+        random=[name for name, entry in weights.items() if entry["random"]],
+        most_frequent=_most_frequent(found),
+        classes=class_entries(metrics["per_class"], found),
+        mistakes=len(mistakes),
+        worst=shots[: len(worst)],
+        unsure=shots[len(worst) :],
+        shown=[*mistakes, *hits][:MAX_SAMPLES],
+        total=len(found),
+        reasons=media_outcomes(read_media(sources.media)),
+        studies=study_tables(sources.studies),
+        figures=read_figures(sources.figures),
+        settings=sources.settings,
+        command=f"snakemake --cores all {output}",
+    )
+
+
+def _samples(manifests: Mapping[str, Path]) -> dict[str, dict[str, Sample]]:
+    """The rows of each split's manifest, by sample name."""
+    return {
+        split: {sample.sample: sample for sample in read_manifest(path)}
+        for split, path in manifests.items()
+    }
+
+
+def _scenes(chosen: Sequence[Verdict], sources: Sources, workers: int) -> list[Scene]:
+    """The chosen samples second by second."""
+    folders: dict[str, list[Path]] = {}
+    for folder in sources.runs:
+        folders.setdefault(read_json(folder / "metrics.json")["split"], []).append(folder)
+    attention = {split: mean_attention(group) for split, group in folders.items()}
+    seconds = max(one.weights.shape[1] for one in attention.values())
+    reader = FrameReader(sources.root, sources.media)
+    films = read_films([one.video for one in chosen], reader, seconds, workers)
+    return scenes(chosen, attention, films)
+
+
+def _most_frequent(found: Sequence[Verdict]) -> float:
+    """Accuracy in percent of always giving the most frequent label, mean over splits."""
+    by_split: dict[str, list[str]] = {}
+    for verdict in found:
+        by_split.setdefault(verdict.split, []).append(verdict.label)
+    shares = [max(Counter(labels).values()) / len(labels) for labels in by_split.values()]
+    return percent(sum(shares) / len(shares))

@@ -1,0 +1,39 @@
+"""What became of the videos, by reason."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mafnet.dataset.media import media_outcome, media_reasons
+from mafnet.video.media import Media
+
+MAX_VIDEOS = 50
+"""Videos that are listed for a reason."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A reason with its videos and the decoder's words on each.
+
+    outcome: `warned` (used nevertheless), `dropped` or `failed`.
+    """
+
+    outcome: str
+    name: str
+    count: int
+    shown: list[tuple[str, str]]
+
+    @property
+    def hidden(self) -> int:
+        """How many videos are not listed."""
+        return self.count - len(self.shown)
+
+
+def media_outcomes(media: Iterable[Media]) -> list[Reason]:
+    """All reasons, the failures first, then the most frequent."""
+    videos: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for row in media:
+        for reason in media_reasons(row):
+            videos.setdefault((media_outcome(row), reason), []).append((row.video, row.error))
+    order = {"failed": 0, "dropped": 1, "warned": 2}
+    ranked = sorted(videos.items(), key=lambda item: (order[item[0][0]], -len(item[1]), item[0]))
+    return [Reason(*key, len(listed), listed[:MAX_VIDEOS]) for key, listed in ranked]

@@ -1,0 +1,107 @@
+"""The studies of the config as tables, with what is missing in them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mafnet.report.partial import partial_path
+from mafnet.report.study import read_study
+
+
+@dataclass(frozen=True)
+class Row:
+    """A variant of a study: numbers in percent and points, None where there are none."""
+
+    variant: str
+    accuracy: float | None
+    std: float | None
+    low: float | None
+    high: float | None
+    balanced: float | None
+    macro_f1: float | None
+    samples: int | None
+    splits: int | None
+    seeds: int | None
+    difference: float | None
+    difference_low: float | None
+    difference_high: float | None
+    paper: float | None
+    missing: str
+
+    @property
+    def distinct(self) -> bool:
+        """True if the interval of the difference leaves out 0."""
+        if self.difference_low is None or self.difference_high is None:
+            return False
+        return not self.difference_low <= 0 <= self.difference_high
+
+
+@dataclass(frozen=True)
+class StudyTable:
+    """A study: its rows, the variant that they are compared with, and how to read them.
+
+    methods: of the intervals. notes: sentences. problem: why there are no rows.
+    """
+
+    name: str
+    rows: list[Row]
+    main: str = ""
+    methods: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def has_paper(self) -> bool:
+        """True if the paper has a number for any of the variants."""
+        return any(row.paper is not None for row in self.rows)
+
+    @property
+    def missing(self) -> list[Row]:
+        """The variants of which runs are missing."""
+        return [row for row in self.rows if row.missing]
+
+
+def study_tables(paths: Sequence[Path]) -> list[StudyTable]:
+    """The studies; one that is unfinished shows the runs that there are."""
+    return [_table(path) for path in paths]
+
+
+def _table(path: Path) -> StudyTable:
+    found = path if path.exists() else partial_path(path)
+    if not found.exists():
+        return StudyTable(path.stem, [], problem=f"It has not been made: {path} is missing.")
+    rows = read_study(found).to_dict("records")
+    main = next((row["compared_with"] for row in rows if row["compared_with"]), "")
+    methods = [row[key] for row in rows for key in ("ci_method", "difference_method") if row[key]]
+    return StudyTable(
+        path.stem, list(map(_row, rows)), main, tuple(dict.fromkeys(methods)), tuple(_notes(rows))
+    )
+
+
+def _row(row: Mapping[str, str]) -> Row:
+    numbers = ("accuracy", "std", "ci_low", "ci_high", "balanced_accuracy", "macro_f1")
+    counts = ("samples", "splits", "seeds")
+    compared = ("difference", "difference_low", "difference_high", "paper")
+    return Row(
+        row["variant"],
+        *(_number(row[name]) for name in numbers),
+        *(int(float(row[name])) if row[name] else None for name in counts),
+        *(_number(row[name]) for name in compared),
+        row["missing"],
+    )
+
+
+def _number(cell: str) -> float | None:
+    return float(cell) if cell else None
+
+
+def _notes(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """What must be known to read the table."""
+    notes = []
+    if any(row["seeds"] == "1" for row in rows):
+        notes.append(
+            "One seed: there is no deviation, and no interval says how far another seed would be."
+        )
+    if any(row["as_paper"] == "no" for row in rows):
+        notes.append(f"Protocol {rows[0]['protocol']} differs from the paper's.")
+    return notes

@@ -1,0 +1,349 @@
+"""What the pages say: gathered from runs, and what is left out of a page that stays small."""
+
+import base64
+import dataclasses
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from made_page import Results, noisy
+from PIL import Image
+
+from mafnet.cli import main
+from mafnet.dataset.media import DAMAGED
+from mafnet.errors import MafnetError
+from mafnet.report.page import content, figures, outcomes
+from mafnet.report.page.classes import class_entries
+from mafnet.report.page.content import page_content
+from mafnet.report.page.render import fixed, flat, plural, render, signed
+from mafnet.report.page.scenes import mean_attention
+from mafnet.report.page.unfinished import unfinished_path, write_unfinished
+from mafnet.report.page.verdicts import verdicts
+from mafnet.report.summary import read_run
+from mafnet.video.decode import UNDECODABLE
+from mafnet.video.media import Media
+
+CLASSES = ["cat", "dog", "owl"]
+
+
+def results(tmp_path, *predictions, samples=6, **settings):
+    """Results with a run of the variant `main` for each of the predictions (S,)."""
+    made = Results(tmp_path, CLASSES, samples, **settings)
+    for seed, predicted in enumerate(predictions):
+        made.run("main", seed, np.array(predicted))
+    return made
+
+
+def judged(made):
+    return verdicts([read_run(folder) for folder in made.runs["main"]], {"main": {}})
+
+
+def gathered(made, **more):
+    return page_content(made.sources("main", **more), made.home / "report.html", workers=1)
+
+
+# What the runs say of a sample
+
+
+def test_vote_of_the_runs(tmp_path):
+    """Labels are 0 1 2 0 1 2."""
+    found = judged(results(tmp_path, [0, 1, 2, 1, 0, 1], [0, 1, 2, 1, 0, 2], [0, 1, 1, 1, 1, 2]))
+    assert [one.predicted for one in found] == ["cat", "dog", "owl", "dog", "cat", "owl"]
+    assert [one.right for one in found] == [3, 3, 2, 0, 1, 2]
+    assert [one.outcome for one in found] == ["right", "right", "mixed", "wrong", "mixed", "mixed"]
+    assert [one.wrong for one in found] == [False, False, False, True, True, False]
+    # Runs give 0.8 to their choice and 0.1 to each other class.
+    assert found[2].probability == pytest.approx((0.8 + 0.8 + 0.1) / 3)
+    assert found[3].own_probability == pytest.approx(0.1)
+    assert found[4].top[0] == ("cat", pytest.approx((0.8 + 0.8 + 0.1) / 3))
+
+
+def test_tie_goes_to_the_more_probable(tmp_path):
+    made = results(tmp_path, [1] * 6)
+    made.run("main", 1, np.array([0] * 6), sure=0.9)
+    assert {one.predicted for one in judged(made)} == {"cat"}
+
+
+def test_seeds_with_other_samples_are_refused(tmp_path):
+    made = results(tmp_path / "one", [0] * 6)
+    other = results(tmp_path / "other", [0] * 5, samples=5)
+    made.runs["main"] += other.runs["main"]
+    with pytest.raises(MafnetError, match=r"split main: seeds 0 and 0 .* evaluate both again"):
+        judged(made)
+
+
+# Classes
+
+
+def test_class_entries(tmp_path):
+    made = results(tmp_path, [0, 1, 2, 1, 1, 0], [0, 1, 2, 0, 1, 0])
+    measured = gathered(made).metrics["per_class"]
+    cat, dog, owl = class_entries(measured, judged(made))
+    assert (cat.accuracy, cat.samples, cat.answers) == (75.0, 2, 4)
+    assert [(other.name, other.count) for other in cat.taken_for] == [("dog", 1)]
+    assert [(other.name, other.count) for other in cat.takes] == [("owl", 2)]
+    assert (dog.false_alarms, dog.taken_for) == (1, [])
+    assert [one.sample for one in owl.shown] == ["s5", "s2"]  # the mistake first
+    assert cat.interval.low < 75 < cat.interval.high
+    assert "Wilson" in cat.interval.method
+
+
+def test_class_without_samples_has_no_interval(tmp_path):
+    made = results(tmp_path, [0, 1], samples=2)
+    owl = gathered(made).classes[2]
+    assert (owl.accuracy, owl.interval, owl.shown) == (None, None, [])
+    assert "no test sample" in render(gathered(made))
+
+
+# Mistakes, second by second
+
+
+def test_worst_mistakes_come_first_with_frames_and_attention(tmp_path):
+    made = results(tmp_path, [0, 0, 2, 0, 1, 0], clips=2)
+    made.make_videos(range(6))
+    found = gathered(made)
+    assert found.mistakes == 2
+    assert [shot.verdict.sample for shot in found.worst] == ["s1", "s5"]
+    assert len(found.unsure) == content.MAX_NEAR_MISSES - 2
+    shot = found.worst[0]
+    assert len(shot.seconds) == 2
+    assert [second.event for second in shot.seconds] == [False, True]  # 1.0 to 2.5
+    attention = mean_attention(made.runs["main"])
+    for number, second in enumerate(shot.seconds):
+        shares = [score.percent / 100 for score in second.scores]
+        assert shares == pytest.approx(attention.weights[1, number])
+    assert max(score.heat for second in shot.seconds for score in second.scores) == 10
+
+
+def test_frames_are_of_the_middle_of_their_second(tmp_path):
+    made = results(tmp_path, [1] * 6, clips=2)
+    made.make_videos([0])
+    shot = next(one for one in gathered(made).worst if one.verdict.sample == "s0")
+    pictures = [picture(second.frame) for second in shot.seconds]
+    assert pictures[0].size == (112, 75)  # of 96x64
+    # Frame N of ten a second has luma 16 + N, RGB 255 / 219 N; JPEG rounds by a level or two.
+    levels = [np.asarray(one).mean() * 219 / 255 for one in pictures]
+    assert levels == pytest.approx([5, 15], abs=2)
+
+
+def picture(uri):
+    kind, _, data = uri.partition(",")
+    assert kind == "data:image/jpeg;base64"
+    return Image.open(io.BytesIO(base64.b64decode(data)))
+
+
+def test_upright_videos_stay_upright_and_small(tmp_path):
+    made = results(tmp_path, [1] * 6, clips=1)
+    made.make_videos([0], size="32x96")
+    shot = next(one for one in gathered(made).worst if one.verdict.sample == "s0")
+    assert picture(shot.seconds[0].frame).size == (45, 112)  # no narrower than 2 to 5
+
+
+def test_video_that_is_gone_has_a_reason_and_the_others_frames(tmp_path):
+    made = results(tmp_path, [1, 0, 0, 1, 0, 0], clips=1)
+    made.make_videos(range(6))
+    sources = made.sources("main")
+    (made.folder / "videos/v2.mp4").unlink()
+    found = page_content(sources, made.home / "report.html", workers=2)
+    reasons = {shot.verdict.sample: shot.problem for shot in found.worst}
+    assert reasons.pop("s2") == UNDECODABLE
+    assert set(reasons.values()) == {""}
+    page = render(found)
+    assert "No frames of" in page
+    assert page.count("data:image/jpeg") == 5
+
+
+def test_padding_has_no_score(tmp_path):
+    made = results(tmp_path, [1] * 6)
+    path = made.runs["main"][0] / "attention.npz"
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays["valid"][:, 2, :] = False
+    arrays["attention"][:, 2, :] = 9.0  # must not set the scale
+    np.savez(path, **arrays)
+    for shot in gathered(made).worst:
+        assert [score.percent for score in shot.seconds[2].scores] == [None, None]
+        shown = [score.heat for second in shot.seconds[:2] for score in second.scores]
+        assert max(shown) == 10
+
+
+def test_damaged_attention_is_named(tmp_path):
+    made = results(tmp_path, [1] * 6)
+    path = made.runs["main"][0] / "attention.npz"
+    path.write_bytes(b"no arrays")
+    with pytest.raises(MafnetError, match=r"attention\.npz: cannot be read .* evaluate the run"):
+        gathered(made)
+
+
+def test_without_mistakes_the_closest_are_shown(tmp_path):
+    found = gathered(results(tmp_path, [0, 1, 2, 0, 1, 2]))
+    assert (found.mistakes, found.worst, len(found.unsure)) == (0, [], 6)
+    assert "No test sample is wrong" in render(found)
+
+
+# Studies
+
+
+def test_study_shows_numbers_and_what_keeps_them_apart(tmp_path):
+    made = results(tmp_path, [0, 1, 2, 0, 1, 2], [0, 1, 2, 0, 1, 2])
+    for seed in (0, 1):
+        made.run("other", seed, np.array([1, 1, 1, 1, 1, 1]))
+    found = gathered(made, studies=[made.study("tried", ["main", "other"], "main")])
+    (study,) = found.studies
+    own, other = study.rows
+    assert (own.difference, own.distinct) == (None, False)
+    assert other.difference == pytest.approx(-66.67)
+    assert other.distinct
+    assert not study.has_paper
+    assert study.notes == ()
+    assert "paired percentile bootstrap" in " ".join(study.methods)
+
+
+def test_unfinished_study_names_its_missing_runs(tmp_path):
+    made = results(tmp_path, [0, 1, 2, 0, 1, 2])
+    made.run("other", 0, np.array([1] * 6))
+    path = made.study("tried", ["main", "other"], "main", {"other": "main seed1: out of memory"})
+    assert not path.exists()
+    page = render(gathered(made, studies=[path]))
+    assert "Runs are missing" in page
+    assert "main seed1: out of memory" in page
+    assert "One seed" in page
+
+
+def test_study_that_was_never_made_is_one_sentence(tmp_path):
+    made = results(tmp_path, [0] * 6)
+    (study,) = gathered(made, studies=[made.home / "studies/never.csv"]).studies
+    assert re.fullmatch(r"It has not been made: \S+never\.csv is missing\.", study.problem)
+
+
+def test_report_is_shown_unfinished_where_the_main_variant_is_whole(tmp_path):
+    made = results(tmp_path, [0, 1, 2, 0, 1, 2])
+    figures = [made.figure("curves"), made.home / "figures/study-tried.svg"]
+    sources = made.sources("main", [made.home / "studies/tried.csv"], figures)
+    output = made.home / "report.html"
+    assert write_unfinished(sources, output)
+    page = unfinished_path(output).read_text()
+    assert 'id="figure-curves"' in page
+    assert "It has not been made" in page
+    assert not output.exists()
+    unfinished_path(output).unlink()
+    (made.runs["main"][0] / "attention.npz").unlink()
+    assert not write_unfinished(sources, output)
+    assert not unfinished_path(output).exists()
+
+
+# Headline
+
+
+def test_headline_of_one_seed_says_that_nothing_is_known_of_others(tmp_path):
+    page = render(gathered(results(tmp_path, [0] * 6)))
+    assert "One seed only" in page
+    assert "33.33" in page
+    assert "Always giving the most frequent label would reach 33.3" in page
+
+
+@pytest.mark.parametrize(
+    ("protocol", "weights", "loud"),
+    [
+        ("demo", "random", ["Synthetic data", "random weights"]),
+        ("own", "random", ["random weights"]),
+        ("own", "imagenet", []),
+    ],
+)
+def test_banner_is_there_where_numbers_mean_nothing(tmp_path, protocol, weights, loud):
+    made = results(tmp_path, [0] * 6, weights=weights)
+    page = render(gathered(made, protocol=protocol))
+    banner = re.search(r'class="banner".*?</div>', page, re.DOTALL)
+    assert bool(banner) == bool(loud)
+    for words in loud:
+        assert words in banner[0]
+
+
+# Size
+
+
+def test_page_stays_small_and_says_what_it_leaves_out(tmp_path):
+    made = Results(tmp_path, CLASSES, 2500)
+    made.run("main", 0, noisy(made.labels, 3, 0, wrong=0.1))
+    page = render(gathered(made))
+    assert "2,000 of 2,500 test samples" in page
+    assert "24 of them shown" in page
+    assert page.count("<article") == 24
+    assert len(page) < 2e6
+
+
+def test_figures_beyond_the_budget_are_named(tmp_path):
+    made = results(tmp_path, [0] * 6)
+    small, large = made.figure("curves"), made.figure("confusion")
+    last = made.figure("classes")
+    large.write_bytes(b" " * figures.MAX_BYTES)
+    found = figures.read_figures([small, large, last])
+    assert [bool(figure.uri) for figure in found] == [True, False, True]
+    assert "confusion.svg has 8.0 MB" in found[1].note
+    assert [figure.place for figure in found] == ["result", "classes", "classes"]
+
+
+def test_media_reasons_failures_first_and_capped(tmp_path):
+    rows = [
+        *(Media(f"w{n}.mp4", warnings=("no_audio",)) for n in range(outcomes.MAX_VIDEOS + 5)),
+        Media("b.mp4", status=DAMAGED, error="half of it is lost"),
+        Media("fine.mp4"),
+    ]
+    failed, warned = outcomes.media_outcomes(rows)
+    assert (failed.outcome, failed.name) == ("failed", DAMAGED)
+    assert failed.shown == [("b.mp4", "half of it is lost")]
+    assert (warned.count, warned.hidden) == (outcomes.MAX_VIDEOS + 5, 5)
+
+
+# The command, and small things
+
+
+def test_verb_writes_the_same_page_twice(tmp_path):
+    made = results(tmp_path, [0, 1, 2, 0, 1, 1])
+    sources = made.sources("main")
+    pages = []
+    for _ in range(2):
+        output = made.home / "summary.html"
+        arguments = [
+            *("--metrics", sources.metrics, "--media", sources.media, "--root", sources.root),
+            *("--run", made.runs["main"][0], "--split", "main", sources.manifests["main"]),
+            *("--settings", '{"video": {"clips": 3}}', "--output", output),
+        ]
+        done = CliRunner().invoke(main, ["report", *map(str, arguments)], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        pages.append(output.read_bytes())
+    assert pages[0] == pages[1]
+
+
+def test_damaged_predictions_are_one_line(tmp_path):
+    made = results(tmp_path, [0] * 6)
+    sources = made.sources("main")
+    path = made.runs["main"][0] / "predictions.csv"
+    path.write_text(path.read_text().replace("p(owl)", "p(bear)"))
+    with pytest.raises(MafnetError, match=r"predictions of split main: .*p\(owl\).*evaluate"):
+        page_content(sources, made.home / "report.html", workers=1)
+
+
+def test_settings_are_flattened():
+    values = {"a": {"b": [1, 2], "c": {}}, "d": None, "e": {"f": {"g": "x"}}}
+    assert dict(flat(values)) == {"a.b": "1, 2", "a.c": "–", "d": "–", "e.f.g": "x"}
+
+
+def test_numbers():
+    assert (fixed(None), fixed(12.345), fixed(-1.0, 1)) == ("–", "12.35", "\N{MINUS SIGN}1.0")
+    assert (signed(0.04), signed(-3.0)) == ("+0.0", "\N{MINUS SIGN}3.0")
+    assert (plural(1, "class", "classes"), plural(2, "class", "classes")) == (
+        "1 class",
+        "2 classes",
+    )
+
+
+def test_content_is_all_used():
+    """A field that no template shows is dead."""
+    templates = Path(content.__file__).parent / "templates"
+    source = "".join(path.read_text() for path in templates.glob("*.j2"))
+    for field in dataclasses.fields(content.Content):
+        assert f"page.{field.name}" in source or field.name in ("metrics", "figures"), field.name
