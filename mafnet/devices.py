@@ -1,13 +1,32 @@
 """The device a command computes on."""
 
-import logging
+from __future__ import annotations
 
-import torch
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mafnet.cards import claim_card, lock_folder
 from mafnet.errors import MafnetError
 
+if TYPE_CHECKING:
+    import torch
+
 log = logging.getLogger(__name__)
+
+GPU_FILES = ("nvidia[0-9]*", "dxg", "kfd")
+"""Linux has one of these below /dev where torch can see a GPU (CUDA, WSL, ROCm)."""
+
+
+def on_cpu(name: str) -> bool:
+    """True if `choose_device` would give the CPU; torch is imported only if it has to say so."""
+    if name != "auto":
+        return name == "cpu"
+    if not any(any(Path("/dev").glob(pattern)) for pattern in GPU_FILES):
+        return True
+    import torch
+
+    return not torch.cuda.is_available()
 
 
 def choose_device(name: str, threads: int, shared: bool = False) -> torch.device:
@@ -19,6 +38,8 @@ def choose_device(name: str, threads: int, shared: bool = False) -> torch.device
         GPU. A GPU by its name is taken without asking.
     shared: jobs that say so may share a GPU (mafnet.cards).
     """
+    import torch
+
     torch.set_num_threads(threads)
     device = _free_device(shared) if name == "auto" else _named(name)
     if device.type == "cuda":

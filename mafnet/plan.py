@@ -306,11 +306,16 @@ class Plan:
         return self._sections[dataset]["video"]
 
     def _extraction(self, dataset: str, modality: str) -> dict:
-        """Settings of the video and features stages that one modality's features depend on."""
+        """Settings of the video and features stages that one modality's features depend on.
+
+        Features do not depend on what is left to the machine.
+        """
         video = {key: value for key, value in self._video(dataset).items() if key not in POLICIES}
         if modality == "audio":
             video = {key: video[key] for key in ("clips", "timeout_seconds")}
-        return {"video": video, "features": self._sections[dataset]["features"][modality]}
+        features = self._sections[dataset]["features"][modality]
+        chosen = {key: value for key, value in features.items() if value != "auto"}
+        return {"video": video, "features": chosen}
 
     def _read_members(self, dataset: str) -> dict[str, list[str]]:
         """The videos of every shard; MafnetError if the folder of the videos is missing."""

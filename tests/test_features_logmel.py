@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from mafnet.features.backbones.logmel import log_mel, mel_matrix
 
@@ -46,16 +45,16 @@ def test_mel_matrix_is_the_originals(reference):
 
 @pytest.mark.parametrize("name", SIGNALS)
 def test_log_mel_in_float64_is_the_originals(name, recipe, reference):
-    patch = log_mel(torch.from_numpy(signal(recipe, name))[None])
+    patch = log_mel(signal(recipe, name)[None])
     assert patch.shape == (1, 96, 64)
-    assert np.abs(patch.numpy() - reference[name]).max() < FLOAT64_TOLERANCE
+    assert np.abs(patch - reference[name]).max() < FLOAT64_TOLERANCE
 
 
 @pytest.mark.parametrize("name", SIGNALS)
 def test_log_mel_in_float32_is_close_to_the_originals(name, recipe, reference):
-    patch = log_mel(torch.from_numpy(signal(recipe, name)).float()[None])
-    assert patch.dtype == torch.float32
-    assert np.abs(patch.numpy() - reference[name]).max() < FLOAT32_TOLERANCE
+    patch = log_mel(signal(recipe, name).astype(np.float32)[None])
+    assert patch.dtype == np.float32
+    assert np.abs(patch - reference[name]).max() < FLOAT32_TOLERANCE
 
 
 @pytest.mark.parametrize("name", ["noise", "mixture"])
@@ -67,25 +66,25 @@ def test_log_mel_equals_librosas_spectrum_under_the_same_matrix(name, recipe):
     padded = np.concatenate([samples, np.zeros(112)])
     spectrum = librosa.stft(padded, n_fft=512, hop_length=160, window=window, center=False)
     expected = np.log(np.abs(spectrum).T[:96] @ mel_matrix() + 0.01)
-    patch = log_mel(torch.from_numpy(samples)[None])[0].numpy()
+    patch = log_mel(samples[None])[0]
     # librosa computes in float64 here; 1e-6 leaves room for another FFT library.
     np.testing.assert_allclose(patch, expected, rtol=1e-6, atol=1e-9)
 
 
 def test_each_clip_of_a_batch_is_computed_alone(recipe):
     samples = np.stack([signal(recipe, name) for name in SIGNALS])
-    together = log_mel(torch.from_numpy(samples))
-    alone = torch.cat([log_mel(torch.from_numpy(clip)[None]) for clip in samples])
-    # Matrix products of another height may round otherwise.
-    assert torch.allclose(together, alone, rtol=0, atol=FLOAT64_TOLERANCE)
+    together = log_mel(samples)
+    alone = np.concatenate([log_mel(clip[None]) for clip in samples])
+    # Sums over another number of clips may round otherwise.
+    assert np.abs(together - alone).max() < FLOAT64_TOLERANCE
 
 
 def test_silence_gives_the_logarithm_of_the_offset():
-    patch = log_mel(torch.zeros(1, 16_000))
-    assert torch.equal(patch, torch.full((1, 96, 64), 0.01).log())
+    patch = log_mel(np.zeros((1, 16_000)))
+    assert np.array_equal(patch, np.full((1, 96, 64), np.log(0.01)))
 
 
 def test_too_short_a_clip_is_refused_with_its_shape():
     with pytest.raises(ValueError, match="15599"):
-        log_mel(torch.zeros(2, 15_599))
-    assert log_mel(torch.zeros(2, 15_600)).shape == (2, 96, 64)
+        log_mel(np.zeros((2, 15_599)))
+    assert log_mel(np.zeros((2, 15_600))).shape == (2, 96, 64)

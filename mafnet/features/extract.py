@@ -12,7 +12,7 @@ import numpy as np
 from mafnet.errors import MafnetError
 from mafnet.features.backbones import Backbone, backbone_spec
 from mafnet.features.cache import Entry, FeatureCache
-from mafnet.features.lanes import MOST_LANES, in_lanes
+from mafnet.features.lanes import in_lanes
 from mafnet.features.pool import Clip, End, decode_in_parallel
 from mafnet.progress import Progress
 from mafnet.video.media import OK, Media
@@ -104,11 +104,12 @@ class Extractor:
         backbone = self._build()
         pending: dict[int, _Pending] = {}
         progress = Progress(f"extract {self.name}", len(todo), "videos", log)
-        lanes = 1 if backbone.device.startswith("cuda") else min(self.workers, MOST_LANES)
+        lanes = min(self.workers, backbone.most_lanes)
+        enter = partial(backbone.enter_lane, max(1, self.workers // lanes))
         decoded = decode_in_parallel(todo, self.root, self.name, self.video, self.workers)
         with closing(decoded) as events:
             batches = _batches(events, backbone.batch, pending)
-            computed = in_lanes(partial(_features, backbone), batches, lanes, self.workers)
+            computed = in_lanes(partial(_features, backbone), batches, lanes, enter)
             for batch, features in computed:
                 _hand_out(batch, features, pending)
                 for index in _finished(pending):

@@ -18,11 +18,13 @@ class FeatureSettings:
     backbone: name in the registry of backbones.
     weights: name in resources/weights.tsv, or "random".
     precision: "float32", "bfloat16" or "float16", the arithmetic of the backbone.
+    backend: "torch" or "openvino"; "auto" is what the machine at hand does best.
     """
 
     backbone: str
     weights: str
     precision: str = "float32"
+    backend: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,19 @@ class Fingerprint:
     weights: str
     weights_sha256: str
     precision: str
+    backend: str
     grid: tuple[tuple[str, object], ...]
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the fingerprint, in hexadecimal; weights count by their values, not name."""
-        return digest_of({key: value for key, value in self.as_dict().items() if key != "weights"})
+        """SHA-256 of the fingerprint, in hexadecimal; weights count by their values, not name.
+
+        What is left to the machine does not count.
+        """
+        counted = {key: value for key, value in self.as_dict().items() if key != "weights"}
+        if self.backend == "auto":
+            del counted["backend"]
+        return digest_of(counted)
 
     def as_dict(self) -> dict:
         """The fingerprint as plain JSON values."""
@@ -62,6 +71,7 @@ def fingerprint_of(
         weights=features.weights,
         weights_sha256=weights_sha256,
         precision=features.precision,
+        backend=features.backend,
         grid=tuple(_grid(video, visual).items()),
     )
 

@@ -3,11 +3,10 @@
 from functools import cache as once
 from pathlib import Path
 
-from mafnet.features.backbones import Backbone, backbone_class
+from mafnet.features.backbones import Backbone
 from mafnet.features.cache import FeatureCache
 from mafnet.features.extract import Extractor
 from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
-from mafnet.features.tensors import load
 from mafnet.files import sha256_of
 from mafnet.options import build
 from mafnet.video.settings import VideoSettings
@@ -19,7 +18,7 @@ def extractor(
     """An extractor of one modality.
 
     settings: {"video": {...}, "features": {...}}, as the config has them for one modality.
-    The backbone is built, and torch imported, when the first video has to be extracted.
+    The backbone is built, and what computes it imported, when the first video is to be extracted.
     """
     features = build(FeatureSettings, settings["features"], "features")
     video = build(VideoSettings, settings["video"], "video")
@@ -27,9 +26,8 @@ def extractor(
 
     @once
     def make() -> Backbone:
-        from mafnet.devices import choose_device
+        from mafnet.features.backends import build_backbone
 
-        chosen = str(choose_device(device, threads))
-        return backbone_class(features.backbone)(load(weights), chosen, features.precision)
+        return build_backbone(features, weights, device, threads)
 
     return Extractor(FeatureCache(cache, fingerprint), root, video, make, workers=threads)

@@ -1,14 +1,29 @@
 """Weights as every step reads them: safetensors, which hold numbers and run no code."""
 
+from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 from mafnet.errors import MafnetError
 
 
 def load(path: Path) -> dict:
-    """Read a weights file; MafnetError if it is not one."""
-    from safetensors import SafetensorError
+    """Read a weights file as torch's tensors; MafnetError if it is not one."""
     from safetensors.torch import load_file
+
+    return _read(path, load_file)
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read a weights file without torch; MafnetError if it is not one."""
+    from safetensors.numpy import load_file
+
+    return _read(path, load_file)
+
+
+def _read(path: Path, load_file: Callable[[Path], dict]) -> dict:
+    from safetensors import SafetensorError
 
     try:
         return load_file(path)

@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from mafnet.errors import MafnetError
@@ -88,6 +89,6 @@ def _front_end(tensors: dict[str, torch.Tensor]) -> float:
     """The largest difference of our log-mel patches from those of the SavedModel's front end."""
     hop = PATCH_FRAMES * HOP_SAMPLES
     clips = tensors["waveform"].unfold(0, hop + 2 * HOP_SAMPLES, hop)  # (N, 15,680)
-    patches = log_mel(clips)
+    patches = log_mel(clips.numpy())
     both = min(len(patches), len(tensors["patches"]))
-    return (patches[:both] - tensors["patches"][:both]).abs().max().item()
+    return float(np.abs(patches[:both] - tensors["patches"][:both].numpy()).max())

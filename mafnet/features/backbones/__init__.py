@@ -4,7 +4,7 @@ A new backbone is one file here with one class that follows `Backbone`, and one 
 specs can be read without importing torch.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
@@ -21,13 +21,15 @@ class BackboneSpec:
     modality: "visual" or "audio".
     feature_shape: shape of one clip's features, channels last.
     version: raised when the features of the same clip and weights change.
-    batch: clips of one batch on a CPU; every batch is filled up to it, so that a clip's features
-        do not depend on its neighbours.
+    batch: clips of one batch of torch on a CPU; every batch is filled up to it, so that a clip's
+        features do not depend on its neighbours.
+    location, openvino: "module:class" by torch and by OpenVINO, the latter empty if there is none.
     """
 
     name: str
     modality: str
     location: str
+    openvino: str
     feature_shape: tuple[int, ...]
     version: int
     batch: int
@@ -37,11 +39,25 @@ class Backbone(Protocol):
     """A built network: `features = backbone(clips)` (N clips in, N float16 maps out).
 
     batch: clips that it computes at a time on its device; other numbers of clips are filled up.
-    It may be called from several threads at once.
+    most_lanes: how many threads may usefully call it at once; each calls `enter_lane` first.
     """
 
     device: str
     batch: int
+    most_lanes: int
+
+    def enter_lane(self, threads: int) -> None:
+        """Prepare the calling thread, whose share is so many cores."""
+
+    def __call__(self, clips: np.ndarray) -> np.ndarray:
+        """Features (N, *feature_shape) float16 of N clips.
+
+        A clip is (frames, side, side, 3) uint8 RGB or (samples,) int16.
+        """
+
+
+class TorchBackbone(Backbone, Protocol):
+    """A backbone by torch, which also knows how its weights are made and published."""
 
     @staticmethod
     def random_weights(seed: int) -> dict:
@@ -57,11 +73,11 @@ class Backbone(Protocol):
 
     def __init__(self, weights: dict, device: str, precision: str) -> None: ...
 
-    def __call__(self, clips: np.ndarray) -> np.ndarray:
-        """Features (N, *feature_shape) float16 of N clips.
 
-        A clip is (frames, side, side, 3) uint8 RGB or (samples,) int16.
-        """
+class OpenVINOBackbone(Backbone, Protocol):
+    """A backbone by OpenVINO, on CPUs; its weights are those of torch, as arrays."""
+
+    def __init__(self, weights: Mapping[str, np.ndarray], precision: str, threads: int) -> None: ...
 
 
 BACKBONES = {
@@ -71,6 +87,7 @@ BACKBONES = {
             name="densenet201",
             modality="visual",
             location="mafnet.features.backbones.densenet:DenseNet201",
+            openvino="mafnet.features.backbones.densenet_openvino:DenseNet201OpenVINO",
             feature_shape=(7, 7, 1920),
             version=1,
             batch=1,
@@ -79,6 +96,7 @@ BACKBONES = {
             name="vggish",
             modality="audio",
             location="mafnet.features.backbones.vggish:VGGish",
+            openvino="mafnet.features.backbones.vggish_openvino:VGGishOpenVINO",
             feature_shape=(12, 8, 512),
             version=1,
             batch=8,
@@ -94,7 +112,16 @@ def backbone_spec(name: str) -> BackboneSpec:
     return BACKBONES[name]
 
 
-def backbone_class(name: str) -> type[Backbone]:
-    """The class of a backbone; imports torch."""
-    module, _, attribute = backbone_spec(name).location.partition(":")
+def backbone_class(name: str) -> type[TorchBackbone]:
+    """The class of a backbone by torch, which is imported."""
+    return _located(backbone_spec(name).location)
+
+
+def openvino_class(name: str) -> type[OpenVINOBackbone]:
+    """The class of a backbone by OpenVINO; torch is not imported."""
+    return _located(backbone_spec(name).openvino)
+
+
+def _located(place: str) -> type:
+    module, _, attribute = place.partition(":")
     return getattr(import_module(module), attribute)

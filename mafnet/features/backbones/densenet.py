@@ -12,22 +12,22 @@ import torch
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torchvision.models import DenseNet201_Weights, densenet201
+from torchvision.models import densenet201
 
 from mafnet.errors import MafnetError
 from mafnet.features.backbones import backbone_spec
+from mafnet.features.backbones.densenet_layers import IMAGENET_DEVIATION, IMAGENET_MEAN
 from mafnet.features.backbones.inference import (
     as_tensor,
     check_device,
+    enter_lane,
     frozen,
     in_full_batches,
     load_weights,
+    most_lanes,
     on_gpu,
+    settle,
 )
-
-_PREPROCESSING = DenseNet201_Weights.IMAGENET1K_V1.transforms()
-IMAGENET_MEAN = tuple(_PREPROCESSING.mean)
-IMAGENET_DEVIATION = tuple(_PREPROCESSING.std)
 
 CALIBRATION_FRAMES = 96
 
@@ -41,10 +41,16 @@ class DenseNet201:
     def __init__(self, weights: dict, device: str, precision: str) -> None:
         """Build from a state dict of `features` or of torchvision's whole network."""
         check_device(device, precision)
+        settle(device)
         self.device, self.precision = device, precision
         self.batch = GPU_BATCH if on_gpu(device) else backbone_spec("densenet201").batch
         network = _fused(_network(weights))
         self.network = network.to(device, memory_format=torch.channels_last)
+        self.most_lanes = most_lanes(device)
+
+    def enter_lane(self, threads: int) -> None:
+        """Prepare a thread that is to call the network."""
+        enter_lane(self.device, threads)
 
     @staticmethod
     def random_weights(seed: int) -> dict:

@@ -7,24 +7,18 @@ import numpy as np
 import torch
 
 from mafnet.errors import MafnetError
+from mafnet.features.backbones.precision import check_precision
 
-PRECISIONS = {
-    "float32": torch.float32,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-}
+MOST_LANES = 4
+"""Of a CPU: a lane of DenseNet-201 holds 0.4 GB; four stay below 2.5 GB. More cores widen them."""
+
+GPU_LANES = 2
+"""One uploads and downloads while the other computes."""
 
 
 def check_device(device: str, precision: str) -> None:
     """Raise MafnetError where this machine cannot run `precision` on `device`."""
-    if precision not in PRECISIONS:
-        raise MafnetError(
-            f"precision {precision!r} is unknown; choose one of {', '.join(PRECISIONS)}"
-        )
-    if precision == "float16" and not on_gpu(device):
-        raise MafnetError(
-            f"precision float16 needs a GPU, not {device}; choose bfloat16 or float32"
-        )
+    check_precision(precision, on_gpu(device))
     if on_gpu(device) and not torch.cuda.is_available():
         raise MafnetError(f"device {device} was asked for, but torch finds no GPU; choose cpu")
 
@@ -34,21 +28,39 @@ def on_gpu(device: str) -> bool:
     return torch.device(device).type == "cuda"
 
 
+def most_lanes(device: str) -> int:
+    """How many threads may usefully call a network on `device` at once."""
+    return GPU_LANES if on_gpu(device) else MOST_LANES
+
+
+def enter_lane(device: str, threads: int) -> None:
+    """Give the calling thread its share: `threads` cores, or a stream of its own on a GPU."""
+    if on_gpu(device):
+        torch.cuda.set_stream(torch.cuda.Stream(device))
+    else:
+        torch.set_num_threads(threads)
+
+
+def settle(device: str) -> None:
+    """On a GPU: the same clip has the same features from run to run, and float32 is not TF32.
+
+    Set for the whole process, as lanes that each put it back would spoil it for one another.
+    cuDNN's search for algorithms stays off: it may choose differently from run to run.
+    """
+    if on_gpu(device):
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.allow_tf32 = False
+
+
 @contextmanager
 def frozen(device: str, precision: str) -> Iterator[None]:
-    """Inference under autocast to `precision`; on a GPU float32 means float32, not TF32.
-
-    cuDNN's search for algorithms is off: it may choose differently from run to run, and then the
-    same clip has other features.
-    """
-    exact = torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    )
-    dtype = PRECISIONS[precision]
+    """Inference under autocast to `precision`."""
+    dtype = getattr(torch, precision)
     autocast = torch.autocast(
         torch.device(device).type, dtype=dtype, enabled=dtype is not torch.float32
     )
-    with torch.inference_mode(), exact, autocast:
+    with torch.inference_mode(), autocast:
         yield
 
 

@@ -8,7 +8,7 @@ is at the end of the frame, the spectrum is of magnitudes, and the triangles are
 from functools import cache
 
 import numpy as np
-import torch
+from numpy.lib.stride_tricks import sliding_window_view
 
 FRAME_SAMPLES = 400
 HOP_SAMPLES = 160
@@ -20,20 +20,26 @@ HIGHEST_HERTZ = 7500.0
 LOG_OFFSET = 0.01
 
 
-def log_mel(samples: torch.Tensor) -> torch.Tensor:
+def log_mel(samples: np.ndarray) -> np.ndarray:
     """Log-mel patches (N, 96, 64) of samples (N, S) at 16 kHz in [-1, 1]; S >= 15,600.
 
-    A second holds 98 frames; the last two are dropped, as AudioSet's VGGish does.
+    A second holds 98 frames; the last two are dropped, as AudioSet's VGGish does. Computed in the
+    samples' precision, float32 or float64.
     """
-    frames = samples.unfold(-1, FRAME_SAMPLES, HOP_SAMPLES)[:, :PATCH_FRAMES]  # (N, 96, 400)
+    starts = sliding_window_view(samples, FRAME_SAMPLES, axis=-1)[:, ::HOP_SAMPLES]
+    frames = starts[:, :PATCH_FRAMES]  # (N, 96, 400)
     if frames.shape[1] < PATCH_FRAMES:
-        raise ValueError(f"{tuple(samples.shape)} holds fewer than {PATCH_FRAMES} frames a clip")
-    window = torch.hann_window(
-        FRAME_SAMPLES, periodic=True, dtype=samples.dtype, device=samples.device
-    )
-    spectrum = torch.fft.rfft(frames * window, n=FFT_SAMPLES).abs()  # (N, 96, 257)
-    mel = spectrum @ torch.from_numpy(mel_matrix()).to(samples)  # (N, 96, 64)
-    return torch.log(mel + LOG_OFFSET)
+        raise ValueError(f"{samples.shape} holds fewer than {PATCH_FRAMES} frames a clip")
+    spectrum = np.abs(np.fft.rfft(frames * _window().astype(samples.dtype), n=FFT_SAMPLES))
+    # Not a matrix product: BLAS would take all cores of the machine for each of these small ones.
+    mel = np.einsum("nfb,bm->nfm", spectrum, mel_matrix().astype(samples.dtype))  # (N, 96, 64)
+    return np.log(mel + samples.dtype.type(LOG_OFFSET))
+
+
+@cache
+def _window() -> np.ndarray:
+    """The periodic Hann window, float64."""
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME_SAMPLES) / FRAME_SAMPLES)
 
 
 @cache

@@ -16,10 +16,13 @@ from mafnet.features.backbones import backbone_spec
 from mafnet.features.backbones.inference import (
     as_tensor,
     check_device,
+    enter_lane,
     frozen,
     in_full_batches,
     load_weights,
+    most_lanes,
     on_gpu,
+    settle,
 )
 from mafnet.features.backbones.logmel import log_mel
 from mafnet.features.backbones.vggish_layers import CHANNELS, POOLED
@@ -60,12 +63,18 @@ class VGGish:
     def __init__(self, weights: dict, device: str, precision: str) -> None:
         """Build from a state dict; `weights` may also be the PyTorch port's."""
         check_device(device, precision)
+        settle(device)
         self.device, self.precision = device, precision
         self.batch = GPU_BATCH if on_gpu(device) else backbone_spec("vggish").batch
         with torch.device("meta"):
             network = VGGishNetwork()
         load_weights(network, self.own_weights(weights), "vggish")
         self.network = network.eval().to(device, torch.float32, memory_format=torch.channels_last)
+        self.most_lanes = most_lanes(device)
+
+    def enter_lane(self, threads: int) -> None:
+        """Prepare a thread that is to call the network."""
+        enter_lane(self.device, threads)
 
     @staticmethod
     def random_weights(seed: int) -> dict:
@@ -99,10 +108,11 @@ class VGGish:
         return in_full_batches(self._forward, clips, self.batch)
 
     def _forward(self, clips: np.ndarray) -> np.ndarray:
-        samples = as_tensor(clips, self.device).float() / 32768.0  # (N, S) in [-1, 1)
-        patches = log_mel(samples)[:, None]  # float32 also at lower precisions: the log is steep
+        # float32 also at lower precisions, as the logarithm is steep.
+        patches = log_mel(clips.astype(np.float32) / 32768.0)[:, None]  # (N, 1, 96, 64)
         with frozen(self.device, self.precision):
-            maps = self.network(patches.contiguous(memory_format=torch.channels_last))
+            own = as_tensor(patches, self.device).contiguous(memory_format=torch.channels_last)
+            maps = self.network(own)
         return maps.permute(0, 2, 3, 1).half().cpu().numpy()
 
 
