@@ -78,21 +78,18 @@ def decode(inputs: Inputs, modality: str) -> Ready:
 
 def network(inputs: Inputs, modality: str, videos: int, precision: str) -> Ready:
     """The first video's features so many times, in batches across videos as extraction has them."""
-    import torch
+    from mafnet.features.backends import build_backbone
+    from mafnet.features.fingerprint import FeatureSettings
+    from mafnet.features.lanes import in_lanes
 
-    from mafnet.features.backbones import backbone_class
-    from mafnet.features.lanes import MOST_LANES, in_lanes
-    from mafnet.features.tensors import load
-
-    torch.set_num_threads(inputs.threads)
-    backbone = backbone_class(BACKBONES[modality])(load(inputs.weights(modality)), "cpu", precision)
+    settings = FeatureSettings(BACKBONES[modality], "random", precision)
+    backbone = build_backbone(settings, inputs.weights(modality), "cpu", inputs.threads)
     clips = np.concatenate([inputs.clips(modality)] * videos)
     batches = [clips[at : at + backbone.batch] for at in range(0, len(clips), backbone.batch)]
-    lanes = min(inputs.threads, MOST_LANES)
     last = []
 
     def work() -> None:
-        last[:] = [maps for _, maps in in_lanes(backbone, batches, lanes, inputs.threads)]
+        last[:] = [maps for _, maps in in_lanes(backbone, batches, backbone, inputs.threads)]
 
     backbone(batches[0])
     return Ready(work, lambda: np.concatenate(last)[: inputs.seconds])

@@ -1,11 +1,10 @@
 """Stage 2, features: DenseNet-201 and VGGish against the original's numbers, and their contract."""
 
-import importlib.util
-from pathlib import Path
-
+import network_parity
 import numpy as np
 import pytest
 import torch
+from network_parity import DATA, FLOAT16_TOLERANCE, noise_clips, relative_error, small_clips
 
 from mafnet.errors import MafnetError
 from mafnet.features.backbones import BACKBONES, backbone_class, backbone_spec
@@ -19,18 +18,9 @@ from mafnet.features.backbones.inference import check_device
 from mafnet.features.backbones.logmel import log_mel
 from mafnet.features.backbones.vggish import PORT_LAYERS, VGGish, VGGishNetwork, port_weights
 
-DATA = Path(__file__).parent / "data"
-
 # Relative L2 against the original's float32 run, which has 6e-7 to 1e-6 of round-off itself.
 FLOAT32_TOLERANCE = 1e-5
 FLOAT64_TOLERANCE = 1e-10
-# Rounding each value to float16 (11 bits) moves it by at most 2^-11 = 4.9e-4 of itself.
-FLOAT16_TOLERANCE = 5e-4
-
-
-def relative_error(found, expected):
-    found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
-    return np.linalg.norm(found - expected) / np.linalg.norm(expected)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -43,58 +33,27 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def recipe():
-    spec = importlib.util.spec_from_file_location("recipe", DATA / "parity" / "recipe.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return network_parity.load_recipe()
 
 
 @pytest.fixture(scope="module")
 def densenet_reference():
-    return dict(np.load(DATA / "parity_features" / "densenet.npz"))
+    return network_parity.densenet_reference()
 
 
 @pytest.fixture(scope="module")
-def densenet_weights(recipe, densenet_reference):
-    """The recipe's arrays under torchvision's names."""
-    weights = {}
-    names = zip(
-        densenet_reference["keras_names"], densenet_reference["torchvision_names"], strict=True
-    )
-    for keras, torchvision in names:
-        arrays = [torch.from_numpy(array) for array in recipe.densenet_weights(str(keras))]
-        if len(arrays) == 1:
-            weights[f"{torchvision}.weight"] = arrays[0].permute(3, 2, 0, 1).contiguous()
-        else:
-            parts = ("weight", "bias", "running_mean", "running_var")
-            weights |= {f"{torchvision}.{part}": a for part, a in zip(parts, arrays, strict=True)}
-    return weights
+def densenet_weights():
+    return network_parity.densenet_weights()
 
 
 @pytest.fixture(scope="module")
-def vggish_weights(recipe):
-    weights = {}
-    for layer, _, _ in recipe.VGG_LAYERS:
-        kernel, bias = recipe.vgg_weights(layer)
-        name = layer.split("/")[-1]
-        weights[f"{name}.weight"] = torch.from_numpy(kernel).permute(3, 2, 0, 1).contiguous()
-        weights[f"{name}.bias"] = torch.from_numpy(bias)
-    return weights
+def vggish_weights():
+    return network_parity.vggish_weights()
 
 
 @pytest.fixture(scope="module")
 def random_densenet():
     return DenseNet201(DenseNet201.random_weights(0), "cpu", "float32")
-
-
-def small_clips(count, seed=0, side=32):
-    """Clips of four small frames; DenseNet-201 reduces 32 pixels to a map of one."""
-    shape = (count, 4, side, side, 3)
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-
-
-def noise_clips(count, seed=0):
-    return np.random.default_rng(seed).integers(-9000, 9000, (count, 16_000), dtype=np.int16)
 
 
 def test_densenet_maps_are_the_originals(recipe, densenet_reference, densenet_weights):

@@ -38,10 +38,10 @@ def choose_backend(features: FeatureSettings, device: str) -> str:
         known = ", ".join(BACKENDS)
         raise MafnetError(f"backend {features.backend!r} is unknown; choose one of {known}")
     written = bool(backbone_spec(features.backbone).openvino)
-    cpu = features.backend != "torch" and on_cpu(device)
     if features.backend == "auto":
-        return "openvino" if written and cpu and suits(features.precision) else "torch"
-    if features.backend == "openvino" and not (written and cpu):
+        suitable = written and on_cpu(device) and suits(features.precision)
+        return "openvino" if suitable else "torch"
+    if features.backend == "openvino" and not (written and device in ("auto", "cpu")):
         reason = f"computes on CPUs, not on {device}" if written else f"has no {features.backbone}"
         raise MafnetError(f"backend openvino {reason}; choose auto")
     return features.backend

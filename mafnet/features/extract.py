@@ -104,12 +104,10 @@ class Extractor:
         backbone = self._build()
         pending: dict[int, _Pending] = {}
         progress = Progress(f"extract {self.name}", len(todo), "videos", log)
-        lanes = min(self.workers, backbone.most_lanes)
-        enter = partial(backbone.enter_lane, max(1, self.workers // lanes))
         decoded = decode_in_parallel(todo, self.root, self.name, self.video, self.workers)
         with closing(decoded) as events:
             batches = _batches(events, backbone.batch, pending)
-            computed = in_lanes(partial(_features, backbone), batches, lanes, enter)
+            computed = in_lanes(partial(_features, backbone), batches, backbone, self.workers)
             for batch, features in computed:
                 _hand_out(batch, features, pending)
                 for index in _finished(pending):

@@ -11,22 +11,22 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from mafnet.features.backbones import Backbone
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def in_lanes(
-    function: Callable[[Item], Result],
-    items: Iterable[Item],
-    lanes: int,
-    enter: Callable[[], object],
+    function: Callable[[Item], Result], items: Iterable[Item], backbone: Backbone, threads: int
 ) -> Iterator[tuple[Item, Result]]:
-    """Every item with its result, in order; at most `lanes` of them are computed at a time.
+    """Every item with its result, in order; `function` calls the backbone.
 
-    enter: called once by each lane's thread, before anything else.
+    threads: cores that all lanes share; there are no more lanes than that or than it has use for.
     """
+    lanes = min(threads, backbone.most_lanes)
     started: deque = deque()
-    with ThreadPoolExecutor(lanes, "lane", enter) as pool:
+    with ThreadPoolExecutor(lanes, "lane", backbone.enter_lane, (threads // lanes,)) as pool:
         for item in items:
             started.append((item, pool.submit(function, item)))
             while started and (len(started) > lanes or started[0][1].done()):
