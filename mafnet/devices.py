@@ -50,6 +50,8 @@ def choose_device(name: str, threads: int, shared: bool = False) -> torch.device
 
 def _free_device(shared: bool) -> torch.device:
     """A GPU of this process's own, or the CPU."""
+    import torch
+
     if not torch.cuda.is_available():
         return torch.device("cpu")
     count = torch.cuda.device_count()
@@ -59,6 +61,8 @@ def _free_device(shared: bool) -> torch.device:
 
 def _named(name: str) -> torch.device:
     """A device by name; MafnetError if there is none of that name."""
+    import torch
+
     try:
         device = torch.device(name)
     except RuntimeError as error:
