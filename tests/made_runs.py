@@ -69,7 +69,7 @@ def made_inputs(folder: Path, classes: Sequence[str] = ("cat", "dog", "owl"), **
     manifest = folder / "manifest.csv"
     write_manifest(samples, manifest)
     runs = [
-        made_run(folder / "runs", samples, classes, seed, variant)
+        made_run(folder / "made", samples, classes, seed, variant)
         for variant in ("mafnet", "no_film")
         for seed in (0, 1)
     ]

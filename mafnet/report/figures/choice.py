@@ -27,24 +27,26 @@ def example_variants(main: str, studies: Mapping[str, Sequence[str]]) -> list[st
     return list(dict.fromkeys([main, *studies.get(EXAMPLE_STUDY, ()), *extra]))
 
 
-def drawn(samples: Iterable[Sample], count: int) -> list[Sample]:
-    """So many samples of as many classes as there are, the same ones each time.
+def drawn(preferred: Sequence[Sample], others: Sequence[Sample], count: int) -> list[Sample]:
+    """So many samples, the preferred ones first, of as many classes as there are.
 
-    The order in which they are given decides between samples of a class only by its groups: give
-    what is preferred first. Classes are drawn by a hash of their names.
+    Chance drew the order once, by hashes of names: the same samples come each time.
     """
+    chosen = _round_robin(preferred)[:count]
+    known = {sample.label for sample in chosen}
+    fresh = [sample for sample in others if sample.label not in known]
+    again = [sample for sample in others if sample.label in known]
+    return (chosen + _round_robin(fresh) + _round_robin(again))[:count]
+
+
+def _round_robin(samples: Iterable[Sample]) -> list[Sample]:
+    """One sample of each class, then a second of each, and so on."""
     by_class: dict[str, list[Sample]] = {}
-    for sample in samples:
+    for sample in sorted(samples, key=lambda sample: _rank(sample.sample)):
         by_class.setdefault(sample.label, []).append(sample)
     queues = [by_class[name] for name in sorted(by_class, key=_rank)]
     rounds = range(max(map(len, queues), default=0))
-    taken = [queue[turn] for turn in rounds for queue in queues if turn < len(queue)]
-    return taken[:count]
-
-
-def shuffled(samples: Iterable[Sample]) -> list[Sample]:
-    """The samples in an order that chance drew once, by a hash of their names."""
-    return sorted(samples, key=lambda sample: _rank(sample.sample))
+    return [queue[turn] for turn in rounds for queue in queues if turn < len(queue)]
 
 
 def _rank(name: str) -> bytes:

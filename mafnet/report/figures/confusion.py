@@ -1,18 +1,38 @@
 """Confusion matrix: what each class is taken for."""
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from mafnet.model.metrics import confusion_matrix
 from mafnet.report.figures.inputs import Inputs
-from mafnet.report.figures.style import about, label, sheet, warnings_of
+from mafnet.report.figures.style import (
+    BLACK,
+    GREY,
+    PALE,
+    WIDTH,
+    about,
+    columns_of,
+    label,
+    place,
+    sheet,
+    warnings_of,
+)
 
-FEW = 12
-"""Classes up to which a cell has room for a share and a count."""
+COLOURS = "Blues"
+FEW, MANY = 12, 30
+"""Classes up to which a cell has room for a share and a count; beyond which all type is small."""
 
 LEAST_SHOWN = 0.05
-"""Share from which a cell of many gets its number."""
+"""Share from which a cell of more than a few classes gets its number."""
+
+NAME_COLUMNS = 30
+_CELL, _AXIS, _BAR = 0.72, 0.45, 0.95
+"""Inches: the widest cell, an axis's name, the bar of colours with its words."""
 
 
 def confusion(inputs: Inputs) -> Figure:
@@ -21,17 +41,17 @@ def confusion(inputs: Inputs) -> Figure:
     counts = _counts(inputs, names)
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
-    side = min(0.27 * len(names) + 3.2, 9.0)
+    shown = [label(name, NAME_COLUMNS) for name in names]
+    size = 8 if len(names) <= MANY else 6
+    room = _AXIS + 0.0083 * size * max(map(columns_of, shown))
+    side = min(WIDTH - room - _BAR, _CELL * len(names))
     notes = [_how(inputs), *warnings_of(inputs.runs, spread=False)]
-    figure = sheet("Confusion", about(inputs.dataset, inputs.runs), side, notes)
-    axes = figure.subplots()
-    mesh = axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=0.4)
-    _ticks(axes, names)
-    _numbers(axes, shares, counts)
-    bar = figure.colorbar(mesh, ax=axes, shrink=0.5, aspect=25, pad=0.01)
-    bar.set_label("share of the true class")
-    bar.set_ticks([0, 0.5, 1], labels=["0 %", "50 %", "100 %"])
-    bar.outline.set_visible(False)
+    words = about(inputs.dataset, inputs.runs)
+    figure = sheet("Confusion", words, side + room, notes)
+    axes = place(figure, room, 0, side, side)
+    _cells(axes, shares, counts)
+    _ticks(axes, shown, size)
+    _bar(figure, place(figure, room + side + 0.15, 0.1 * side, 0.12, 0.8 * side))
     return figure
 
 
@@ -47,37 +67,50 @@ def _counts(inputs: Inputs, names: list[str]) -> np.ndarray:
 
 def _how(inputs: Inputs) -> str:
     """What a cell counts."""
+    few = len(inputs.runs[0].run.metrics["per_class"]) <= FEW
+    cells = "Cells: % of the row's true class" + (" (predictions)" if few else "")
     seeds = len({run.seed for run in inputs.runs})
-    if seeds == 1:
-        return "Cells: % of the row's true class (predictions)."
-    return f"Cells: % of the row's true class; each test sample counts {seeds} times, once a seed."
+    return (
+        f"{cells}; a test sample counts {seeds} times, once a seed." if seeds > 1 else cells + "."
+    )
 
 
-def _ticks(axes: Axes, names: list[str]) -> None:
+def _cells(axes: Axes, shares: np.ndarray, counts: np.ndarray) -> None:
+    """A square for each pair of classes that occurs, darker where it is more frequent."""
+    places = np.argwhere(counts > 0)
+    values = shares[counts > 0]
+    squares = [Rectangle((column, row), 1, 1) for row, column in places]
+    colours = mpl.colormaps[COLOURS](values)
+    axes.add_collection(PatchCollection(squares, facecolors=colours, linewidth=0, zorder=1))
+    size = 8 if len(shares) <= FEW else 5.5 if len(shares) <= MANY else 4
+    for (row, column), share in zip(places, values, strict=True):
+        if len(shares) <= FEW or share >= LEAST_SHOWN:
+            text = f"{100 * share:.0f}"
+            text += f"\n({counts[row, column]})" if len(shares) <= FEW else ""
+            colour = "white" if share > 0.55 else BLACK
+            axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=size,
+                      color=colour)  # fmt: skip
+
+
+def _ticks(axes: Axes, names: list[str], size: int) -> None:
     """Names at both axes, the diagonal from the upper left."""
-    size = 8 if len(names) <= 30 else 6
-    shown = [label(name, 24) for name in names]
+    axes.set_xlim(0, len(names))
+    axes.set_ylim(len(names), 0)
     places = np.arange(len(names)) + 0.5
-    axes.set_aspect("equal")
-    axes.invert_yaxis()
-    axes.set_xticks(places, shown, rotation=90, fontsize=size)
-    axes.set_yticks(places, shown, fontsize=size)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
+    axes.set_xticks(places, names, fontsize=size, rotation=90)
+    axes.set_yticks(places, names, fontsize=size)
+    axes.tick_params(length=0, pad=3)
+    axes.spines[:].set_visible(True)
+    lines = {"color": PALE, "linewidth": 0.4, "zorder": 2}
+    axes.hlines(range(1, len(names)), 0, len(names), **lines)
+    axes.vlines(range(1, len(names)), 0, len(names), **lines)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
 
 
-def _numbers(axes: Axes, shares: np.ndarray, counts: np.ndarray) -> None:
-    """Percents in the cells, with the counts where there is room for them."""
-    few = len(shares) <= FEW
-    size = 8 if few else 5.5 if len(shares) <= 30 else 4
-    for row, column in np.argwhere(counts > 0):
-        share = shares[row, column]
-        if not few and share < LEAST_SHOWN:
-            continue
-        text = f"{100 * share:.0f}"
-        text += f"\n({counts[row, column]})" if few else ""
-        colour = "white" if share > 0.55 else "black"
-        place = (column + 0.5, row + 0.5)
-        axes.text(*place, text, ha="center", va="center", fontsize=size, color=colour)
+def _bar(figure: Figure, axes: Axes) -> None:
+    """What the colours mean."""
+    bar = figure.colorbar(ScalarMappable(cmap=COLOURS), cax=axes)
+    bar.set_label("share of the true class")
+    bar.set_ticks([0, 0.5, 1], labels=["0 %", "50 %", "100 %"])
+    bar.outline.set_edgecolor(GREY)

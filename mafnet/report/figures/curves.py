@@ -1,5 +1,6 @@
 """Training curves: loss and validation accuracy of every epoch of every run."""
 
+import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -12,32 +13,36 @@ from mafnet.report.figures.style import (
     LINES,
     MARKERS,
     about,
-    legend,
+    key,
     sheet,
     warnings_of,
 )
+
+COLUMNS = 2
+"""Of the key."""
 
 
 def curves(inputs: Inputs) -> Figure:
     """Loss above, validation accuracy below, the epoch whose weights were kept marked in both."""
     runs = inputs.runs
-    figure = sheet("Training", about(inputs.dataset, runs, tested=False), 4.4, warnings_of(runs))
+    words = about(inputs.dataset, runs, tested=False)
+    lines = math.ceil(len(runs) / COLUMNS)
+    figure = sheet("Training", words, 4.2, warnings_of(runs), key_lines=lines)
     loss, accuracy = figure.subplots(2, 1, sharex=True)
     several = len({run.split for run in runs}) > 1
-    lines, names = [], []
+    handles, names = [], []
     for run in runs:
         history = read_history(run.folder)
         best = history[history["best"] == 1].iloc[-1]
         style = _style(runs, run)
         marks = {"markevery": [int(best["epoch"]) - 1], "markersize": 7, "markerfacecolor": "white"}
-        lines += loss.plot(history["epoch"], history["loss"], **style, **marks)
+        handles += loss.plot(history["epoch"], history["loss"], **style, **marks)
         accuracy.plot(history["epoch"], 100 * history["val_accuracy"], **style, **marks)
         where = f"{run.split}, " if several else ""
         reached = f"{100 * best['val_accuracy']:.1f} % in epoch {best['epoch']:.0f}"
-        names.append(f"{where}seed {run.seed}: {reached}")
+        names.append(f"{where}seed {run.seed}: best {reached}")
     _dress(loss, accuracy)
-    columns = 1 if len(names) <= 3 else 2
-    legend(loss, lines, names, loc="upper right", ncols=columns, title="best validation accuracy")
+    key(figure, handles, names, COLUMNS)
     return figure
 
 

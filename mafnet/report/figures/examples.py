@@ -7,37 +7,47 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mafnet.dataset.manifest import Sample
-from mafnet.report.figures.choice import drawn, shuffled
+from mafnet.report.figures.choice import drawn
 from mafnet.report.figures.inputs import FigureRun, Inputs, read_attention
-from mafnet.report.figures.pictures import prediction, show_frame, show_problem, verdict
+from mafnet.report.figures.pictures import (
+    prediction,
+    show_frame,
+    show_problem,
+    usual_aspect,
+    verdict,
+)
 from mafnet.report.figures.style import WIDTH, about, label, place, sheet, warnings_of
 from mafnet.report.frames import FrameReader, Frames
 
 VIDEOS = 8
 COLUMNS = 4
 
-_MARGIN, _PICTURE, _TITLE, _LINE, _PAIR, _BELOW = 0.1, 1.32, 0.2, 0.14, 0.34, 0.24
-"""Inches: around a card, height of its frame, its title, a line of its text, a variant's two lines
-with the gap to the next, below a card."""
+_MARGIN, _TITLE, _LINE, _PAIR, _BELOW = 0.1, 0.2, 0.14, 0.34, 0.24
+"""Inches: beside a card, its title, a line of its text, a variant's two lines with the gap to the
+next, below a card."""
+
+_WIDTH = WIDTH / COLUMNS - 2 * _MARGIN
 
 
 def examples(inputs: Inputs) -> Figure:
     """Cards of test videos, those first on which the variants disagree."""
     runs = _one_of_each(inputs)
     videos = _choose(inputs, runs)
-    rows = math.ceil(len(videos) / COLUMNS)
-    height = _TITLE + _PICTURE + _PAIR * len(runs) + _BELOW
+    reader = FrameReader(inputs.root, inputs.media)
+    clips = read_attention(inputs.shown.folder).weights.shape[1]
+    frames = [reader.frames(video.video, clips) for video in videos]
+    picture = _WIDTH / usual_aspect(frames)
+    height = _TITLE + picture + _PAIR * len(runs) + _BELOW
     words = f"{about(inputs.dataset, list(runs.values()))} · {len(videos)} of them are shown"
     notes = warnings_of(list(runs.values()), spread=False)
+    rows = math.ceil(len(videos) / COLUMNS)
     figure = sheet("Example predictions", words, rows * height, notes)
-    reader = FrameReader(inputs.root, inputs.media)
-    seconds = read_attention(inputs.shown.folder).weights.shape[1]
     for number, video in enumerate(videos):
         row, column = divmod(number, COLUMNS)
         corner = (column * WIDTH / COLUMNS + _MARGIN, row * height + _TITLE)
-        axes = place(figure, *corner, WIDTH / COLUMNS - 2 * _MARGIN, _PICTURE)
-        _show(axes, video, reader.frames(video.video, seconds))
-        _say(axes, video, runs)
+        axes = place(figure, *corner, _WIDTH, picture)
+        _show(axes, video, frames[number], _WIDTH / picture)
+        _say(axes, video, runs, picture)
     return figure
 
 
@@ -56,21 +66,19 @@ def _choose(inputs: Inputs, runs: Mapping[str, FigureRun]) -> list[Sample]:
     for run in runs.values():
         for _, row in run.run.predictions.iterrows():
             said.setdefault(row["sample"], set()).add(row["predicted"])
-    samples = shuffled([known[name] for name in said if name in known])
+    samples = [known[name] for name in said if name in known]
     disputed = [sample for sample in samples if len(said[sample.sample]) > 1]
-    chosen = drawn(disputed, VIDEOS)
     agreed = [sample for sample in samples if len(said[sample.sample]) == 1]
-    return chosen + drawn(agreed, VIDEOS - len(chosen))
+    return drawn(disputed, agreed, VIDEOS)
 
 
-def _show(axes: Axes, video: Sample, frames: Frames) -> None:
-    """One frame under its true class."""
+def _show(axes: Axes, video: Sample, frames: Frames, shape: float) -> None:
+    """One frame, in a place of a shape (width by height), under its true class."""
     axes.set_axis_off()
     box = (0.0, 1.0, 0.0, 1.0)
     if frames.problem:
         show_problem(axes, frames.problem, box)
     else:
-        shape = (WIDTH / COLUMNS - 2 * _MARGIN) / _PICTURE
         picture = frames.pictures[_middle(video, len(frames.pictures))]
         show_frame(axes, picture, frames.aspect, box, shape)
     axes.set_xlim(0, 1)
@@ -84,11 +92,11 @@ def _middle(video: Sample, seconds: int) -> int:
     return min(int((start + end) / 2), seconds - 1)
 
 
-def _say(axes: Axes, video: Sample, runs: Mapping[str, FigureRun]) -> None:
-    """Two lines a variant below the frame: its name, and its verdict."""
+def _say(axes: Axes, video: Sample, runs: Mapping[str, FigureRun], height: float) -> None:
+    """Two lines a variant below the frame, which is so many inches high: its name, its verdict."""
     for number, (variant, run) in enumerate(runs.items()):
         words, colour = verdict(prediction(run.run.predictions, video.sample), 20)
-        first = -(0.13 + _PAIR * number) / _PICTURE
-        second = first - _LINE / _PICTURE
+        first = -(0.13 + _PAIR * number) / height
+        second = first - _LINE / height
         axes.text(0, first, label(variant, 26), fontsize=7, va="center")
         axes.text(0, second, words, fontsize=7, va="center", color=colour, weight="bold")

@@ -1,6 +1,6 @@
 """Frames in figures, and words on what was predicted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -8,11 +8,18 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from mafnet.report.figures.style import DARK_GREEN, DARK_RED, PALE, label
+from mafnet.report.frames import Frames
 
 RIGHT, WRONG = "✓", "✗"
 
 Box = tuple[float, float, float, float]
 """Left, right, bottom and top in the units of some axes."""
+
+
+def usual_aspect(frames: Iterable[Frames]) -> float:
+    """Width by height of most frames, cut to what can be laid out in rows."""
+    aspects = [found.aspect for found in frames if found.pictures]
+    return min(max(float(np.median(aspects)), 1.0), 16 / 9) if aspects else 4 / 3
 
 
 def show_frame(axes: Axes, picture: np.ndarray, aspect: float, box: Box, shape: float) -> None:

@@ -15,6 +15,7 @@ from mafnet.report.study import read_study
 
 _DOT = {"marker": "o", "markersize": 5.5, "color": BLUE}
 _SEED = {"marker": "|", "markersize": 7, "color": BLACK, "linestyle": ""}
+_FLAT_SEED = _SEED | {"marker": "_"}
 _PAPER = {"marker": "D", "markersize": 5.5, "color": BLACK, "markerfacecolor": "none",
           "linestyle": ""}  # fmt: skip
 NUMBERS = ("accuracy", "ci_low", "ci_high", "difference", "difference_low", "difference_high",
@@ -53,7 +54,7 @@ def _side_by_side(inputs: Inputs, table: pd.DataFrame) -> Figure:
         _accuracy(left, row, entry, _by_seed(inputs.runs, entry["variant"]))
         _difference(right, row, entry)
     _dress(left, right, table, inputs.main)
-    _key(figure, inputs.runs, table, ("left", "right"))
+    _key(figure, inputs.runs, table, ("left", "right"), _SEED)
     return figure
 
 
@@ -66,7 +67,7 @@ def _over_rates(inputs: Inputs, table: pd.DataFrame) -> Figure:
     upper.plot(rate, table["accuracy"], linewidth=1.4, **_DOT)
     for place, variant in zip(rate, table["variant"], strict=True):
         seeds = _by_seed(inputs.runs, variant)
-        upper.plot([place] * len(seeds), seeds, **_SEED | {"marker": "_"})
+        upper.plot([place] * len(seeds), seeds, **_FLAT_SEED)
     upper.plot(rate, table["paper"], **_PAPER)
     low, high = (table["difference"] - table["difference_low"],
                  table["difference_high"] - table["difference"])  # fmt: skip
@@ -78,7 +79,7 @@ def _over_rates(inputs: Inputs, table: pd.DataFrame) -> Figure:
     lower.set_xticks(rate)
     for axes in (upper, lower):
         axes.grid(axis="y")
-    _key(figure, inputs.runs, table, ("above", "below"))
+    _key(figure, inputs.runs, table, ("above", "below"), _FLAT_SEED)
     return figure
 
 
@@ -136,16 +137,17 @@ def _dress(left: Axes, right: Axes, table: pd.DataFrame, main: str) -> None:
 
 
 def _key(
-    figure: Figure, runs: Sequence[FigureRun], table: pd.DataFrame, places: tuple[str, str]
-) -> None:
-    """What the marks mean; places: where accuracies are and where differences."""
+    figure: Figure, runs: Sequence[FigureRun], table: pd.DataFrame, places: tuple[str, str],
+    seed: Mapping,
+) -> None:  # fmt: skip
+    """What the marks mean; places: where accuracies are and where differences; seed: its mark."""
     handles = [Line2D([], [], linewidth=2, **_DOT)]
     accuracy, difference = places
     names = [
         f"mean, 95 % interval ({accuracy}: Wilson over samples; {difference}: paired bootstrap)"
     ]
     if len({run.seed for run in runs}) > 1:
-        handles.append(Line2D([], [], **_SEED))
+        handles.append(Line2D([], [], **seed))
         names.append("one seed")
     if table["paper"].notna().any():
         handles.append(Line2D([], [], **_PAPER))

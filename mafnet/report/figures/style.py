@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
 from mafnet.report.figures.inputs import FigureRun
@@ -125,14 +124,14 @@ def warnings_of(runs: Sequence[FigureRun], spread: bool = True) -> list[str]:
 def label(name: str, width: int = 28) -> str:
     """A name that others chose as it can be shown: printable and at most so many columns wide."""
     text = printable(name).replace("\n", " ")
-    if _columns(text) <= width:
+    if columns_of(text) <= width:
         return text
-    while text and _columns(text) > width - 1:
+    while text and columns_of(text) > width - 1:
         text = text[:-1]
     return f"{text.rstrip()}…"
 
 
-def _columns(text: str) -> int:
+def columns_of(text: str) -> int:
     """How many columns of a terminal a text takes, which is near enough for any type."""
     return sum(
         0 if unicodedata.combining(character)
@@ -144,21 +143,11 @@ def _columns(text: str) -> int:
 def key(figure: Figure, handles: Sequence[Line2D], names: Sequence[str], columns: int) -> None:
     """What the marks mean, below the title of a sheet that has room for it."""
     top = 1 - (HEADER - 0.06) / figure.get_figheight()
-    found = _legend(figure, handles, names, loc="upper left", ncols=columns,
-                    bbox_to_anchor=(0.03 / WIDTH, top))  # fmt: skip
+    # Names may begin with an underscore, which matplotlib would leave out.
+    numbers = [str(number) for number in range(len(names))]
+    found = figure.legend(
+        list(handles), numbers, loc="upper left", ncols=columns, bbox_to_anchor=(0.03 / WIDTH, top)
+    )
     found.set_in_layout(False)
-
-
-def legend(axes: Axes, handles: Sequence[Line2D], names: Sequence[str], **options: object) -> None:
-    """What the marks mean, within some axes."""
-    _legend(axes, handles, names, **options)
-
-
-def _legend(
-    where: Axes | Figure, handles: Sequence[Line2D], names: Sequence[str], **options: object
-) -> Legend:
-    """A legend whose names may begin with an underscore, which matplotlib would leave out."""
-    found = where.legend(list(handles), [str(number) for number in range(len(names))], **options)
     for text, name in zip(found.get_texts(), names, strict=True):
         text.set_text(name)
-    return found

@@ -1,7 +1,7 @@
 """Attention over time (paper, Figure 3): frames of each second, the T x K scores under them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mafnet.dataset.manifest import Sample
-from mafnet.report.figures.choice import drawn, shuffled
+from mafnet.report.figures.choice import drawn
 from mafnet.report.figures.inputs import Attention, FigureRun, Inputs, read_attention
-from mafnet.report.figures.pictures import prediction, show_frame, show_problem, verdict
+from mafnet.report.figures.pictures import (
+    prediction,
+    show_frame,
+    show_problem,
+    usual_aspect,
+    verdict,
+)
 from mafnet.report.figures.style import (
     BLACK,
     GREY,
@@ -25,6 +31,7 @@ from mafnet.report.figures.style import (
     sheet,
     warnings_of,
 )
+from mafnet.report.focus import covered
 from mafnet.report.frames import FrameReader, Frames
 
 VIDEOS = 6
@@ -40,11 +47,12 @@ _TITLE, _EVENT, _BAR, _TICKS = 0.2, 0.17, 0.36, 0.4
 class Strip:
     """The measures of what is drawn of one video, in inches.
 
-    clips: T. modalities: K. columns: strips side by side. step: seconds from frame to frame.
+    clips: T. modalities: K. aspect: width by height of a frame's place.
     """
 
     clips: int
     modalities: int
+    aspect: float
 
     @property
     def columns(self) -> int:
@@ -63,8 +71,8 @@ class Strip:
 
     @property
     def picture(self) -> float:
-        """Height of a frame's place, of three quarters of its width."""
-        return 0.75 * self.width * self.step / self.clips
+        """Height of a frame's place."""
+        return self.width * self.step / self.clips / self.aspect
 
     @property
     def bars(self) -> float:
@@ -82,19 +90,21 @@ def timeline(inputs: Inputs) -> Figure:
     run = inputs.shown
     attention = read_attention(run.folder)
     videos = _choose(inputs, run, attention)
-    strip = Strip(*attention.weights.shape[1:])
+    reader = FrameReader(inputs.root, inputs.media)
+    clips = attention.weights.shape[1]
+    frames = [reader.frames(video.video, clips) for video in videos]
+    strip = Strip(*attention.weights.shape[1:], usual_aspect(frames))
     rows = math.ceil(len(videos) / strip.columns)
     words = f"{about(inputs.dataset, [run])} · chance drew {len(videos)} of them"
     notes = warnings_of([run], spread=False)
     figure = sheet("Attention over time", words, rows * strip.height, notes)
     highest = max(float(attention.of(video.sample)[0].max()) for video in videos)
-    reader = FrameReader(inputs.root, inputs.media)
     for number, video in enumerate(videos):
         row, column = divmod(number, strip.columns)
         corner = (column * WIDTH / strip.columns + _NAMES, row * strip.height + _TITLE)
-        frames = _frames_axes(figure, strip, corner)
-        _show_frames(frames, strip, reader.frames(video.video, strip.clips))
-        _show_title(frames, video, verdict(prediction(run.run.predictions, video.sample)))
+        pictures = _frames_axes(figure, strip, corner)
+        _show_frames(pictures, strip, frames[number])
+        _show_title(pictures, strip, video, prediction(run.run.predictions, video.sample))
         bars = _bars_axes(figure, strip, corner)
         _show_bars(bars, attention, video.sample, highest)
         _show_event(bars, video, strip)
@@ -104,13 +114,10 @@ def timeline(inputs: Inputs) -> Figure:
 def _choose(inputs: Inputs, run: FigureRun, attention: Attention) -> list[Sample]:
     """Videos of different classes; first such whose event fills a part of them only."""
     known = inputs.samples(run.split)
-    samples = shuffled([known[name] for name in attention.samples if name in known])
+    samples = [known[name] for name in attention.samples if name in known]
     clips = attention.weights.shape[1]
-
-    def fills(sample: Sample) -> bool:
-        return not sample.event or (sample.event[0] <= 0 and sample.event[1] >= clips)
-
-    return drawn(sorted(samples, key=fills), VIDEOS)
+    telling = [sample for sample in samples if sample.event and covered(sample, clips).mean() < 1]
+    return drawn(telling, [sample for sample in samples if sample not in telling], VIDEOS)
 
 
 def _frames_axes(figure: Figure, strip: Strip, corner: tuple[float, float]) -> Axes:
@@ -135,20 +142,21 @@ def _show_frames(axes: Axes, strip: Strip, frames: Frames) -> None:
     """The frames in the places of their seconds, or why there are none."""
     axes.set_xlim(0, strip.clips)
     axes.set_ylim(0, 1)
-    shape = strip.width * strip.step / strip.clips / strip.picture
     for second, picture in list(enumerate(frames.pictures))[:: strip.step]:
         pad = 0.02 * strip.step
         box = (second + pad, second + strip.step - pad, 0, 1)
-        show_frame(axes, picture, frames.aspect, box, shape)
+        show_frame(axes, picture, frames.aspect, box, strip.aspect)
     if frames.problem:
         show_problem(axes, frames.problem, (0, strip.clips, 0, 1))
     axes.set_xlim(0, strip.clips)
     axes.set_ylim(0, 1)
 
 
-def _show_title(axes: Axes, video: Sample, found: tuple[str, str]) -> None:
-    words, colour = found
-    axes.set_title(label(video.label, 20), fontsize=8, weight="bold", pad=3)
+def _show_title(axes: Axes, strip: Strip, video: Sample, row: Mapping[str, str]) -> None:
+    """The true class on the left, what was predicted on the right."""
+    room = 22 if strip.columns > 1 else 44
+    words, colour = verdict(row, room)
+    axes.set_title(label(video.label, room - 2), fontsize=8, weight="bold", pad=3)
     axes.set_title(words, fontsize=8, color=colour, loc="right", pad=3)
 
 
@@ -156,7 +164,7 @@ def _show_bars(axes: Axes, attention: Attention, sample: str, highest: float) ->
     """A row of bars a modality, the first on top; above the `highest` is room for its number."""
     weights, valid = attention.of(sample)
     clips, count = weights.shape
-    scale = 0.62 / highest
+    scale = 0.58 / highest
     for row, name in enumerate(attention.modalities):
         base = count - 1 - row
         heights = weights[:, row] * scale

@@ -1,0 +1,290 @@
+"""Figures of made-up runs: sound files, every name in them, the right numbers, honest words."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from made_runs import made_inputs, made_run, samples_to_test, write_made_study
+from media import counting_video, probed
+
+from mafnet.cli import main
+from mafnet.dataset.manifest import write_manifest
+from mafnet.errors import MafnetError
+from mafnet.model.settings import Training
+from mafnet.report.captions import FOLDER, caption
+from mafnet.report.figures import FIGURES, main_figures, study_figures
+from mafnet.report.figures.draw import draw_to
+from mafnet.report.figures.style import columns_of, label
+from mafnet.video.media import Media
+from mafnet.video.table import write_media
+
+HOSTILE = "<script>alert(1)</script> & $x_1$"
+CLASSES = ("cat", "_dog", HOSTILE, "バスのエンジン音", "صوت المنشار", "🐱 $\\frac{1}{0}$")
+SPACE = "{http://www.w3.org/2000/svg}"
+DRAWN = ("curves", "confusion", "classes", "timeline", "event_attention", "examples", "study")
+"""All but film_space, which needs a trained network: see test_report_film."""
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """Two variants with two seeds of six classes; of the videos the first two can be decoded."""
+    folder = tmp_path_factory.mktemp("made")
+    given = made_inputs(folder, CLASSES)
+    rows = [Media(sample.video) for sample in samples_to_test(CLASSES)]
+    for number in (0, 1):
+        path = counting_video(folder / rows[number].video)
+        rows[number] = replace(probed(path), video=rows[number].video)
+    write_media(rows, folder / "media.tsv")
+    return replace(given, media=folder / "media.tsv", root=folder)
+
+
+def words(path):
+    """The words of a figure, in their order."""
+    return [element.text for element in ElementTree.parse(path).iter(f"{SPACE}text")]
+
+
+def drawn(name, inputs, folder):
+    """A figure's file."""
+    path = folder / f"{name}.svg"
+    draw_to(name, inputs, path)
+    return path
+
+
+def everything(inputs):
+    """The inputs with the runs of both variants."""
+    runs = inputs.folders[0].parents[1]
+    return replace(inputs, folders=sorted(runs.glob("*/seed*")))
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_figures_are_sound_and_reach_out_to_nothing(name, inputs, tmp_path):
+    text = drawn(name, everything(inputs), tmp_path).read_text()
+    root = ElementTree.fromstring(text)
+    tags = {element.tag.removeprefix(SPACE) for element in root.iter()}
+    assert tags <= {"svg", "g", "defs", "style", "path", "use", "text", "clipPath", "rect", "image",
+                    "pattern", "linearGradient", "stop", "tspan"}  # fmt: skip
+    for element in root.iter():
+        for key, value in element.attrib.items():
+            if key.endswith("href"):
+                assert value.startswith(("#", "data:image/jpeg;base64,"))
+            assert not key.startswith("on")
+    assert "<!DOCTYPE" not in text
+    assert len(text) < 1_000_000
+
+
+@pytest.mark.parametrize("name", ["confusion", "classes"])
+def test_every_class_is_named_as_it_is(name, inputs, tmp_path):
+    """No formula is made of dollars, no tag of brackets; _dog is not left out."""
+    found = words(drawn(name, inputs, tmp_path))
+    for shown in (HOSTILE, "_dog", "バスのエンジン音", "صوت المنشار", "🐱 $\\frac{1}{0}$"):
+        assert label(shown, 30 if name == "confusion" else 28) in found
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_same_bytes_twice(name, inputs, tmp_path):
+    once, again = tmp_path / "once", tmp_path / "again"
+    assert drawn(name, inputs, once).read_bytes() == drawn(name, inputs, again).read_bytes()
+
+
+def test_random_weights_are_said_on_every_figure(inputs, tmp_path):
+    for name in DRAWN:
+        assert any(text.startswith("RANDOM weights (audio") for text in words(
+            drawn(name, inputs, tmp_path)
+        ))  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["curves", "classes", "event_attention", "study"])
+def test_one_seed_is_said_and_has_no_marks_of_its_own(name, inputs, tmp_path):
+    one = replace(inputs, folders=inputs.folders[:1])
+    found = words(drawn(name, one, tmp_path))
+    assert "One seed: nothing here says how far another seed would be." in found
+    assert "one seed" not in found
+    several = words(drawn(name, inputs, tmp_path))
+    assert not any(text.startswith("One seed:") for text in several)
+
+
+def test_intervals_are_named_and_samples_counted(inputs, tmp_path):
+    by_class = words(drawn("classes", inputs, tmp_path))
+    assert "mean, 95 % interval (Wilson, over test samples)" in by_class
+    assert by_class.count("n = 4") == len(CLASSES)
+    assert "made · mafnet · 2 seeds · 24 test samples" in by_class
+    study = words(drawn("study", everything(inputs), tmp_path))
+    assert any("Wilson" in text and "paired bootstrap" in text for text in study)
+    assert any(re.fullmatch(r"mafnet \(\d+\.\d %, n = 24\)", text) for text in study)
+    assert "paper" in study
+
+
+def test_splits_are_told_apart_and_their_samples_added(tmp_path):
+    samples = {split: samples_to_test(("cat", "dog"), each) for split, each in (("a", 2), ("b", 3))}
+    folders = [
+        made_run(tmp_path / "runs", rows, ("cat", "dog"), seed, split=split)
+        for split, rows in samples.items()
+        for seed in (0, 1)
+    ]
+    given = replace(made_inputs(tmp_path), folders=folders)
+    assert "made · mafnet · 2 splits · 2 seeds · 10 test samples" in words(
+        drawn("confusion", given, tmp_path)
+    )
+    found = words(drawn("curves", given, tmp_path))
+    assert "b, seed 1: best 90.0 % in epoch 7" in found
+
+
+def test_confusion_adds_up_the_seeds(tmp_path):
+    """Four samples a class, two seeds, always right: eight predictions in each cell."""
+    samples = samples_to_test(("cat", "dog"))
+    folders = [
+        made_run(tmp_path / "runs", samples, ("cat", "dog"), seed, right=1) for seed in (0, 1)
+    ]
+    found = words(drawn("confusion", replace(made_inputs(tmp_path), folders=folders), tmp_path))
+    assert found.count("100") == 2
+    assert found.count("(8)") == 2
+
+
+# Videos
+
+
+def test_frames_are_pictures_or_a_reason(inputs, tmp_path):
+    text = drawn("timeline", inputs, tmp_path).read_text()
+    pictures = text.count("data:image/jpeg")
+    reasons = words(tmp_path / "timeline.svg").count("no frames: undecodable")
+    assert pictures in (0, 3, 6)  # of each video that is shown, one a second
+    assert pictures / 3 + reasons == 6
+
+
+def test_a_timeline_of_many_seconds_shows_some_of_them(tmp_path):
+    samples = samples_to_test(("cat", "dog"), 1, clips=50)
+    run = made_run(tmp_path / "runs", samples, ("cat", "dog"), clips=50)
+    for sample in samples:
+        counting_video(tmp_path / sample.video, 14)
+    rows = [replace(probed(tmp_path / row.video), video=row.video) for row in samples]
+    write_media(rows, tmp_path / "media.tsv")
+    write_manifest(samples, tmp_path / "other.csv")
+    given = replace(
+        made_inputs(tmp_path), folders=[run], splits={"main": tmp_path / "other.csv"},
+        media=tmp_path / "media.tsv", root=tmp_path,
+    )  # fmt: skip
+    text = drawn("timeline", given, tmp_path).read_text()
+    assert text.count("data:image/jpeg") == 2 * 3  # seconds 0, 5 and 10 of 14, every fifth
+    assert "50 s" in words(tmp_path / "timeline.svg")
+
+
+def test_examples_show_disputes_first(inputs, tmp_path):
+    given = everything(inputs)
+    found = words(drawn("examples", given, tmp_path))
+    assert found.count("mafnet") == found.count("no_film") == 8
+    first = {run.variant: run.run.predictions for run in given.runs if run.seed == 0}
+    said = [table.set_index("sample")["predicted"] for table in first.values()]
+    disputed = int((said[0] != said[1]).sum())
+    marks = [text[0] for text in found if text and text[0] in "✓✗"]
+    pairs = list(zip(marks[::2], marks[1::2], strict=True))
+    assert len(pairs) == 8
+    # Two that say different things are not both right.
+    assert sum("✗" in pair for pair in pairs) >= min(8, disputed) > 0
+
+
+# The event
+
+
+def test_no_event_to_judge_by_is_a_sentence(inputs, tmp_path):
+    samples = [replace(sample, event=None) for sample in samples_to_test(CLASSES)]
+    write_manifest(samples, tmp_path / "none.csv")
+    given = replace(inputs, splits={"main": tmp_path / "none.csv"})
+    found = words(drawn("event_attention", given, tmp_path))
+    assert any("nothing can be shown" in text for text in found)
+    timeline = words(drawn("timeline", given, tmp_path))
+    assert "event" not in timeline
+    assert "event" in words(drawn("timeline", inputs, tmp_path))
+
+
+def test_a_single_modality_has_one_row(tmp_path):
+    samples = samples_to_test(("cat", "dog"))
+    run = made_run(tmp_path / "runs", samples, ("cat", "dog"), modalities=("audio",))
+    write_manifest(samples, tmp_path / "other.csv")
+    given = replace(made_inputs(tmp_path), folders=[run], splits={"main": tmp_path / "other.csv"})
+    found = words(drawn("event_attention", given, tmp_path))
+    assert "audio" in found
+    assert "both" not in found
+
+
+# Studies
+
+
+def test_rates_of_dropped_updates_become_a_line(inputs, tmp_path):
+    samples = samples_to_test(CLASSES)
+    folders = [
+        made_run(tmp_path / "runs", samples, CLASSES, seed, "mafnet", f"s{rate}",
+                 training=Training(drop_rate=rate / 10))
+        for rate in (0, 1, 5) for seed in (0, 1)
+    ]  # fmt: skip
+    for folder in folders:  # a variant a rate, all of one network
+        path, name = folder / "metrics.json", folder.parents[1].name
+        path.write_text(path.read_text().replace('"mafnet"', f'"drop_{name}"'))
+    study = write_made_study(tmp_path / "drop_rate.csv", folders)
+    study.write_text(study.read_text().replace("mafnet", "drop_s0"))
+    found = words(drawn("study", replace(inputs, folders=folders, study=study), tmp_path))
+    assert "share of the steps that leave the visual path as it is [%]" in found
+    rows = words(drawn("study", everything(inputs), tmp_path))
+    assert "accuracy [%]" in rows
+    assert not any("visual path" in text for text in rows)
+
+
+# Names, captions, the command
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "shown"),
+    [
+        ("short", 5, "short"), ("longer", 5, "long…"), ("two words", 5, "two…"),
+        ("バスのエンジン音", 7, "バスの…"), ("a\u202egpj", 20, "a\\u202egpj"),
+    ],
+)  # fmt: skip
+def test_names_fit_and_turn_nothing_around(name, width, shown):
+    assert label(name, width) == shown
+    assert columns_of(shown) <= width
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_has_a_plain_caption(name):
+    text = caption(name)
+    assert len(text) > 200
+    assert not re.search(r"[`*|<>_]|::", text)
+
+
+def test_captions_are_found_by_the_stem_of_the_file():
+    assert caption("study-drop_rate") == caption("study") != caption("curves")
+    with pytest.raises(MafnetError, match=r"'nothing' has no caption; write .*nothing\.rst"):
+        caption("nothing")
+    assert {path.stem for path in FOLDER.glob("*.rst")} == set(FIGURES)
+
+
+def test_a_data_set_has_the_figures_that_it_can_have():
+    assert main_figures(film=False, events=False) == ["curves", "confusion", "classes", "timeline"]
+    every = [*main_figures(film=True, events=True), *study_figures(["a", "b"])]
+    assert {name.partition("-")[0] for name in every} == set(FIGURES)
+    assert "study-a" in every
+
+
+def test_what_a_figure_lacks_is_one_line(inputs, tmp_path):
+    run = ["--dataset", "made", "--run", str(inputs.folders[0])]
+    output = ["--output", str(tmp_path / "x.svg")]
+    for arguments, said in (
+        (["timeline", *run, *output], "mafnet figure: figure timeline needs --split; give it"),
+        (["study", *run, *output], "mafnet figure: figure study needs --study; give it"),
+        (["pie", *run, *output], "mafnet figure: figure 'pie' is unknown; choose one of curves,"),
+    ):
+        result = CliRunner().invoke(main, ["figure", *arguments])
+        assert result.exit_code == 1
+        assert result.stderr.startswith(said)
+        assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["history.csv", "attention.npz"])
+def test_a_damaged_file_of_a_run_is_one_line(name, inputs, tmp_path):
+    given = made_inputs(tmp_path)
+    (given.folders[0] / name).write_bytes(b"\0\1")
+    figure = {"history.csv": "curves", "attention.npz": "event_attention"}[name]
+    with pytest.raises(MafnetError, match=rf"{Path(name).stem}.* cannot be read .* again"):
+        draw_to(figure, given, tmp_path / "x.svg")

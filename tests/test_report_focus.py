@@ -1,0 +1,229 @@
+"""Attention on the event, frames to look at, and FiLM's before and after: the numbers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from made_features import made_data, made_samples
+from made_runs import made_inputs, made_run, samples_to_test
+from media import counting_video, probed, rotated
+from safetensors.torch import load_file
+
+from mafnet.dataset.manifest import Sample, write_manifest
+from mafnet.dataset.origin import origin_of
+from mafnet.model.networks import network_spec
+from mafnet.model.settings import RunSettings, Training
+from mafnet.model.train import train
+from mafnet.report.figures.choice import drawn, example_variants, records_events
+from mafnet.report.figures.draw import draw_to
+from mafnet.report.figures.inputs import FigureRun, Inputs
+from mafnet.report.film import chance_share, film_spaces, same_class_share
+from mafnet.report.focus import covered, focus_mean, focus_of
+from mafnet.report.frames import SIDE, FrameReader
+from mafnet.report.summary import read_run
+from mafnet.video.table import write_media
+
+CLASSES = ("cat", "dog")
+
+
+def focus_with(tmp_path, weights, event, seed=0):
+    """The focus of a run whose every sample has the same weights (T, K) and event."""
+    weights = np.asarray(weights, np.float32)
+    samples = [replace(row, event=event) for row in samples_to_test(CLASSES)]
+    folder = made_run(tmp_path, samples, CLASSES, seed, clips=len(weights))
+    found = dict(np.load(folder / "attention.npz"))
+    found["attention"] = np.repeat(weights[None], len(samples), axis=0)
+    np.savez(folder / "attention.npz", **found)
+    return focus_of(
+        FigureRun(folder, read_run(folder)), {sample.sample: sample for sample in samples}
+    )
+
+
+# Attention on the event
+
+
+def test_seconds_that_the_event_fills_in_part_count_in_part():
+    sample = Sample("s", "s.mp4", "cat", "test", event=(0.5, 2.25))
+    assert covered(sample, 4).tolist() == [0.5, 1, 0.25, 0]
+    assert covered(replace(sample, event=(7, 9)), 4).tolist() == [0, 0, 0, 0]
+
+
+def test_even_attention_is_chance(tmp_path):
+    """What a variant without attention has."""
+    focus = focus_with(tmp_path, np.full((4, 2), 1 / 8), event=(1, 2.5))
+    assert focus.inside == pytest.approx(np.full((8, 3), 1.5 / 4))  # float32 weights
+    assert focus.chance == pytest.approx(np.full(8, 1.5 / 4))
+    mean, interval = focus_mean([focus], 2)
+    assert (mean, interval.low, interval.high) == (37.5, 37.5, 37.5)
+
+
+def test_each_modality_is_judged_by_its_own_attention(tmp_path):
+    """Sight has a tenth and looks at the event only; sound has the rest and never does."""
+    weights = [[0.1, 0.0], [0.0, 0.45], [0.0, 0.45]]
+    focus = focus_with(tmp_path, weights, event=(0, 1))
+    assert focus.inside[0] == pytest.approx([1, 0, 0.1])
+    assert focus.shares[0] == pytest.approx([0.1, 0.9])
+
+
+def test_a_modality_without_attention_counts_as_chance(tmp_path):
+    focus = focus_with(tmp_path, [[0.5, 0.0], [0.5, 0.0]], event=(0, 1))
+    assert focus.inside[0] == pytest.approx([0.5, 0.5, 0.5])
+
+
+@pytest.mark.parametrize("event", [None, (0.0, 3.0), (5.0, 6.0)])
+def test_events_that_tell_nothing_are_left_out(event, tmp_path):
+    assert len(focus_with(tmp_path, np.full((3, 2), 1 / 6), event).chance) == 0
+
+
+def test_splits_count_alike(tmp_path):
+    """All on the event in one split, none in the other, whatever their sizes."""
+    looks = focus_with(tmp_path / "a", [[0.5, 0.5], [0, 0]], event=(0, 1))
+    away = replace(focus_with(tmp_path / "b", [[0, 0], [0.5, 0.5]], event=(0, 1)), split="other")
+    away = replace(away, inside=away.inside[:2], chance=away.chance[:2], shares=away.shares[:2])
+    assert focus_mean([looks, away], 2)[0] == 50.0
+
+
+# Frames
+
+
+def test_frames_are_from_the_middle_of_each_second(tmp_path):
+    path = counting_video(tmp_path / "a.mp4", 3, 30)
+    write_media([replace(probed(path), video="a.mp4")], tmp_path / "media.tsv")
+    found = FrameReader(tmp_path, tmp_path / "media.tsv").frames("a.mp4", 5)
+    assert [picture.shape for picture in found.pictures] == [(SIDE, SIDE, 3)] * 3
+    levels = [float(picture.mean()) for picture in found.pictures]
+    # Frame N has luma 16 + N, which is 255 / 219 * N as RGB; the middle is frame 15 of 30.
+    assert levels == pytest.approx([255 / 219 * n for n in (15, 45, 75)], abs=1.5)
+    assert found.aspect == pytest.approx(64 / 48)
+    assert found.problem == ""
+
+
+def test_a_turned_video_is_shown_upright(tmp_path):
+    path = rotated(counting_video(tmp_path / "a.mp4", 1), 90)
+    write_media([replace(probed(path), video="a.mp4")], tmp_path / "media.tsv")
+    assert FrameReader(tmp_path, tmp_path / "media.tsv").frames("a.mp4", 1).aspect == 48 / 64
+
+
+def test_videos_that_are_gone_damaged_or_unknown_say_so(tmp_path):
+    gone = replace(probed(counting_video(tmp_path / "gone.mp4", 1)), video="gone.mp4")
+    (tmp_path / "gone.mp4").unlink()
+    (tmp_path / "text.mp4").write_text("text")
+    write_media([gone, replace(gone, video="text.mp4")], tmp_path / "media.tsv")
+    reader = FrameReader(tmp_path, tmp_path / "media.tsv")
+    found = {name: reader.frames(f"{name}.mp4", 1) for name in ("gone", "text", "unknown")}
+    assert not any(frames.pictures for frames in found.values())
+    problems = [frames.problem for frames in found.values()]
+    assert problems == ["undecodable", "undecodable", "not in the media table"]
+
+
+# FiLM
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A tiny trained MAFnet with the data that it was trained on."""
+    folder = tmp_path_factory.mktemp("film")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    samples = made_samples({"train": 3, "val": 1, "test": 4})
+    data = made_data(folder, samples, ("visual", "audio"))
+    settings = RunSettings(
+        variant="mafnet", network="mafnet", options={"hidden": 8, "bn_momentum": 0.1},
+        training=Training(batch_size=4, max_epochs=2), seed=0, classes=data.classes,
+        clips=data.clips,
+        features={name: file.fingerprint for name, file in data.files.items()},
+    )  # fmt: skip
+    run = folder / "main" / "mafnet" / "seed0"
+    train(settings, data, run, torch.device("cpu"))
+    yield run, data
+    torch.set_num_threads(threads)
+
+
+def test_before_and_after_differ_by_film_alone(trained):
+    """FiLM is linear in the maps, so it does to their mean over places what it does to them."""
+    run, data = trained
+    (space,) = film_spaces(run, data)
+    assert space.modality == "audio"
+    assert space.before.shape == space.after.shape == (12 * 2, 8)
+    assert space.labels.tolist() == np.repeat(data.subset("test").labels, 2).tolist()
+    weights = load_file(run / "model.safetensors")
+    sight = data.read(data.subset("test").rows, ["visual"])["visual"].reshape(24, -1)
+    generated = torch.from_numpy(sight).float() @ weights["audio_block.film.generator.weight"].T
+    gamma, beta = (
+        (generated + weights["audio_block.film.generator.bias"]).numpy().T.reshape(2, 8, 24)
+    )
+    expected = (1 + gamma.T) * space.before + beta.T
+    assert space.after == pytest.approx(expected, abs=1e-4)  # sums of 1,920 products in float32
+
+
+def test_the_figure_of_film_is_the_same_twice(trained, tmp_path):
+    run, data = trained
+    made = made_run(tmp_path, data.subset("test").samples, data.classes)
+    for name in ("metrics.json", "predictions.csv"):
+        (run / name).write_bytes((made / name).read_bytes())
+    features = [file.path for file in data.files.values()]
+    given = Inputs("made", [run], splits={"main": data.manifest}, features=features)
+    draw_to("film_space", given, tmp_path / "film_space.svg")
+    first = (tmp_path / "film_space.svg").read_bytes()
+    draw_to("film_space", given, tmp_path / "film_space.svg")
+    assert (tmp_path / "film_space.svg").read_bytes() == first
+    text = first.decode()
+    assert "audio, before FiLM: nearest of same class" in text
+    assert all(name in text for name in data.classes)
+    assert "24 of their seconds" in text
+
+
+def test_neighbours_of_the_same_video_do_not_count():
+    """Both seconds of the second video have their like in each other only."""
+    vectors = np.array([[0.0], [0.1], [5.0], [5.1], [0.5], [12.0]])
+    labels = np.array([0, 0, 1, 1, 0, 1])
+    videos = np.array([0, 0, 1, 1, 2, 3])
+    assert same_class_share(vectors, labels, videos) == pytest.approx(4 / 6)
+    chances = [1 / 4, 1 / 4, 1 / 4, 1 / 4, 2 / 5, 2 / 5]
+    assert chance_share(labels, videos) == pytest.approx(np.mean(chances))
+
+
+# Which figures, which samples
+
+
+def test_preferred_samples_come_first_and_classes_in_turn():
+    samples = samples_to_test(("cat", "dog", "owl"), 3)
+    liked = [sample for sample in samples if sample.label == "owl"][:2]
+    others = [sample for sample in samples if sample not in liked]
+    chosen = drawn(liked, others, 4)
+    assert {sample.label for sample in chosen[:2]} == {"owl"}
+    assert {sample.label for sample in chosen[2:]} == {"cat", "dog"}
+    assert drawn(liked[::-1], others[::-1], 4) == chosen
+    assert len(drawn(liked, others, 99)) == 9
+
+
+def test_examples_are_of_the_modalities_and_no_film():
+    studies = {"modalities": ["visual_only", "mafnet"], "fusion": ["no_film", "fusion_mcb"]}
+    assert example_variants("mafnet", studies) == ["mafnet", "visual_only", "no_film"]
+    assert example_variants("mafnet", {}) == ["mafnet"]
+
+
+def test_events_are_known_of_the_demo_ave_and_who_writes_them_down(tmp_path):
+    assert records_events(origin_of("demo", {"source": "demo"}))
+    assert records_events(origin_of("ave", {"source": "ave", "folder": "/ave"}))
+    assert not records_events(origin_of("ucf51", {"source": "ucf51", "folder": "/ucf"}))
+    own = {"root": str(tmp_path), "splits": {"main": str(tmp_path / "manifest.csv")}}
+    samples = samples_to_test(CLASSES)
+    write_manifest(samples, tmp_path / "manifest.csv")
+    assert records_events(origin_of("own", own))
+    write_manifest([replace(row, event=None) for row in samples], tmp_path / "manifest.csv")
+    assert not records_events(origin_of("own", own))
+
+
+def test_which_networks_have_film():
+    assert network_spec("mafnet").has_film({})
+    assert not network_spec("two_blocks").has_film({"film": False})
+    assert not network_spec("no_film").has_film({})
+
+
+def test_one_run_is_shown_of_the_main_variant(tmp_path):
+    given = made_inputs(tmp_path)
+    runs = sorted(given.folders[0].parents[1].glob("*/seed*"), reverse=True)
+    shown = replace(given, folders=runs).shown
+    assert (shown.variant, shown.seed) == ("mafnet", 0)
