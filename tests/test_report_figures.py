@@ -257,7 +257,7 @@ def test_captions_are_found_by_the_stem_of_the_file():
     assert caption("study-drop_rate") == caption("study") != caption("curves")
     with pytest.raises(MafnetError, match=r"'nothing' has no caption; write .*nothing\.rst"):
         caption("nothing")
-    assert {path.stem for path in FOLDER.glob("*.rst")} == set(FIGURES)
+    assert set(FIGURES) <= {path.stem for path in FOLDER.glob("*.rst")}
 
 
 def test_a_data_set_has_the_figures_that_it_can_have():
