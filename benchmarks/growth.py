@@ -137,11 +137,12 @@ def draw(found: list[dict[str, float]], path: Path) -> None:
         ("nothing_s", "nothing to do", "s--"),
     ):
         (line,) = axes.plot(videos, [row[key] for row in found], style, label=label)
-        axes.axhline(GOALS[key], color=line.get_color(), linewidth=0.8, linestyle=":")
-        axes.annotate(f"goal {GOALS[key]:.0f} s", (videos[0], GOALS[key]), va="bottom")
-    axes.set(xlabel="videos", ylabel="seconds", ylim=(0, None))
+        axes.axhline(GOALS[key], color=line.get_color(), linewidth=1, linestyle=":")
+        goal = f"goal, {label}: {GOALS[key]:.0f} s"
+        axes.annotate(goal, (0, GOALS[key] + 0.05), va="bottom")
+    axes.set(xlabel="videos", ylabel="seconds", xlim=(0, None), ylim=(0, GOALS["dry_run_s"] + 0.8))
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.legend(loc="center right")
+    axes.legend(loc="lower right")
     figure.savefig(path, metadata={"Date": None})
 
 

@@ -37,7 +37,7 @@ from mafnet.video.table import write_media
 SAMPLE_SECONDS = 0.05
 CLIPS = 10
 BACKBONES = {"visual": "densenet201", "audio": "vggish"}
-JOB_VIDEOS = {"probe": (10, 40, 120), "extract audio": (10, 40, 120), "extract visual": (2, 4, 8)}
+JOB_VIDEOS = {"probe": (10, 40, 120), "extract audio": (10, 40, 120), "extract visual": (8, 16, 32)}
 """Videos of a job; a shard has 128 at most."""
 LENGTHS = (10, 600, 7200)
 TABLE_ROWS = (1000, 10_000, 100_000)
@@ -160,7 +160,7 @@ def jobs(folder: Path) -> Iterator[dict]:
             place = folder / f"{stage} {seconds} s"
             copies(long, place, 1)
             yield {"stage": stage, "grows": "seconds of a video", "size": seconds} | job(
-                stage, place, weights, 2
+                stage, place, weights, CLIPS
             )
 
 

@@ -68,10 +68,11 @@ class Plan:
 
     def not_configured(self, dataset: str) -> str:
         """What to do about a data set that the config lacks."""
+        known = ", ".join(sorted(self.datasets))
         return (
-            f"{dataset!r} is no data set of the config, which has {', '.join(self.datasets)}; give "
-            "it an entry in `datasets` (config.yaml has one of each kind to uncomment), or name "
-            "your file of settings with --configfile"
+            f"{dataset!r} is no data set of the config, which has {known}; give it an entry in "
+            "`datasets` (config.yaml has one of each kind to uncomment), or name your file of "
+            "settings with --configfile"
         )
 
     @property
