@@ -250,8 +250,8 @@ def growth_table(found: list[dict]) -> str:
 
 
 def demo_table(run: Path) -> str:
-    """The rules of a finished run, as Snakemake measured its jobs."""
-    table = rules(run).reset_index()
+    """The rules of a finished run, as Snakemake measured its jobs; it samples once a second."""
+    table = rules(run).reset_index().query("longest >= 1")
     lines = [
         [row.stage, row.rule, str(row.jobs), f"{row.longest:.1f} s", f"{row.peak_mb:.0f} MB"]
         for row in table.itertuples()
