@@ -281,6 +281,23 @@ def test_what_a_figure_lacks_is_one_line(inputs, tmp_path):
         assert result.stderr.count("\n") == 1
 
 
+def test_a_manifest_of_other_samples_is_one_line(inputs, tmp_path):
+    other = [
+        replace(sample, sample=f"other-{sample.sample}") for sample in samples_to_test(CLASSES)
+    ]
+    write_manifest(other, tmp_path / "other.csv")
+    given = replace(inputs, splits={"main": tmp_path / "other.csv"})
+    for name in ("timeline", "examples"):
+        with pytest.raises(MafnetError, match=r"none of the samples of .*evaluate the run again"):
+            draw_to(name, given, tmp_path / "x.svg")
+
+
+def test_a_study_of_one_variant_has_nothing_to_compare(inputs, tmp_path):
+    study = write_made_study(tmp_path / "alone.csv", inputs.folders)
+    found = words(drawn("study", replace(inputs, study=study), tmp_path))
+    assert "compared with" in found
+
+
 @pytest.mark.parametrize("name", ["history.csv", "attention.npz"])
 def test_a_damaged_file_of_a_run_is_one_line(name, inputs, tmp_path):
     given = made_inputs(tmp_path)

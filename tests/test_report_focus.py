@@ -76,6 +76,15 @@ def test_events_that_tell_nothing_are_left_out(event, tmp_path):
     assert len(focus_with(tmp_path, np.full((3, 2), 1 / 6), event).chance) == 0
 
 
+def test_what_the_length_of_events_explains_does_not_widen_the_interval(tmp_path):
+    """Always ten points above chance, which is now 1/4, now 3/4."""
+    focus = focus_with(tmp_path, np.full((4, 2), 1 / 8), event=(0, 1))
+    chance = np.where(np.arange(8) % 2, 0.25, 0.75)
+    focus = replace(focus, chance=chance, inside=np.repeat(chance[:, None] + 0.1, 3, axis=1))
+    mean, interval = focus_mean([focus], 2)
+    assert (mean, interval.low, interval.high) == (60.0, 60.0, 60.0)
+
+
 def test_splits_count_alike(tmp_path):
     """All on the event in one split, none in the other, whatever their sizes."""
     looks = focus_with(tmp_path / "a", [[0.5, 0.5], [0, 0]], event=(0, 1))

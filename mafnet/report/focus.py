@@ -10,6 +10,8 @@ from mafnet.model.metrics import percent
 from mafnet.report.figures.inputs import FigureRun, read_attention
 from mafnet.report.intervals import RESAMPLES, Interval
 
+INTERVAL_METHOD = "percentile bootstrap over test samples, of the distance to chance"
+
 
 @dataclass(frozen=True)
 class Focus:
@@ -65,14 +67,21 @@ def by_split(found: Sequence[Focus]) -> dict[str, list[Focus]]:
 
 
 def focus_mean(found: Sequence[Focus], column: int) -> tuple[float, Interval]:
-    """Mean of a column of `inside` in percent, splits counting alike, with its interval."""
+    """Mean of a column of `inside` in percent, splits counting alike, with its interval.
+
+    The interval is of the distance to chance, laid around the mean chance: how long the events of
+    the drawn samples are moves both alike, so it does not count.
+    """
     generator = np.random.default_rng(0)
-    means, draws = [], []
+    chances, gains, draws = [], [], []
     for runs in by_split(found).values():
-        values = np.mean([focus.inside[:, column] for focus in runs], axis=0)  # (S,), over seeds
-        chosen = generator.integers(len(values), size=(RESAMPLES, len(values)))
-        means.append(values.mean())
-        draws.append(values[chosen].mean(axis=1))
-    low, high = np.percentile(np.mean(draws, axis=0), [2.5, 97.5])
-    method = "percentile bootstrap, over test samples"
-    return percent(np.mean(means)), Interval(percent(low), percent(high), method)
+        inside = np.mean([focus.inside[:, column] for focus in runs], axis=0)  # (S,), over seeds
+        gain = inside - runs[0].chance
+        chosen = generator.integers(len(gain), size=(RESAMPLES, len(gain)))
+        chances.append(runs[0].chance.mean())
+        gains.append(gain.mean())
+        draws.append(gain[chosen].mean(axis=1))
+    chance = np.mean(chances)
+    low, high = chance + np.percentile(np.mean(draws, axis=0), [2.5, 97.5])
+    interval = Interval(percent(low), percent(high), INTERVAL_METHOD)
+    return percent(chance + np.mean(gains)), interval

@@ -20,7 +20,7 @@ from mafnet.report.figures.style import (
     sheet,
     warnings_of,
 )
-from mafnet.report.focus import Focus, by_split, focus_mean, focus_of
+from mafnet.report.focus import INTERVAL_METHOD, Focus, by_split, focus_mean, focus_of
 
 TITLE = "Attention on the event"
 BOTH = "both"
@@ -55,8 +55,10 @@ def _row(axes: Axes, row: int, name: str, found: Sequence[Focus]) -> None:
     colour, marker = MODALITY_COLOURS.get(name, BLACK), MODALITY_MARKERS.get(name, "D")
     axes.plot([interval.low, interval.high], [row, row], color=colour, linewidth=2)
     axes.plot(mean, row, marker, color=colour, markersize=6)
-    axes.annotate(f"{mean:.0f} %", (mean, row), (0, 6), textcoords="offset points", fontsize=8,
-                  ha="center", va="bottom")  # fmt: skip
+    axes.annotate(
+        f"{mean:.0f} %", (mean, row), (0, 6), textcoords="offset points", fontsize=8, ha="center",
+        va="bottom", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+    )  # fmt: skip
     seeds = sorted({focus.seed for focus in found})
     if len(seeds) > 1:
         each = [focus_mean([run for run in found if run.seed == seed], row)[0] for seed in seeds]
@@ -92,7 +94,7 @@ def _chance(axes: Axes, groups: dict[str, list[Focus]], several: bool) -> None:
     axes.axvline(chance, **line)
     handles = [Line2D([], [], color=BLACK, marker="D", linewidth=2), Line2D([], [], **line)]
     names = [
-        "mean, 95 % interval (percentile bootstrap, over test samples)",
+        f"mean, 95 % interval ({INTERVAL_METHOD})",
         f"chance: {chance:.0f} %",
     ]
     if several:

@@ -61,12 +61,11 @@ def _one_of_each(inputs: Inputs) -> dict[str, FigureRun]:
 
 def _choose(inputs: Inputs, runs: Mapping[str, FigureRun]) -> list[Sample]:
     """Videos of different classes, those first of which the variants say different things."""
-    known = inputs.samples(inputs.shown.split)
     said: dict[str, set[str]] = {}
     for run in runs.values():
         for _, row in run.run.predictions.iterrows():
             said.setdefault(row["sample"], set()).add(row["predicted"])
-    samples = [known[name] for name in said if name in known]
+    samples = inputs.tested(inputs.shown)
     disputed = [sample for sample in samples if len(said[sample.sample]) > 1]
     agreed = [sample for sample in samples if len(said[sample.sample]) == 1]
     return drawn(disputed, agreed, VIDEOS)

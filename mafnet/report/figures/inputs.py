@@ -68,6 +68,18 @@ class Inputs:
         mine = [run for run in first if run.variant == self.main] or first
         return min(mine, key=lambda run: run.seed)
 
+    def tested(self, run: FigureRun) -> list[Sample]:
+        """The test samples of a run, in its order; MafnetError if its manifest has none of them."""
+        known = self.samples(run.split)
+        names = run.run.predictions["sample"]
+        found = [known[name] for name in names if name in known]
+        if not found:
+            raise MafnetError(
+                f"{self.splits[run.split]}: has none of the samples of {run.folder}; evaluate the "
+                "run again"
+            )
+        return found
+
     def samples(self, split: str) -> dict[str, Sample]:
         """The samples of a split by name; MafnetError if its manifest was not given."""
         if split not in self.splits:

@@ -113,8 +113,7 @@ def timeline(inputs: Inputs) -> Figure:
 
 def _choose(inputs: Inputs, run: FigureRun, attention: Attention) -> list[Sample]:
     """Videos of different classes; first such whose event fills a part of them only."""
-    known = inputs.samples(run.split)
-    samples = [known[name] for name in attention.samples if name in known]
+    samples = inputs.tested(run)
     clips = attention.weights.shape[1]
     telling = [sample for sample in samples if sample.event and covered(sample, clips).mean() < 1]
     return drawn(telling, [sample for sample in samples if sample not in telling], VIDEOS)
