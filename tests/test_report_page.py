@@ -221,12 +221,17 @@ def test_study_that_was_never_made_is_one_sentence(tmp_path):
 
 def test_report_is_shown_unfinished_where_the_main_variant_is_whole(tmp_path):
     made = results(tmp_path, [0, 1, 2, 0, 1, 2])
-    figures = [made.figure("curves"), made.home / "figures/study-tried.svg"]
-    sources = made.sources("main", [made.home / "studies/tried.csv"], figures)
+    made.run("other", 0, np.array([1] * 6))
+    figures = [made.figure("curves"), made.home / "figures/examples.svg", made.figure("study-one")]
+    one = made.study("one", ["main", "other"], "main")  # of an earlier time, as its figure
+    made.study("one", ["main", "other"], "main", {"other": "main seed1: out of memory"})
+    sources = made.sources("main", [one, made.home / "studies/two.csv"], figures)
     output = made.home / "report.html"
     assert write_unfinished(sources, output)
     page = unfinished_path(output).read_text()
     assert 'id="figure-curves"' in page
+    assert 'id="figure-study-one"' not in page
+    assert "out of memory" in page
     assert "It has not been made" in page
     assert not output.exists()
     unfinished_path(output).unlink()
@@ -249,7 +254,7 @@ def test_headline_of_one_seed_says_that_nothing_is_known_of_others(tmp_path):
     ("protocol", "weights", "loud"),
     [
         ("demo", "random", ["Synthetic data", "random weights"]),
-        ("own", "random", ["random weights"]),
+        ("own", "random", ["Random weights"]),
         ("own", "imagenet", []),
     ],
 )

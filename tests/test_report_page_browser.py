@@ -1,9 +1,8 @@
 """The pages in a real browser, headless: what a reader sees, and that hostile names do nothing."""
 
-import shutil
-
 import numpy as np
 import pytest
+from browser import CHROMIUM, OFFLINE, needs_chromium
 from made_page import Results
 
 from mafnet.dataset.media import DAMAGED
@@ -11,13 +10,8 @@ from mafnet.report.page.content import page_content
 from mafnet.report.page.render import write_page
 from mafnet.video.media import Media
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH")
+pytestmark = needs_chromium
 
-OFFLINE = (
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
-    "--disable-component-update", "--no-first-run", "--disable-dev-shm-usage",
-)  # fmt: skip
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = '"><img src=x onerror=alert(1)>.mp4'
 CLASSES = [SCRIPT, "dog {{ 7 * 7 }}", "' onmouseover='alert(1)"]
@@ -153,7 +147,7 @@ def test_class_opens_by_its_link_and_by_keyboard(opened):
     page.locator("#classes table").first.get_by_role("link", name="dog").click()
     assert drilled.is_visible()
     assert "s1" in drilled.inner_text()
-    summary = page.locator("#classes summary").first
+    summary = page.locator("#classes .drill summary").first
     summary.focus()
     page.keyboard.press("Enter")
     assert page.locator("#class-0").is_visible()

@@ -70,11 +70,13 @@ function makeFilter() {
 // A link to a place inside a closed <details> opens it.
 function openTarget() {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  const closed = target && target.closest("details");
-  if (closed) {
-    closed.open = true;
-    closed.scrollIntoView();
-    closed.querySelector("summary").focus({ preventScroll: true });
+  const holder = target && target.closest("details");
+  for (let one = holder; one; one = one.parentElement.closest("details")) {
+    one.open = true;
+  }
+  if (holder) {
+    holder.scrollIntoView();
+    holder.querySelector("summary").focus({ preventScroll: true });
   }
 }
 

@@ -67,7 +67,8 @@ def study_tables(paths: Sequence[Path]) -> list[StudyTable]:
 
 
 def _table(path: Path) -> StudyTable:
-    found = path if path.exists() else partial_path(path)
+    # The whole study, once made, removes the partial one; beside it, it is of an earlier time.
+    found = partial_path(path) if partial_path(path).exists() else path
     if not found.exists():
         return StudyTable(path.stem, [], problem=f"It has not been made: {path} is missing.")
     rows = read_study(found).to_dict("records")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mafnet.report.page.content import Sources, page_content
 from mafnet.report.page.render import write_page
+from mafnet.report.partial import partial_path
 
 
 def unfinished_path(output: Path) -> Path:
@@ -22,7 +23,8 @@ def write_unfinished(sources: Sources, output: Path) -> bool:
     needed = [sources.metrics, sources.media, *runs, *sources.manifests.values()]
     if not all(path.exists() for path in needed):
         return False
-    figures = [path for path in sources.figures if path.exists()]
+    old = {f"study-{path.stem}" for path in sources.studies if partial_path(path).exists()}
+    figures = [path for path in sources.figures if path.exists() and path.stem not in old]
     path = unfinished_path(output)
     write_page(page_content(replace(sources, figures=figures), path, workers=1), path)
     return True

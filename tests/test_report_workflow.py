@@ -1,0 +1,62 @@
+"""The pages as rules: what they need, what a failed run leaves, and Snakemake's own report."""
+
+import re
+
+import pytest
+from browser import CHROMIUM, OFFLINE, needs_chromium
+
+pytestmark = pytest.mark.workflow
+
+SUMMARY = "results/tiny/summary.html"
+
+
+def test_summary_needs_no_other_runs_than_the_main_ones(run):
+    jobs = run.planned(SUMMARY)
+    assert jobs.pop("page") == 1
+    assert {"train", "evaluate", "study", "study_figure", "examples"}.isdisjoint(jobs)
+    report = run.planned("results/tiny/report.html")
+    assert report["page"] == 1
+    assert report["study"] == report["study_figure"] > 1
+    assert report["train"] == report["evaluate"] > 1
+
+
+@pytest.mark.slow
+def test_failed_run_leaves_the_others_in_an_unfinished_report(run, edited):
+    edited(
+        "mafnet/model/commands.py",
+        '    """Train one run of a variant',
+        '    if "audio_only/seed1" in str(output):\n'
+        "        from mafnet.errors import MafnetError\n\n"
+        '        raise MafnetError("out of luck; try again")\n'
+        '    """Train one run of a variant',
+    )
+    target = "results/tiny/studies/modalities.csv"
+    said = run.run(target, "--keep-going", succeeds=False).stdout
+    assert "What there is of the report: results/tiny/report.partial.html" in said
+    page = (run.folder / "results/tiny/report.partial.html").read_text()
+    assert "main seed1: mafnet train: out of luck; try again" in page
+    assert "It has not been made: results/tiny/studies/fusion.csv is missing." in page
+    assert not (run.folder / "results/tiny/report.html").exists()
+
+
+@pytest.mark.slow
+@needs_chromium
+def test_snakemakes_own_report_shows_figures_and_pages_offline(run):
+    from playwright.sync_api import sync_playwright
+
+    run.run(SUMMARY)
+    run.run(SUMMARY, "--report", "out.html")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OFFLINE))
+        page = browser.new_page()
+        asked, errors = [], []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto((run.folder / "out.html").as_uri())
+        page.get_by_text("Results", exact=True).click()
+        page.get_by_text("tiny", exact=True).click()
+        for label in ("training curves", "confusion matrix", "accuracy by class", "page: summary"):
+            assert page.get_by_role("row", name=re.compile(label)).is_visible()
+        browser.close()
+    assert errors == []
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
