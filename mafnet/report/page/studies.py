@@ -18,7 +18,6 @@ class Row:
     low: float | None
     high: float | None
     balanced: float | None
-    macro_f1: float | None
     samples: int | None
     splits: int | None
     seeds: int | None
@@ -80,7 +79,7 @@ def _table(path: Path) -> StudyTable:
 
 
 def _row(row: Mapping[str, str]) -> Row:
-    numbers = ("accuracy", "std", "ci_low", "ci_high", "balanced_accuracy", "macro_f1")
+    numbers = ("accuracy", "std", "ci_low", "ci_high", "balanced_accuracy")
     counts = ("samples", "splits", "seeds")
     compared = ("difference", "difference_low", "difference_high", "paper")
     return Row(
