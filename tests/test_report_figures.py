@@ -5,9 +5,12 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib as mpl
 import pytest
 from click.testing import CliRunner
 from made_runs import made_inputs, made_run, samples_to_test, write_made_study
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 from media import counting_video, probed
 
 from mafnet.cli import main
@@ -16,8 +19,8 @@ from mafnet.errors import MafnetError
 from mafnet.model.settings import Training
 from mafnet.report.captions import FOLDER, caption
 from mafnet.report.figures import FIGURES, main_figures, study_figures
-from mafnet.report.figures.draw import draw_to
-from mafnet.report.figures.style import columns_of, label
+from mafnet.report.figures.draw import draw, draw_to
+from mafnet.report.figures.style import RC, columns_of, label
 from mafnet.video.media import Media
 from mafnet.video.table import write_media
 
@@ -73,6 +76,21 @@ def test_figures_are_sound_and_reach_out_to_nothing(name, inputs, tmp_path):
             assert not key.startswith("on")
     assert "<!DOCTYPE" not in text
     assert len(text) < 1_000_000
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.parametrize("name", DRAWN)
+def test_nothing_that_is_written_is_cut_off(name, inputs):
+    with mpl.rc_context(RC):
+        figure = draw(name, everything(inputs))
+        FigureCanvasAgg(figure).draw()
+        written = [text for text in figure.findobj(Text) if re.search("[^0-9.−%]", text.get_text())]
+        edges = figure.bbox.extents
+        for text in written:  # numbers may be of ticks beyond an axis, which are not drawn
+            left, bottom, right, top = text.get_window_extent().extents
+            inside = edges[0] <= left <= right <= edges[2] and edges[1] <= bottom <= top <= edges[3]
+            assert inside, text.get_text()
+        assert len(written) > 5
 
 
 @pytest.mark.parametrize("name", ["confusion", "classes"])

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -29,21 +30,25 @@ def curves(inputs: Inputs) -> Figure:
     lines = math.ceil(len(runs) / COLUMNS)
     figure = sheet("Training", words, 4.2, warnings_of(runs), key_lines=lines)
     loss, accuracy = figure.subplots(2, 1, sharex=True)
-    several = len({run.split for run in runs}) > 1
     handles, names = [], []
     for run in runs:
         history = read_history(run.folder)
         best = history[history["best"] == 1].iloc[-1]
-        style = _style(runs, run)
-        marks = {"markevery": [int(best["epoch"]) - 1], "markersize": 7, "markerfacecolor": "white"}
-        handles += loss.plot(history["epoch"], history["loss"], **style, **marks)
-        accuracy.plot(history["epoch"], 100 * history["val_accuracy"], **style, **marks)
-        where = f"{run.split}, " if several else ""
-        reached = f"{100 * best['val_accuracy']:.1f} % in epoch {best['epoch']:.0f}"
-        names.append(f"{where}seed {run.seed}: best {reached}")
+        look = _style(runs, run) | {"markevery": [int(best["epoch"]) - 1]}
+        handles += loss.plot(history["epoch"], history["loss"], **look)
+        accuracy.plot(history["epoch"], 100 * history["val_accuracy"], **look)
+        names.append(_name(runs, run, best))
     _dress(loss, accuracy)
     key(figure, handles, names, COLUMNS)
     return figure
+
+
+def _name(runs: Sequence[FigureRun], run: FigureRun, best: pd.Series) -> str:
+    """Split, where there are several, seed, and the epoch that was kept."""
+    several = len({other.split for other in runs}) > 1
+    where = f"{run.split}, " if several else ""
+    reached = f"{100 * best['val_accuracy']:.1f} % in epoch {best['epoch']:.0f}"
+    return f"{where}seed {run.seed}: best {reached}"
 
 
 def _style(runs: Sequence[FigureRun], run: FigureRun) -> dict:
@@ -57,6 +62,8 @@ def _style(runs: Sequence[FigureRun], run: FigureRun) -> dict:
         "marker": MARKERS[seed % len(MARKERS)],
         "linestyle": LINES[line % len(LINES)],
         "linewidth": 1.3,
+        "markersize": 7,
+        "markerfacecolor": "white",
     }
 
 

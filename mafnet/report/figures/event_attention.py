@@ -40,7 +40,7 @@ def event_attention(inputs: Inputs) -> Figure:
     names = list(found[0].modalities)
     names += [BOTH] * (len(names) > 1)
     notes = warnings_of(inputs.runs)
-    figure = sheet(TITLE, words, 0.36 * len(names) + 0.8, notes, key_lines=1)
+    figure = sheet(TITLE, words, 0.36 * len(names) + 0.8, notes, key_lines=2)
     axes = figure.subplots()
     for row, name in enumerate(names):
         _row(axes, row, name, found)
@@ -100,4 +100,4 @@ def _chance(axes: Axes, groups: dict[str, list[Focus]], several: bool) -> None:
     if several:
         handles.append(Line2D([], [], **_SEED))
         names.append("one seed")
-    key(axes.get_figure(), handles, names, columns=3)
+    key(axes.get_figure(), handles, names, columns=2)

@@ -17,7 +17,7 @@ from mafnet.report.figures.pictures import (
     verdict,
 )
 from mafnet.report.figures.style import WIDTH, about, label, place, sheet, warnings_of
-from mafnet.report.frames import FrameReader, Frames
+from mafnet.report.frames import Frames
 
 VIDEOS = 8
 COLUMNS = 4
@@ -33,9 +33,7 @@ def examples(inputs: Inputs) -> Figure:
     """Cards of test videos, those first on which the variants disagree."""
     runs = _one_of_each(inputs)
     videos = _choose(inputs, runs)
-    reader = FrameReader(inputs.root, inputs.media)
-    clips = read_attention(inputs.shown.folder).weights.shape[1]
-    frames = [reader.frames(video.video, clips) for video in videos]
+    frames = inputs.frames(videos, read_attention(inputs.shown.folder).weights.shape[1])
     picture = _WIDTH / usual_aspect(frames)
     height = _TITLE + picture + _PAIR * len(runs) + _BELOW
     words = f"{about(inputs.dataset, list(runs.values()))} · {len(videos)} of them are shown"

@@ -10,6 +10,7 @@ import pandas as pd
 
 from mafnet.dataset.manifest import Sample, read_manifest
 from mafnet.errors import MafnetError
+from mafnet.report.frames import FrameReader, Frames
 from mafnet.report.summary import Run, read_run
 
 
@@ -67,6 +68,11 @@ class Inputs:
         first = [run for run in self.runs if run.split == self.runs[0].split]
         mine = [run for run in first if run.variant == self.main] or first
         return min(mine, key=lambda run: run.seed)
+
+    def frames(self, samples: Sequence[Sample], seconds: int) -> list[Frames]:
+        """One frame a second of each sample's video, of the first seconds."""
+        reader = FrameReader(self.root, self.media)
+        return [reader.frames(sample.video, seconds) for sample in samples]
 
     def tested(self, run: FigureRun) -> list[Sample]:
         """The test samples of a run, in its order; MafnetError if its manifest has none of them."""

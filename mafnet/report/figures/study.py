@@ -62,25 +62,36 @@ def _over_rates(inputs: Inputs, table: pd.DataFrame) -> Figure:
     """Accuracy above, difference to the main variant below, over the rate in percent."""
     figure = _sheet(inputs, 4.6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    rate = 100 * table["rate"]
-    upper.fill_between(rate, table["ci_low"], table["ci_high"], color=BLUE, alpha=0.15, linewidth=0)
-    upper.plot(rate, table["accuracy"], linewidth=1.4, **_DOT)
-    for place, variant in zip(rate, table["variant"], strict=True):
-        seeds = _by_seed(inputs.runs, variant)
-        upper.plot([place] * len(seeds), seeds, **_FLAT_SEED)
-    upper.plot(rate, table["paper"], **_PAPER)
-    low, high = (table["difference"] - table["difference_low"],
-                 table["difference_high"] - table["difference"])  # fmt: skip
-    lower.errorbar(rate, table["difference"], [low, high], linestyle="", linewidth=2, **_DOT)
-    lower.axhline(0, color=GREY, linestyle="--", linewidth=1)
+    _rate_accuracies(upper, inputs.runs, table)
+    _rate_differences(lower, table)
     upper.set_ylabel("accuracy [%]")
     lower.set_ylabel(f"points above {inputs.main}")
     lower.set_xlabel("share of the steps that leave the visual path as it is [%]")
-    lower.set_xticks(rate)
+    lower.set_xticks(100 * table["rate"])
     for axes in (upper, lower):
         axes.grid(axis="y")
     _key(figure, inputs.runs, table, ("above", "below"), _FLAT_SEED)
     return figure
+
+
+def _rate_accuracies(axes: Axes, runs: Sequence[FigureRun], table: pd.DataFrame) -> None:
+    """A line with its band, the seeds, the paper's values."""
+    rate = 100 * table["rate"]
+    axes.fill_between(rate, table["ci_low"], table["ci_high"], color=BLUE, alpha=0.15, linewidth=0)
+    axes.plot(rate, table["accuracy"], linewidth=1.4, **_DOT)
+    for where, variant in zip(rate, table["variant"], strict=True):
+        seeds = _by_seed(runs, variant)
+        axes.plot([where] * len(seeds), seeds, **_FLAT_SEED)
+    axes.plot(rate, table["paper"], **_PAPER)
+
+
+def _rate_differences(axes: Axes, table: pd.DataFrame) -> None:
+    """Dots with their intervals, around a line at no difference."""
+    below = table["difference"] - table["difference_low"]
+    above = table["difference_high"] - table["difference"]
+    axes.errorbar(100 * table["rate"], table["difference"], [below, above], linestyle="",
+                  linewidth=2, **_DOT)  # fmt: skip
+    axes.axhline(0, color=GREY, linestyle="--", linewidth=1)
 
 
 def _sheet(inputs: Inputs, height: float) -> Figure:

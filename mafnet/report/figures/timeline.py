@@ -32,7 +32,7 @@ from mafnet.report.figures.style import (
     warnings_of,
 )
 from mafnet.report.focus import covered
-from mafnet.report.frames import FrameReader, Frames
+from mafnet.report.frames import Frames
 
 VIDEOS = 6
 MOST_FRAMES = 12
@@ -84,39 +84,42 @@ class Strip:
         """Of everything."""
         return _TITLE + self.picture + _EVENT + self.bars + _TICKS
 
+    def corner(self, number: int) -> tuple[float, float]:
+        """The upper left corner of the frames of a video, from the left and from the top."""
+        row, column = divmod(number, self.columns)
+        return column * WIDTH / self.columns + _NAMES, row * self.height + _TITLE
+
 
 def timeline(inputs: Inputs) -> Figure:
     """Some test videos of different classes, drawn by chance."""
     run = inputs.shown
     attention = read_attention(run.folder)
-    videos = _choose(inputs, run, attention)
-    reader = FrameReader(inputs.root, inputs.media)
-    clips = attention.weights.shape[1]
-    frames = [reader.frames(video.video, clips) for video in videos]
-    strip = Strip(*attention.weights.shape[1:], usual_aspect(frames))
-    rows = math.ceil(len(videos) / strip.columns)
+    clips, modalities = attention.weights.shape[1:]
+    videos = _choose(inputs, run, clips)
+    frames = inputs.frames(videos, clips)
+    strip = Strip(clips, modalities, usual_aspect(frames))
     words = f"{about(inputs.dataset, [run])} · chance drew {len(videos)} of them"
-    notes = warnings_of([run], spread=False)
-    figure = sheet("Attention over time", words, rows * strip.height, notes)
-    highest = max(float(attention.of(video.sample)[0].max()) for video in videos)
+    height = math.ceil(len(videos) / strip.columns) * strip.height
+    figure = sheet("Attention over time", words, height, warnings_of([run], spread=False))
     for number, video in enumerate(videos):
-        row, column = divmod(number, strip.columns)
-        corner = (column * WIDTH / strip.columns + _NAMES, row * strip.height + _TITLE)
-        pictures = _frames_axes(figure, strip, corner)
+        pictures = _frames_axes(figure, strip, strip.corner(number))
         _show_frames(pictures, strip, frames[number])
         _show_title(pictures, strip, video, prediction(run.run.predictions, video.sample))
-        bars = _bars_axes(figure, strip, corner)
+    highest = max(float(attention.of(video.sample)[0].max()) for video in videos)
+    for number, video in enumerate(videos):
+        bars = _bars_axes(figure, strip, strip.corner(number))
         _show_bars(bars, attention, video.sample, highest)
         _show_event(bars, video, strip)
     return figure
 
 
-def _choose(inputs: Inputs, run: FigureRun, attention: Attention) -> list[Sample]:
+def _choose(inputs: Inputs, run: FigureRun, clips: int) -> list[Sample]:
     """Videos of different classes; first such whose event fills a part of them only."""
-    samples = inputs.tested(run)
-    clips = attention.weights.shape[1]
-    telling = [sample for sample in samples if sample.event and covered(sample, clips).mean() < 1]
-    return drawn(telling, [sample for sample in samples if sample not in telling], VIDEOS)
+    telling, others = [], []
+    for sample in inputs.tested(run):
+        partly = sample.event is not None and covered(sample, clips).mean() < 1
+        (telling if partly else others).append(sample)
+    return drawn(telling, others, VIDEOS)
 
 
 def _frames_axes(figure: Figure, strip: Strip, corner: tuple[float, float]) -> Axes:
