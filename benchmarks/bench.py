@@ -13,7 +13,6 @@ import os
 import sys
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -23,11 +22,16 @@ from results import about, compared, summary
 from shown import console, show_comparison, show_stage
 from stages import STAGES
 
+from mafnet.features.backends import BACKENDS
+
 SIZES = {
     "full": {"seconds": 10, "videos": 2, "batch": 32, "rounds": 3},
     "quick": {"seconds": 2, "videos": 1, "batch": 4, "rounds": 1},
 }
 OUTPUT = Path(__file__).with_name("results.json")
+
+QUIET = 0.5
+"""Load, in cores, below which a machine is quiet."""
 
 existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -39,6 +43,10 @@ existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--threads", type=click.IntRange(1), default=min(2, os.cpu_count()), show_default=True,
     help="Cores that either way may use.",
+)  # fmt: skip
+@click.option(
+    "--backend", type=click.Choice(BACKENDS), default="auto", show_default=True,
+    help="What computes our features, as features.*.backend.",
 )  # fmt: skip
 @click.option(
     "--stage", "stages", type=click.Choice(list(STAGES)), multiple=True,
@@ -54,6 +62,7 @@ def main(
     rounds: int | None,
     videos: int | None,
     threads: int,
+    backend: str,
     stages: tuple[str, ...],
     compare: Path | None,
     output: Path,
@@ -62,33 +71,32 @@ def main(
     given = {"rounds": rounds, "videos": videos}
     sizes = SIZES["quick" if quick else "full"] | {k: v for k, v in given.items() if v}
     baseline = json.loads(compare.read_text()) if compare else None
-    found = run(sizes, threads, stages or tuple(STAGES))
+    found = run(sizes | {"threads": threads, "backend": backend}, stages or tuple(STAGES))
     output.write_text(json.dumps(found, indent=1) + "\n")
     if baseline:
         show_comparison(compared(found, baseline), found, baseline)
     sys.exit(int(_disagree(found)))
 
 
-def run(sizes: dict, threads: int, stages: tuple[str, ...]) -> dict:
+def run(settings: dict, stages: tuple[str, ...]) -> dict:
     """Everything that is written to JSON; stages are shown as they are done."""
-    os.environ["OMP_NUM_THREADS"] = str(threads)  # read by numpy's and torch's libraries
-    sizes = dict(sizes)
-    rounds = sizes.pop("rounds")
+    os.environ["OMP_NUM_THREADS"] = str(settings["threads"])  # read by numpy and torch
+    sizes = {key: value for key, value in settings.items() if key != "rounds"}
     start = time.monotonic()
-    found = about() | {"settings": sizes | {"rounds": rounds, "threads": threads}, "stages": []}
+    found = about(settings["backend"]) | {"settings": settings, "stages": []}
+    if (load := found["machine"]["load_before"]) > QUIET:
+        console.print(
+            f"[yellow]load {load}: others use the cores, which flatters us (README.md)[/]"
+        )
     with tempfile.TemporaryDirectory() as folder:
-        inputs = Inputs(Path(folder), threads=threads, **sizes)
-        console.print(f"Making inputs: {_sizes(inputs)} ...")
+        inputs = Inputs(Path(folder), **sizes)
+        console.print(f"Making inputs: {', '.join(f'{k} {v}' for k, v in sizes.items())} ...")
         _in_process_of_its_own(inputs)
         for name in stages:
-            found["stages"].append(summary(STAGES[name], *measure(STAGES[name], inputs, rounds)))
+            costs, results = measure(STAGES[name], inputs, settings["rounds"])
+            found["stages"].append(summary(STAGES[name], costs, results))
             show_stage(found["stages"][-1])
     return found | {"seconds": round(time.monotonic() - start, 1)}
-
-
-def _sizes(inputs: Inputs) -> str:
-    sizes = {key: value for key, value in asdict(inputs).items() if key != "folder"}
-    return ", ".join(f"{key} {value}" for key, value in sizes.items())
 
 
 def _in_process_of_its_own(inputs: Inputs) -> None:

@@ -24,7 +24,7 @@ class Inputs:
 
     seconds: length of a video and T, the clips a video of the made-up features.
     videos: how many are extracted end to end. batch: videos of a training step.
-    threads: cores that either way may use.
+    threads: cores that either way may use. backend: of our networks, as features.*.backend.
     """
 
     folder: Path
@@ -32,6 +32,7 @@ class Inputs:
     videos: int
     batch: int
     threads: int
+    backend: str = "auto"
 
     @property
     def samples(self) -> int:

@@ -24,12 +24,13 @@ FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "
 COSTS = ("wall_s", "cpu_s")
 
 
-def about() -> dict:
-    """The machine, the versions and the moment."""
+def about(backend: str) -> dict:
+    """The machine, the versions, the moment, and what a setting of the backend comes to."""
     return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _said("git", "-C", str(ROOT), "describe", "--always", "--dirty"),
         "machine": _machine(),
+        "backends": _backends(backend),
         "versions": {"python": platform.python_version(), "ffmpeg": _ffmpeg()} | _packages(),
     }
 
@@ -57,6 +58,19 @@ def _packages() -> dict[str, str | None]:
         except PackageNotFoundError:
             found[name] = None
     return found
+
+
+def _backends(setting: str) -> dict[str, str]:
+    """What computes the features here, by precision."""
+    from mafnet.features.backends import choose_backend
+    from mafnet.features.fingerprint import FeatureSettings
+
+    return {
+        precision: choose_backend(
+            FeatureSettings("densenet201", "random", precision, setting), "cpu"
+        )
+        for precision in ("float32", "bfloat16")
+    }
 
 
 def _ffmpeg() -> str:

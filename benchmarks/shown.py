@@ -45,8 +45,13 @@ def _seconds(values: list[float]) -> str:
 
 
 def _ratio(values: list[float] | None) -> str:
-    """Median and range, as in "5.1 (4.9-5.3)"."""
-    return "{:#.3g} ({:#.3g}-{:#.3g})".format(*spread(values)) if values else ""
+    """Median and range, as in "5.12 (4.93-5.31)"."""
+    if not values:
+        return ""
+    middle, low, high = (
+        f"{value:.2f}" if value < 10 else f"{value:.1f}" for value in spread(values)
+    )
+    return f"{middle} ({low}-{high})"
 
 
 def _difference(found: dict) -> str:
@@ -61,7 +66,7 @@ def _difference(found: dict) -> str:
 
 def show_comparison(rows: list[dict], new: dict, old: dict) -> None:
     """Ratios new / old, after what else differs between the two."""
-    for what in ("machine", "versions", "settings"):
+    for what in ("machine", "backends", "versions", "settings"):
         if changed := _changed(old[what], new[what]):
             console.print(f"[yellow]{what}: {changed}[/]")
     table = _table("new / old, and a word where their rounds do not overlap")

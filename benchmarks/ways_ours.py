@@ -25,9 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def settings(inputs: Inputs, modality: str, precision: str) -> dict:
-    """What config.yaml says of a modality, at another precision and with random weights."""
+    """What config.yaml says of a modality, but for what is measured and random weights."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    own = {"weights": "random", "precision": precision}
+    own = {"weights": "random", "precision": precision, "backend": inputs.backend}
     return {
         "video": config["video"] | {"clips": inputs.seconds},
         "features": config["features"][modality] | own,
@@ -82,8 +82,8 @@ def network(inputs: Inputs, modality: str, videos: int, precision: str) -> Ready
     from mafnet.features.fingerprint import FeatureSettings
     from mafnet.features.lanes import in_lanes
 
-    settings = FeatureSettings(BACKBONES[modality], "random", precision)
-    backbone = build_backbone(settings, inputs.weights(modality), "cpu", inputs.threads)
+    chosen = FeatureSettings(**settings(inputs, modality, precision)["features"])
+    backbone = build_backbone(chosen, inputs.weights(modality), "cpu", inputs.threads)
     clips = np.concatenate([inputs.clips(modality)] * videos)
     batches = [clips[at : at + backbone.batch] for at in range(0, len(clips), backbone.batch)]
     last = []
@@ -239,12 +239,19 @@ def extract_process(inputs: Inputs, precision: str) -> Ready:
     def work() -> None:
         caches.append(folder / f"cache{len(caches)}")
         for modality in BACKBONES:
-            subprocess.run(_command(inputs, modality, precision, caches[-1]), check=True, cwd=ROOT)
+            _run(_command(inputs, modality, precision, caches[-1]))
 
     def cache() -> "FeatureCache":
         return extractor(inputs, "visual", precision, caches[-1]).cache
 
     return Ready(work, _visual_of(cache, inputs))
+
+
+def _run(command: list[str]) -> None:
+    """Run a command in the checkout; its words are shown only if it fails."""
+    done = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
 
 
 def _visual_of(cache: "Callable[[], FeatureCache]", inputs: Inputs) -> Callable[[], np.ndarray]:
