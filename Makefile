@@ -4,13 +4,14 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo test test-all lint format bench lock vggish-env clean
+.PHONY: help install demo test test-all lint format bench bench-gpu lock vggish-env clean
 
 help:
 	@echo "make demo      from made-up videos to a table of accuracies and a page, on $(CORES) cores"
 	@echo "make test      the tests; make test-all adds the slow ones"
 	@echo "make lint      formatters and linters, without changes; make format mends"
 	@echo "make bench     each stage against the plain way, 8 minutes; BENCH=--quick for one"
+	@echo "make bench-gpu  extraction on a GPU; writes its table into docs/performance.md"
 	@echo "make lock      pin the dependencies of pyproject.toml anew in requirements.lock"
 	@echo "make vggish-env  TensorFlow in .venv-vggish, to convert its VGGish without conda"
 	@echo "make clean     remove results and data of the demo (not the cache)"
@@ -56,6 +57,9 @@ format: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/bench.py $(BENCH)
+
+bench-gpu: $(INSTALLED)
+	$(BIN)/python benchmarks/gpu.py --write docs/performance.md
 
 lock: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet uv

@@ -220,14 +220,16 @@ class Plan(ResultsPlan):
     def _extraction(self, dataset: str, modality: str) -> dict:
         """Settings of the video and features stages that one modality's features depend on.
 
-        Features do not depend on what is left to the machine.
+        They do not depend on what is left to the machine (`auto`) or not wanted (`none`).
         """
         video = {key: value for key, value in self._video(dataset).items() if key not in POLICIES}
         if modality == "audio":
             video = {key: video[key] for key in ("clips", "timeout_seconds")}
-        features = self._sections[dataset]["features"][modality]
-        chosen = {key: value for key, value in features.items() if value != "auto"}
-        return {"video": video, "features": chosen}
+        sections = {"video": video, "features": self._sections[dataset]["features"][modality]}
+        return {
+            name: {key: value for key, value in section.items() if value not in ("auto", "none")}
+            for name, section in sections.items()
+        }
 
     def _read_members(self, dataset: str) -> dict[str, list[str]]:
         """The videos of every shard; MafnetError if the folder of the videos is missing."""

@@ -17,6 +17,7 @@ from mafnet.features.backbones.densenet import (
 from mafnet.features.backbones.inference import check_device
 from mafnet.features.backbones.logmel import log_mel
 from mafnet.features.backbones.vggish import PORT_LAYERS, VGGish, VGGishNetwork, port_weights
+from mafnet.features.lanes import in_lanes
 
 # Relative L2 against the original's float32 run, which has 6e-7 to 1e-6 of round-off itself.
 FLOAT32_TOLERANCE = 1e-5
@@ -176,6 +177,14 @@ def test_companions_do_not_change_an_audio_clip(vggish_weights, precision):
         assert network(clips)[position].tobytes() == alone[0].tobytes()
 
 
+def test_lanes_do_not_change_an_audio_clip():
+    network = VGGish(VGGish.random_weights(0), "cpu", "float32")
+    clips = noise_clips(5)
+    alone = [network(clip[None]).tobytes() for clip in clips]
+    computed = in_lanes(network, [clip[None] for clip in clips], network, 3)
+    assert [maps.tobytes() for _, maps in computed] == alone
+
+
 def test_reduced_precision_stays_near(random_densenet, vggish_weights):
     precision = "bfloat16"
     clips = small_clips(1)
@@ -295,6 +304,8 @@ def test_gpu_features_are_the_cpus_in_any_company(precision, random_densenet, vg
     maps = gpu(clips)
     assert relative_error(maps[:2], random_densenet(clips[:2])) < tolerance
     assert np.array_equal(gpu(clips[::-1].copy())[::-1], maps)
+    in_two_streams = in_lanes(gpu, [clips] * 4, gpu, 2)
+    assert all(np.array_equal(found, maps) for _, found in in_two_streams)
     sound = noise_clips(9)
     audio = VGGish(vggish_weights, "cuda", precision)
     exact = VGGish(vggish_weights, "cpu", "float32")(sound)

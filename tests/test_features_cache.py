@@ -197,6 +197,7 @@ def test_whatever_decides_the_values_is_in_the_fingerprint(field):
         ({"frames_per_clip": 8}, True, False),
         ({"frame_size": 64}, True, False),
         ({"interpolation": "area"}, True, False),
+        ({"hwaccel": "cuda"}, True, False),
         ({"timeout_seconds": 9.0}, False, False),
         ({"silent": "drop"}, False, False),
         ({"max_failed_fraction": 0.5}, False, False),

@@ -43,6 +43,7 @@ def test_a_setting_reruns_what_depends_on_it(run, change, expected):
     [
         ("audio", "visual", {"features": {"audio": {"precision": "bfloat16"}}}),
         ("visual", "audio", {"video": {"interpolation": "area"}}),
+        ("visual", "audio", {"features": {"visual": {"backend": "torch"}}}),
     ],
 )
 def test_an_extraction_setting_reruns_its_modality(run, modality, other, change):

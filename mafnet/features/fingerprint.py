@@ -80,7 +80,8 @@ def _grid(video: VideoSettings, visual: bool) -> dict[str, object]:
     """The settings of the video stage that a modality's features depend on."""
     if not visual:
         return {"clips": video.clips, "sample_rate": SAMPLE_RATE}
-    return {
+    hardware = {} if video.hwaccel == "none" else {"hwaccel": video.hwaccel}
+    return hardware | {
         "clips": video.clips,
         "frames_per_clip": video.frames_per_clip,
         "frame_size": video.frame_size,

@@ -13,7 +13,13 @@ from typing import Self
 import ffmpeg
 import numpy as np
 
-from mafnet.video.ffmpeg import MAX_PIXELS, ffmpeg_path, file_url, input_options
+from mafnet.video.ffmpeg import (
+    MAX_PIXELS,
+    check_hwaccel,
+    ffmpeg_path,
+    file_url,
+    input_options,
+)
 from mafnet.video.media import Media
 from mafnet.video.pipe import Pipe
 from mafnet.video.settings import SAMPLE_RATE, VideoSettings
@@ -167,10 +173,11 @@ def decode_frames(path: Path, media: Media, settings: VideoSettings) -> Decoding
     or the first of all where none does. A clip counts if the video lasts past its start by more
     than OVERHANG_SECONDS; after its end the last frame is held. Rotation flags are obeyed and the
     frame is squashed to S x S, its aspect not kept. Memory does not grow with the video's length.
+    MafnetError if ffmpeg cannot decode by `settings.hwaccel` here.
     """
     side, rate = settings.frame_size, settings.frames_per_clip
     picture = (
-        _input(path, max_pixels=MAX_PIXELS)["V:0"]
+        _input(path, max_pixels=MAX_PIXELS, **_hardware(settings))["V:0"]
         .filter("setpts", _from_start(media))
         .filter("fps", fps=rate, round="up", start_time=0)
         .filter("scale", side, side, flags=f"{settings.interpolation}+{_SCALER}")
@@ -202,6 +209,14 @@ def decode_audio(path: Path, media: Media, settings: VideoSettings) -> Decoding:
     )
     command = _command(sound.output("pipe:", format="s16le", acodec="pcm_s16le"))
     return Decoding(command, stream, media, settings)
+
+
+def _hardware(settings: VideoSettings) -> dict[str, str]:
+    """The input's option for hardware decoding; what the hardware cannot decode, ffmpeg does."""
+    if settings.hwaccel == "none":
+        return {}
+    check_hwaccel(settings.hwaccel)
+    return {"hwaccel": settings.hwaccel}
 
 
 def _mean_of_channels(channels: int) -> str:

@@ -68,6 +68,31 @@ def ffmpeg_version() -> str:
     return match[1]
 
 
+@cache
+def check_hwaccel(name: str) -> None:
+    """MafnetError if ffmpeg was built without a way of hardware decoding, or finds no device."""
+    program = ffmpeg_path()
+    listed = _run_quietly("-hwaccels").stdout.split(":", 1)[-1].split()
+    if name not in listed:
+        raise MafnetError(
+            f"video.hwaccel: {program} knows no {name}, only {', '.join(listed) or 'none at all'}; "
+            "choose one of these or none, or put another ffmpeg on the PATH"
+        )
+    nothing = ("-f", "lavfi", "-i", "nullsrc=s=16x16", "-frames:v", "1", "-f", "null", "-")
+    tried = _run_quietly("-v", "error", "-init_hw_device", name, *nothing)
+    if tried.returncode:
+        words = next(iter(tried.stderr.splitlines()), "it says nothing")
+        raise MafnetError(
+            f"video.hwaccel: ffmpeg finds no device for {name} here ({words}); choose none"
+        )
+
+
+def _run_quietly(*arguments: str) -> subprocess.CompletedProcess:
+    """The outcome of ffmpeg with these arguments."""
+    command = [ffmpeg_path(), "-nostdin", "-hide_banner", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 def file_url(path: Path) -> str:
     """A name that ffmpeg takes for a plain file, even if it begins with "-" or holds ":"."""
     return f"file:{path}"

@@ -14,6 +14,7 @@ class VideoSettings:
     frames_per_clip: frames taken from a clip, at times t + i / frames_per_clip (paper: 16).
     frame_size: side in pixels to which frames are squashed, aspect not kept (paper: 224).
     interpolation: ffmpeg's scaler, one of "bilinear", "area", "bicubic", "neighbor".
+    hwaccel: ffmpeg's name of the hardware that decodes pictures, such as "cuda", or "none".
     silent: what to do with a video without sound: "zero", "drop" or "fail".
     timeout_seconds: a decoder that takes longer is killed and the video counts as failed.
     max_lost_fraction: share of a stream's clips, 0 to 1, that may be lost to damage; above it the
@@ -26,6 +27,7 @@ class VideoSettings:
     frames_per_clip: int = 16
     frame_size: int = 224
     interpolation: str = "bilinear"
+    hwaccel: str = "none"
     silent: str = "zero"
     timeout_seconds: float = 300.0
     max_lost_fraction: float = 0.5

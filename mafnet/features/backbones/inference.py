@@ -36,6 +36,7 @@ def most_lanes(device: str) -> int:
 def enter_lane(device: str, threads: int) -> None:
     """Give the calling thread its share: `threads` cores, or a stream of its own on a GPU."""
     if on_gpu(device):
+        torch.cuda.synchronize(device)  # the weights came by another stream
         torch.cuda.set_stream(torch.cuda.Stream(device))
     else:
         torch.set_num_threads(threads)
@@ -65,8 +66,13 @@ def frozen(device: str, precision: str) -> Iterator[None]:
 
 
 def as_tensor(clips: np.ndarray, device: str) -> torch.Tensor:
-    """The array on `device`, copied only where it is read-only or the device is another."""
-    return torch.from_numpy(np.require(clips, requirements=["C", "W"])).to(device)
+    """The array on `device`, copied only where it is read-only or the device is another.
+
+    To a GPU it goes by way of pinned memory (which torch keeps for the next batch), so that this
+    lane's upload goes on beside another lane's computing.
+    """
+    tensor = torch.from_numpy(np.require(clips, requirements=["C", "W"]))
+    return tensor.pin_memory().to(device, non_blocking=True) if on_gpu(device) else tensor
 
 
 def in_full_batches(

@@ -1,0 +1,49 @@
+"""`make bench-gpu` where there is no GPU: it says so, and can be tried on the CPU."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks/gpu.py"
+
+
+def run(*options):
+    command = [sys.executable, str(SCRIPT), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_without_a_gpu_it_says_so_in_one_line():
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    done = run()
+    assert done.returncode == 1
+    assert re.fullmatch(r"bench-gpu: torch sees no GPU here; [^\n]*\n", done.stderr)
+
+
+@pytest.mark.slow
+def test_on_the_cpu_it_fills_the_marked_part_of_a_page(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- gpu -->\nold\n<!-- /gpu -->\nafter\n")
+    small = (
+        "--device",
+        "cpu",
+        "--videos",
+        "1",
+        "--seconds",
+        "1",
+        "--rounds",
+        "1",
+        "--threads",
+        "1",
+    )
+    done = run(*small, "--write", str(page))
+    assert done.returncode == 0, done.stderr
+    text = page.read_text()
+    assert text.startswith("before\n<!-- gpu -->\nCPU, 1 cores, torch ")
+    assert text.endswith("<!-- /gpu -->\nafter\n")
+    assert len(re.findall(r"^\| (?:float32|bfloat16) \| 1 \| [\d,]+ \|", text, re.MULTILINE)) == 4
+    assert done.stdout.strip() in text

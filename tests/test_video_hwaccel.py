@@ -1,0 +1,87 @@
+"""Stage 1, video: hardware decoding is asked of ffmpeg only where it has it."""
+
+import stat
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from media import SETTINGS, counting_video, frames_of, probed
+
+from mafnet.errors import MafnetError
+from mafnet.features.pool import decode_in_parallel
+from mafnet.video import ffmpeg
+from mafnet.video.ffmpeg import check_hwaccel, ffmpeg_path
+
+# A program in front of the real one that has hardware of the name cuda, and remembers how it was
+# called; what hardware would have decoded the real one decodes by itself.
+PRETENDED = """#!/usr/bin/env python3
+import os, sys
+arguments = sys.argv[1:]
+with open({log!r}, "a") as log:
+    print(*arguments, file=log)
+if "-hwaccels" in arguments:
+    sys.exit(print("Hardware acceleration methods:\\ncuda\\n"))
+for name in ("-hwaccel", "-init_hw_device"):
+    while name in arguments:
+        at = arguments.index(name)
+        del arguments[at : at + 2]
+os.execv({real!r}, ["ffmpeg", *arguments])
+"""
+
+
+@pytest.fixture
+def pretended(tmp_path, monkeypatch):
+    """The calls of an ffmpeg on the PATH that has hardware."""
+    program, log = tmp_path / "bin" / "ffmpeg", tmp_path / "calls.txt"
+    program.parent.mkdir()
+    program.write_text(PRETENDED.format(log=str(log), real=ffmpeg_path()))
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    for function in (ffmpeg_path, check_hwaccel):
+        function.cache_clear()
+    yield log
+    monkeypatch.undo()
+    for function in (ffmpeg_path, check_hwaccel):
+        function.cache_clear()
+
+
+def test_ffmpeg_is_told_before_the_file_is_opened(pretended, tmp_path):
+    path = counting_video(tmp_path / "a.mp4", 1)
+    expected, _ = frames_of(path, replace(SETTINGS, clips=1))
+    assert "-hwaccel " not in pretended.read_text()
+    found, _ = frames_of(path, replace(SETTINGS, clips=1, hwaccel="cuda"))
+    assert np.array_equal(found, expected)
+    call = pretended.read_text().splitlines()[-1].split()
+    assert call[call.index("-hwaccel") + 1] == "cuda"
+    assert call.index("-hwaccel") < call.index("-i")
+
+
+def test_what_ffmpeg_does_not_list_is_one_line(pretended):
+    with pytest.raises(
+        MafnetError, match=r"^video\.hwaccel: \S+ knows no vaapi, only cuda; [^\n]*$"
+    ):
+        check_hwaccel("vaapi")
+
+
+def without_a_device():
+    """A way of hardware decoding that this machine's ffmpeg lists, but has no device for."""
+    for name in ffmpeg._run_quietly("-hwaccels").stdout.split(":", 1)[-1].split():
+        try:
+            check_hwaccel(name)
+        except MafnetError:
+            return name
+    pytest.skip("this machine has a device for all that its ffmpeg lists")
+
+
+def test_a_listed_way_without_its_device_is_one_line():
+    name = without_a_device()
+    with pytest.raises(MafnetError, match=rf"^[^\n]*finds no device for {name} here \([^\n]*none$"):
+        check_hwaccel(name)
+
+
+def test_the_decoder_pool_raises_it_rather_than_failing_every_video(tmp_path):
+    path = counting_video(tmp_path / "a.mp4", 1)
+    settings = replace(SETTINGS, hwaccel="unheard")
+    events = decode_in_parallel([probed(path)], tmp_path, "visual", settings, 1)
+    with pytest.raises(MafnetError, match="knows no unheard"):
+        list(events)
