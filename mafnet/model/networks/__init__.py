@@ -69,6 +69,9 @@ NETWORKS = {
             ("visual", "audio"),
             ("units", "dropout"),
         ),
+        NetworkSpec(
+            "mafnet_plus", f"{_PACKAGE}.mafnet_plus:MAFnetPlus", ("visual", "audio"), film=True
+        ),
         NetworkSpec("dmrn", f"{_PACKAGE}.dmrn:DMRN", ("visual_maps", "audio")),
     )
 }

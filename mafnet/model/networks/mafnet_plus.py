@@ -1,0 +1,107 @@
+"""MAFnet with what the paper lacks and measurements asked for (docs/mafnet_plus.md).
+
+Symbols as in `mafnet`. Padded clips enter neither the attention nor a statistic, and the visual
+vectors are normalised first. Trained without normalisation of the logits (config.yaml).
+"""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from mafnet.model.networks.blocks import (
+    Attention,
+    Classifier,
+    Features,
+    ModalityDense,
+    Network,
+    Norm,
+    Output,
+    ResidualBlock,
+    weighted_sum,
+)
+from mafnet.model.networks.mafnet import MAFnetOptions
+
+
+class MaskedAttention(Attention):
+    """One softmax over the scores of a video's valid clips; over all where none is valid."""
+
+    def forward(self, vectors: Tensor, valid: Tensor) -> Tensor:
+        """Weights (B, T, K), sum 1 over T x K, of vectors (B, T, K, H) and valid (B, T, K)."""
+        scores = self.scores(vectors)
+        masked = scores.masked_fill(~valid, torch.finfo(scores.dtype).min)
+        return masked.flatten(1).softmax(1).view_as(scores)
+
+
+class ChannelNorm(nn.Module):
+    """Normalises each channel of a backbone's vectors over all clips."""
+
+    def __init__(self, features: int, norm: Norm) -> None:
+        super().__init__()
+        self.norm = norm(features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, D) to the same shape."""
+        return self.norm(x.flatten(0, 1)).view_as(x)
+
+
+class MAFnetPlus(Network):
+    """MAFnet on normalised visual vectors, blind to padding."""
+
+    Options: ClassVar[type] = MAFnetOptions
+
+    def __init__(
+        self, *, classes: int, visual_features: int, audio_features: int, options: MAFnetOptions
+    ) -> None:
+        super().__init__()
+        hidden, norm = options.hidden, options.norm
+        self.visual_norm = ChannelNorm(visual_features, norm)
+        self.audio_block = ResidualBlock(audio_features, hidden, norm, visual_features)
+        self.visual_dense = ModalityDense(visual_features, hidden, norm)
+        self.audio_dense = ModalityDense(hidden, hidden, norm)
+        self.attention = MaskedAttention(hidden, options.attention_score)
+        self.classifier = Classifier(2 * hidden, classes, options.logits_norm)
+
+    def forward(self, features: Features) -> Output:
+        """Logits (B, C) and attention (B, T, 2) of visual (B, T, Dv) and audio (B, T, P, Q, Da).
+
+        Without `features.valid` every clip is valid.
+        """
+        valid = validity(features)  #                                     (B, T, K)
+        seen, heard = valid.unbind(2)
+        visual = of_valid(self.visual_norm, seen, features.visual)  #     (B, T, Dv)
+        audio = of_valid(self.audio_block, heard, features.audio, visual)  # (B, T, H)
+        audio = of_valid(self.audio_dense, heard, audio)  #               (B, T, H)
+        visual = of_valid(self.visual_dense, seen, visual)  #             (B, T, H)
+        vectors = torch.stack((visual, audio), dim=2)  #                  (B, T, K, H)
+        attention = self.attention(vectors, valid)  #                     (B, T, K)
+        fused = weighted_sum(attention, vectors).flatten(1)  #            (B, K * H)
+        return Output(self.classifier(fused), attention)
+
+    def visual_path(self) -> list[nn.Parameter]:
+        """The visual dense layer, as in MAFnet."""
+        return list(self.visual_dense.parameters())
+
+
+def validity(features: Features) -> Tensor:
+    """(B, T, K) bool: which clips are no padding; all where the batch does not say."""
+    if features.valid is not None:
+        return features.valid
+    clips = features.visual.shape[:2]
+    return torch.ones(*clips, 2, dtype=torch.bool, device=features.visual.device)
+
+
+def of_valid(module: nn.Module, valid: Tensor, *inputs: Tensor) -> Tensor:
+    """What a module makes of the valid clips of (B, T, ...) inputs, and zeros for the others.
+
+    valid: (B, T) bool. In training the module is shown the N valid clips as one video, (1, N, ...),
+    so that no statistic knows of padding; if they are fewer than the two that a normalisation
+    needs, all clips. Otherwise clips do not touch each other, and it is shown all.
+    """
+    if not module.training or valid.sum() < 2:
+        made = module(*inputs)
+        return made.masked_fill(~valid.view(*valid.shape, *[1] * (made.dim() - 2)), 0)
+    made = module(*(each[valid][None] for each in inputs))[0]
+    result = made.new_zeros((*valid.shape, *made.shape[1:]))
+    result[valid] = made
+    return result

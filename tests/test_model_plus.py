@@ -1,0 +1,112 @@
+"""Stage 4, model: what sets `mafnet_plus` apart from MAFnet."""
+
+import pytest
+import torch
+
+from mafnet.model.networks import build_network
+from mafnet.model.networks.blocks import Features
+
+CLASSES, VISUAL, AUDIO = 5, 20, 8
+ROUNDING = {"rtol": 1e-10, "atol": 1e-12}  # float64, sums of some thousand terms in another order
+SEEN = [[1, 1, 0], [1, 1, 1], [1, 0, 0], [1, 1, 1]]
+HEARD = [[1, 0, 0], [1, 1, 1], [1, 1, 0], [0, 0, 0]]  # shorter and longer than the picture; silent
+VALID = torch.tensor([SEEN, HEARD]).bool().permute(1, 2, 0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def build(name="mafnet_plus", **options):
+    """A small float64 network with fresh weights."""
+    torch.manual_seed(0)
+    return build_network(
+        name,
+        classes=CLASSES,
+        visual_features=VISUAL,
+        audio_features=AUDIO,
+        options={"hidden": 16, "bn_momentum": 0.3} | options,
+    ).double()
+
+
+def batch(valid=VALID, junk=0.0):
+    """Random features; padding is zero as in feature files, or junk."""
+    generator = torch.Generator().manual_seed(0)
+    visual = torch.rand(4, 3, VISUAL, generator=generator, dtype=torch.float64)
+    audio = torch.rand(4, 3, 4, 3, AUDIO, generator=generator, dtype=torch.float64)
+    visual[~valid[..., 0]] = junk
+    audio[~valid[..., 1]] = junk
+    return Features(visual, audio, valid)
+
+
+def test_attention_is_zero_on_padding_and_sums_to_one():
+    for network in (build(), build().eval()):
+        attention = network(batch()).attention
+        assert (attention[~VALID] == 0).all()
+        torch.testing.assert_close(attention.sum((1, 2)), torch.ones(4).double(), **ROUNDING)
+
+
+def test_padding_changes_nothing_in_training_or_after_it():
+    """Neither what it holds nor how long it is: outputs and running statistics stay the same."""
+    clean, junk, longer = build(), build(), build()
+    padded = Features(*(torch.cat((x, torch.zeros_like(x)), dim=1) for x in batch()[:3]))
+    for network, features in ((clean, batch()), (junk, batch(junk=7.0)), (longer, padded)):
+        for _ in range(3):
+            logits = network(features).logits
+        network.after = (logits, network.eval()(features).logits, *network.buffers())
+    for other in (junk, longer):
+        for one, same in zip(clean.after, other.after, strict=True):
+            torch.testing.assert_close(one, same, **ROUNDING)
+
+
+def test_padding_changes_mafnet():
+    """What the masks are for: the same features, once with more padding."""
+    network = build("mafnet")
+    padded = Features(*(torch.cat((x, torch.zeros_like(x)), dim=1) for x in batch()[:3]))
+    assert (network(padded).logits - network(batch()).logits).abs().max() > 1e-3
+
+
+def test_without_its_pieces_it_is_mafnet():
+    plus, plain = build(), build("mafnet")
+    plus.visual_norm = torch.nn.Identity()
+    features = batch()._replace(valid=None)
+    for _ in range(2):
+        found, expected = plus(features), plain(features)
+    torch.testing.assert_close(found, expected, **ROUNDING)
+    torch.testing.assert_close(plus.eval()(features), plain.eval()(features), **ROUNDING)
+
+
+def test_scale_of_a_visual_channel_does_not_matter():
+    scale = torch.rand(VISUAL, dtype=torch.float64) * 4 + 1
+    features = batch()
+    scaled = features._replace(visual=features.visual * scale)
+    # The variance has 1e-12 added: 1e-11 of that of uniform values.
+    tolerance = {"rtol": 1e-8, "atol": 1e-8}
+    found = build(bn_eps=1e-12)(scaled).logits
+    torch.testing.assert_close(found, build(bn_eps=1e-12)(features).logits, **tolerance)
+
+
+@pytest.mark.parametrize("clips", [0, 1])
+def test_batches_with_hardly_a_valid_clip_are_taken_whole(clips):
+    """A silent batch, or a video without anything: numbers, and statistics, stay finite."""
+    valid = torch.zeros_like(VALID)
+    valid[0, :clips] = True
+    network = build()
+    output = network(batch(valid))
+    assert output.logits.isfinite().all()
+    torch.testing.assert_close(output.attention.sum((1, 2)), torch.ones(4).double(), **ROUNDING)
+    assert all(buffer.isfinite().all() for buffer in network.buffers())
+    assert network.eval()(batch(valid)).logits.isfinite().all()
+
+
+def test_dropped_steps_leave_the_visual_dense_layer_alone():
+    network = build()
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    assert {names[id(parameter)] for parameter in network.visual_path()} == {
+        f"visual_dense.{key}"
+        for key in ("linear.weight", "linear.bias", "norm.weight", "norm.bias")
+    }
