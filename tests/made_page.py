@@ -48,6 +48,7 @@ class Results:
     classes: Sequence[str]
     samples: int
     dataset: str = "made"
+    split: str = "main"
     clips: int = 3
     weights: str = "random"
     videos: dict[int, str] = field(default_factory=dict)
@@ -69,7 +70,7 @@ class Results:
 
     def run(self, variant: str, seed: int, predicted: np.ndarray, sure: float = 0.8) -> Path:
         """An evaluated run whose predictions (S,) are given, each with a probability of `sure`."""
-        folder = self.home / "main" / variant / f"seed{seed}"
+        folder = self.home / self.split / variant / f"seed{seed}"
         folder.mkdir(parents=True)
         count = len(self.classes)
         probabilities = np.full((self.samples, count), (1 - sure) / (count - 1))
@@ -84,7 +85,7 @@ class Results:
         }
         pd.DataFrame(table).to_csv(folder / "predictions.csv", index=False)
         about = {
-            "split": "main", "variant": variant, "seed": seed, "settings": "0" * 64,
+            "split": self.split, "variant": variant, "seed": seed, "settings": "0" * 64,
             "random_weights": list(MODALITIES) if self.weights == "random" else [],
         }  # fmt: skip
         measured = run_metrics(self.labels, probabilities, list(self.classes), top_k=5)
@@ -115,7 +116,7 @@ class Results:
         self, main: str, studies: Sequence[Path] = (), figures: Sequence[Path] = (), protocol="own"
     ) -> Sources:
         """All that a page of the main variant is made of; media tables of what files there are."""
-        manifest, media = self.folder / "manifest.csv", self.home / "media.tsv"
+        manifest, media = self.folder / f"{self.split}.csv", self.home / "media.tsv"
         write_manifest([self._sample(number) for number in range(self.samples)], manifest)
         rows = [self._media(number) for number in range(self.samples)]
         write_media({row.video: row for row in [*self.spoilt, *rows]}.values(), media)
@@ -125,7 +126,7 @@ class Results:
         write_json(metrics, self.home / "metrics.json")
         settings = {"video": {"clips": self.clips}, "model": {"main": main, "seeds": [0, 1]}}
         return Sources(
-            self.home / "metrics.json", media, self.runs[main], {"main": manifest},
+            self.home / "metrics.json", media, self.runs[main], {self.split: manifest},
             self.folder / "videos", settings, studies, figures,
         )  # fmt: skip
 

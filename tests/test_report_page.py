@@ -75,6 +75,23 @@ def test_seeds_with_other_samples_are_refused(tmp_path):
         judged(made)
 
 
+def test_splits_are_kept_apart(tmp_path):
+    one = results(tmp_path, [0, 1, 2, 0, 1, 1], split="one")
+    other = results(tmp_path, [0, 1, 1, 0], samples=4, split="other")
+    manifests = other.sources("main").manifests
+    one.runs["main"] += other.runs["main"]
+    sources = one.sources("main")
+    sources = dataclasses.replace(sources, manifests=sources.manifests | manifests)
+    found = page_content(sources, one.home / "report.html", workers=1)
+    assert found.total == 10
+    wrong = [(shot.verdict.split, shot.verdict.sample) for shot in found.worst]
+    assert wrong == [("one", "s5"), ("other", "s2")]
+    assert found.most_frequent == pytest.approx((100 * 2 / 6 + 100 * 2 / 4) / 2, abs=0.01)
+    page = render(found)
+    assert "<td>other</td>" in page
+    assert "2 splits" in page
+
+
 # Classes
 
 

@@ -95,7 +95,7 @@ rule page:
         "../../envs/mafnet.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
+        mem_mb=4000,
         runtime=20,
     params:
         runs=each_run,

@@ -10,9 +10,6 @@ from mafnet.report.page.verdicts import Verdict, least_sure_hits, most_confident
 MAX_SAMPLES = 20
 """Samples that are listed for a class."""
 
-MAX_CONFUSIONS = 8
-"""Other classes that are listed for a class."""
-
 
 @dataclass(frozen=True)
 class Confusion:
