@@ -41,7 +41,9 @@ def _table(title: str) -> Table:
 
 
 def _seconds(values: list[float]) -> str:
-    return f"{spread(values)[0]:.3f}"
+    """The median, to the millisecond where that is more than noise."""
+    middle = spread(values)[0]
+    return f"{middle:.3f}" if middle < 10 else f"{middle:.1f}"
 
 
 def _ratio(values: list[float] | None) -> str:
