@@ -1,9 +1,9 @@
 """By what a backbone is computed: torch, or OpenVINO, which is twice as fast on a CPU.
 
 At float32 the two agree to 1e-5 before features are rounded to float16, which moves them by 2e-4:
-as little as a GPU and a CPU, or two processors, differ. So `auto`, which takes what the machine at
-hand does best, is no part of the fingerprint, and machines share a cache. At reduced precision two
-backends differ as much as either does from float32. Who needs every clip from the same one names
+as little as a GPU and a CPU, or two processors, differ. At bfloat16 they differ by less than half
+of what that precision costs. So `auto`, which takes what the machine at hand does best, is no part
+of the fingerprint, and machines share a cache. Who needs every clip from the same backend names
 it: then it is part of the fingerprint.
 """
 
