@@ -140,20 +140,27 @@ def data(inputs: Inputs) -> "Data":
     return Data(inputs.made / "manifest.csv", files, None)
 
 
-def reader(opened: "Data", inputs: Inputs) -> "Reader":
-    """Reads batches to the CPU; imports torch."""
+def reader(opened: "Data", inputs: Inputs, precision: str) -> "Reader":
+    """Reads batches to the CPU, set up as the verbs train and evaluate do; imports torch."""
+    from mafnet.model.batches import Reader
+    from mafnet.model.commands import computing_device
+
+    return Reader(opened, "mafnet", computing_device("cpu", inputs.threads), precision)
+
+
+def resolved(precision: str) -> str:
+    """What a setting of the precision means on this CPU; imports torch."""
     import torch
 
-    from mafnet.model.batches import Reader
+    from mafnet.model.precision import resolve
 
-    torch.set_num_threads(inputs.threads)
-    return Reader(opened, "mafnet", torch.device("cpu"))
+    return resolve(precision, torch.device("cpu"))
 
 
 def read(inputs: Inputs) -> Ready:
     """A batch of videos from the feature files to tensors; the result is the visual vectors."""
     opened = data(inputs)
-    reading, rows = reader(opened, inputs), opened.subset("train").rows
+    reading, rows = reader(opened, inputs, resolved("auto")), opened.subset("train").rows
     last = {}
 
     def work() -> None:
@@ -165,7 +172,6 @@ def read(inputs: Inputs) -> Ready:
 
 def head(inputs: Inputs) -> "Network":
     """MAFnet with the weights that both ways start from."""
-    import torch
     from safetensors.torch import load_file
 
     from mafnet.model.networks import build_network
@@ -174,7 +180,6 @@ def head(inputs: Inputs) -> "Network":
         "mafnet", classes=inputs.classes, visual_features=1920, audio_features=512, options={}
     )
     network.load_state_dict(load_file(inputs.folder / "head.safetensors"))
-    torch.use_deterministic_algorithms(True)  # as the verbs train and evaluate do
     return network
 
 
@@ -184,16 +189,16 @@ def train(inputs: Inputs, precision: str) -> Ready:
 
     from mafnet.model.train import new_optimiser, step
 
-    opened = data(inputs)
+    opened, precision = data(inputs), resolved(precision)
     subset = opened.subset("train")
-    features = reader(opened, inputs).features(subset.rows)
+    features = reader(opened, inputs, precision).features(subset.rows)
     labels = torch.from_numpy(subset.labels)
     network = head(inputs).train()
     optimiser = new_optimiser(network, 1e-4)
     losses = []
 
     def work() -> None:
-        losses.append(step(network, optimiser, features, labels, False, precision))
+        losses.append(step(network, optimiser, features, labels, False, precision).item())
 
     work()
     work()
@@ -204,8 +209,9 @@ def evaluate(inputs: Inputs, precision: str) -> Ready:
     """A batch of videos from the feature files to probabilities."""
     from mafnet.model.batches import predict
 
-    opened = data(inputs)
-    subset, reading, network = opened.subset("test"), reader(opened, inputs), head(inputs)
+    opened, precision = data(inputs), resolved(precision)
+    reading, network = reader(opened, inputs, precision), head(inputs)
+    subset = opened.subset("test")
     last = []
 
     def work() -> None:

@@ -275,7 +275,7 @@ def test_dropped_step_leaves_the_visual_path_and_moves_the_rest(data):
     network = new_network(settings, data).train()
     optimiser = new_optimiser(network, 1e-2)
     subset = data.subset("train")
-    features = Reader(data, "mafnet", CPU).features(subset.rows[:8])
+    features = Reader(data, "mafnet", CPU, "float32").features(subset.rows[:8])
     labels = torch.from_numpy(subset.labels[:8])
     step(network, optimiser, features, labels, drop=False, precision="float32")
     visual = {id(parameter) for parameter in network.visual_path()}

@@ -1,7 +1,6 @@
 """Batches of features on the device, and the network over them."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -11,29 +10,74 @@ from mafnet.dataset.samples import Data, Subset
 from mafnet.errors import MafnetError
 from mafnet.model.networks import network_spec
 from mafnet.model.networks.blocks import Features, Network
+from mafnet.model.precision import autocast
+
+RESIDENT_SHARE = 0.5
+"""Of a GPU's free memory; the rest is for the network and for a second run on the same card."""
+
+VIDEOS_AT_ONCE = 64
+"""Read at a time on their way to the device: 128 MB of visual maps."""
 
 
 class Reader:
-    """Reads the features that a network wants from the feature files to a device."""
+    """Reads the features that a network wants from the feature files to a device.
 
-    def __init__(self, data: Data, network: str, device: torch.device) -> None:
+    precision: "float32" converts them; "bfloat16" leaves them as stored, as convolutions will
+        convert them anyway.
+    """
+
+    def __init__(self, data: Data, network: str, device: torch.device, precision: str) -> None:
         self._data = data
         self._spec = network_spec(network)
         self._device = device
+        self._precision = precision
+        self._resident: dict[str, Tensor] = {}
+        self._places = np.empty(0, int)
+
+    def keep(self, subsets: Sequence[Subset], room: int | None = None) -> bool:
+        """Move the features of some subsets to the device, to be read from there; True if done.
+
+        room: bytes they may take there, by default half of a GPU's free memory and none of a
+        CPU's: there the feature files are mapped, and all runs share what the system keeps of them.
+        """
+        rows = np.unique(np.concatenate([subset.rows for subset in subsets]))
+        room = _room(self._device) if room is None else room
+        first = self._read(rows[:1])
+        if len(rows) * sum(tensor.nbytes for tensor in first.values()) > room:
+            return False
+        kept = {name: each.new_empty(len(rows), *each.shape[1:]) for name, each in first.items()}
+        for start in range(0, len(rows), VIDEOS_AT_ONCE):
+            part = slice(start, start + VIDEOS_AT_ONCE)
+            for name, values in self._read(rows[part]).items():
+                kept[name][part] = values
+        self._resident = kept
+        self._places = np.searchsorted(rows, np.arange(rows[-1] + 1))
+        return True
 
     def features(self, rows: np.ndarray) -> Features:
-        """The features of some videos, float32 on the device."""
-        arrays = self._data.read(rows, self._spec.inputs)
-        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        moved = {name: tensor.to(self._device).float() for name, tensor in tensors.items()}
+        """The features of some videos on the device."""
+        tensors = self._kept(rows) if self._resident else self._read(rows)
+        if self._precision == "float32":
+            tensors = {name: tensor.float() for name, tensor in tensors.items()}
         valid = torch.from_numpy(self._data.valid(rows, self._spec.modalities)).to(self._device)
-        return Features(valid=valid, **moved)
+        return Features(valid=valid, **tensors)
+
+    def _read(self, rows: np.ndarray) -> dict[str, Tensor]:
+        """From the feature files, as they are stored."""
+        arrays = self._data.read(rows, self._spec.inputs)
+        return {name: torch.from_numpy(array).to(self._device) for name, array in arrays.items()}
+
+    def _kept(self, rows: np.ndarray) -> dict[str, Tensor]:
+        """Of videos that are kept."""
+        places = torch.from_numpy(self._places[rows]).to(self._device)
+        return {name: tensor[places] for name, tensor in self._resident.items()}
 
 
-def autocast(device: torch.device, precision: str) -> AbstractContextManager:
-    """The arithmetic of training: bfloat16 where asked for, or by "auto" on a GPU."""
-    enabled = precision == "bfloat16" or (precision == "auto" and device.type == "cuda")
-    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+def _room(device: torch.device) -> int:
+    """Bytes that features may take on a device."""
+    if device.type != "cuda":
+        return 0
+    return int(RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0])
 
 
 def require_finite(values: Tensor, what: str, names: list[str], features: Features) -> None:

@@ -48,7 +48,7 @@ def train(
     resolved = settings | {
         "seed": seed, "classes": data.classes, "clips": data.clips, "features": fingerprints,
     }  # fmt: skip
-    run(run_settings(resolved), data, output, _device(device, threads), save_seconds)
+    run(run_settings(resolved), data, output, computing_device(device, threads), save_seconds)
 
 
 @click.command()
@@ -75,16 +75,22 @@ def evaluate(
     from mafnet.model.evaluate import evaluate as measure
 
     data = Data(manifest, features, classes)
-    where = _device(device, threads)
+    where = computing_device(device, threads)
     measure(run, data, settings["batch_size"], settings["top_k"], split, where)
 
 
-def _device(name: str, threads: int) -> "torch.device":  # noqa: F821 - imported when needed
-    """The device, with algorithms that give the same numbers again."""
+def computing_device(name: str, threads: int) -> "torch.device":  # noqa: F821 - imported here
+    """The device, with algorithms that give the same numbers again, and memory that is kept.
+
+    To be called once by a command: all of this is the process's.
+    """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch
 
     from mafnet.devices import choose_device
+    from mafnet.model.memory import keep_freed_memory
 
     torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # for debugging; costs a pass
+    keep_freed_memory()
     return choose_device(name, threads, shared=True)

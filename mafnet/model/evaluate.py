@@ -21,6 +21,7 @@ from mafnet.model.metrics import (
     top_k_hits,
 )
 from mafnet.model.networks import network_spec
+from mafnet.model.precision import resolve
 from mafnet.model.settings import RunSettings, run_settings
 from mafnet.model.train import new_network
 
@@ -38,8 +39,8 @@ def evaluate(
     network = new_network(settings, data)
     network.load_state_dict(load_file(folder / "model.safetensors"))
     subset = data.subset("test")
-    reader = Reader(data, settings.network, device)
-    precision = settings.training.precision
+    precision = resolve(settings.training.precision, device)
+    reader = Reader(data, settings.network, device, precision)
     batches = list(predict(network.to(device), reader, subset, batch_size, precision))
     probabilities = np.concatenate([batch[0].numpy() for batch in batches])
     attention = np.concatenate([batch[1].numpy() for batch in batches])

@@ -41,6 +41,11 @@ class RunSettings:
         """The settings as plain JSON values."""
         return dataclasses.asdict(self)
 
+    def with_precision(self, precision: str) -> "RunSettings":
+        """The same settings with another precision."""
+        training = dataclasses.replace(self.training, precision=precision)
+        return dataclasses.replace(self, training=training)
+
     @property
     def digest(self) -> str:
         """SHA-256 of the settings: runs that differ in anything have another."""

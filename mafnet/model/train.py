@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import math
 from pathlib import Path
 
 import torch
@@ -13,9 +14,10 @@ from mafnet import versions
 from mafnet.dataset.samples import Data, Subset
 from mafnet.errors import MafnetError
 from mafnet.files import digest_of, replacing, write_json
-from mafnet.model.batches import Reader, autocast, predict, require_finite
+from mafnet.model.batches import Reader, predict, require_finite
 from mafnet.model.networks import build_network
 from mafnet.model.networks.blocks import Features, Network
+from mafnet.model.precision import autocast, resolve
 from mafnet.model.resume import SECONDS_BETWEEN, Progression, Resume
 from mafnet.model.settings import RunSettings
 from mafnet.progress import Progress
@@ -35,8 +37,10 @@ def train(
     """Train one run and write model.safetensors, settings.json and history.csv to a folder.
 
     The same settings, data, device and number of threads give the same files, also if the run was
-    killed and started again in between. save_seconds: how often it saves where it is.
+    killed and started again in between. save_seconds: how often it saves where it is. The settings
+    that are written name the precision that was used, also if it was chosen by "auto".
     """
+    settings = settings.with_precision(resolve(settings.training.precision, device))
     key = digest_of([settings.as_dict(), data.digest, versions.TRAIN, device.type])
     resume = Resume(output, key, save_seconds)
     with torch.random.fork_rng():
@@ -52,7 +56,9 @@ def _fit(settings: RunSettings, data: Data, resume: Resume, device: torch.device
     training, validation = data.subset("train"), data.subset("val")
     if len(training.rows) < 2:
         raise MafnetError(f"{data.manifest}: training needs two usable samples or more in train")
-    reader = Reader(data, settings.network, device)
+    reader = Reader(data, settings.network, device, chosen.precision)
+    if reader.keep([training, validation]):
+        log.info("the features are kept on %s", device)
     network = new_network(settings, data).to(device)
     optimiser = new_optimiser(network, chosen.learning_rate)
     state = Progression()
@@ -88,7 +94,8 @@ def new_optimiser(network: Network, learning_rate: float) -> torch.optim.Adam:
     visual = network.visual_path()
     known = {id(parameter) for parameter in visual}
     rest = [parameter for parameter in network.parameters() if id(parameter) not in known]
-    return torch.optim.Adam([{"params": group} for group in (visual, rest) if group], learning_rate)
+    groups = [{"params": group} for group in (visual, rest) if group]
+    return torch.optim.Adam(groups, learning_rate, fused=True)
 
 
 def step(
@@ -98,10 +105,10 @@ def step(
     labels: Tensor,
     drop: bool,
     precision: str,
-) -> float:
-    """One update; with `drop` the visual path and its moments stay. Returns the loss before it.
+) -> Tensor:
+    """One update; with `drop` the visual path and its moments stay. Returns the loss () before it.
 
-    Running statistics of every normalisation move on every step.
+    Running statistics of every normalisation move on every step. precision: float32 or bfloat16.
     """
     with autocast(labels.device, precision):
         logits = network(features).logits
@@ -112,7 +119,7 @@ def step(
         for parameter in network.visual_path():
             parameter.grad = None  # Adam passes over parameters without a gradient
     optimiser.step()
-    return loss.item()
+    return loss.detach()
 
 
 def _train_epoch(
@@ -125,19 +132,26 @@ def _train_epoch(
     """One pass over the reshuffled training samples; returns the mean loss of its steps."""
     network.train()
     chosen = settings.training
-    device = next(network.parameters()).device
+    all_labels = torch.from_numpy(subset.labels).to(next(network.parameters()).device)
     batch_size = min(chosen.batch_size, len(subset.rows))
-    order = torch.randperm(len(subset.rows)).numpy()
+    whole = len(subset.rows) // batch_size
+    batches = torch.randperm(len(subset.rows))[: whole * batch_size].view(whole, batch_size)
     losses = []
-    for start in range(0, len(order) - batch_size + 1, batch_size):
-        batch = order[start : start + batch_size]
-        labels = torch.from_numpy(subset.labels[batch]).to(device)
+    for batch in batches:
         drop = torch.rand(()).item() < chosen.drop_rate
-        features = reader.features(subset.rows[batch])
+        features, labels = reader.features(subset.rows[batch.numpy()]), all_labels[batch]
         losses.append(step(network, optimiser, features, labels, drop, chosen.precision))
-        names = [subset.samples[index].sample for index in batch]
-        require_finite(torch.tensor(losses[-1]), "loss", names, features)
-    return sum(losses) / len(losses)
+    values = torch.stack(losses).tolist()  # waits for the device, once an epoch
+    _require_finite(values, batches, reader, subset)
+    return sum(values) / len(values)
+
+
+def _require_finite(losses: list[float], batches: Tensor, reader: Reader, subset: Subset) -> None:
+    """MafnetError about the first batch whose loss is not finite."""
+    for loss, batch in zip(losses, batches.numpy(), strict=True):
+        if not math.isfinite(loss):
+            names = [subset.samples[index].sample for index in batch]
+            require_finite(torch.tensor(loss), "loss", names, reader.features(subset.rows[batch]))
 
 
 def _accuracy(network: Network, reader: Reader, subset: Subset, settings: RunSettings) -> float:

@@ -41,7 +41,7 @@ def film_spaces(folder: Path, data: Data) -> list[FilmSpace]:
     network = new_network(settings, data)
     network.load_state_dict(load_file(folder / "model.safetensors"))
     subset = data.subset("test")
-    reader = Reader(data, settings.network, torch.device("cpu"))
+    reader = Reader(data, settings.network, torch.device("cpu"), "float32")
     with _watched(network) as seen:
         for _ in predict(network, reader, subset, BATCH, "float32"):
             pass

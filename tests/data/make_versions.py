@@ -169,8 +169,8 @@ def run_settings(data: object) -> object:
 
     return RunSettings(
         variant="tried", network="mafnet", options={"hidden": 8, "bn_momentum": 0.1},
-        training=Training(learning_rate=1e-3, batch_size=4, max_epochs=3, drop_rate=0.5), seed=3,
-        classes=data.classes, clips=data.clips,
+        training=Training(1e-3, batch_size=4, max_epochs=3, drop_rate=0.5, precision="float32"),
+        seed=3, classes=data.classes, clips=data.clips,
         features={name: file.fingerprint for name, file in data.files.items()},
     )  # fmt: skip
 

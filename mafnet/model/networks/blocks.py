@@ -9,11 +9,14 @@ The modality axis holds visual before audio. Features come channels last.
 """
 
 from collections.abc import Callable
+from functools import wraps
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from mafnet.model.networks import reduced
 
 Norm = Callable[[int], nn.Module]
 """Makes the normalisation of so many channels."""
@@ -64,6 +67,26 @@ class Network(nn.Module):
         return []
 
 
+def at_least_float32(x: Tensor) -> Tensor:
+    """x as it is, or in float32 where autocast made it shorter: CPU autocast leaves softmax so."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def in_float32(method: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A layer's method that takes and computes float32 at least, whatever autocast is on.
+
+    For what is computed once a clip or once a video: it costs little, and there rounding to
+    bfloat16 moves the loss more than in all the places of the maps together.
+    """
+
+    @wraps(method)
+    def exact(layer: nn.Module, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return method(layer, at_least_float32(x))
+
+    return exact
+
+
 class BatchNorm(nn.BatchNorm1d):
     """Batch normalisation of (N, C) or (N, C, P, Q) over all axes but the channels.
 
@@ -85,14 +108,21 @@ class BatchNorm(nn.BatchNorm1d):
         y = functional.batch_norm(
             x, mean, variance, self.weight, self.bias, training=True, momentum=1.0, eps=self.eps
         )
-        self._update(mean, variance, count=x.numel() // x.shape[1])
+        count = x.numel() // x.shape[1]
+        self.update(mean, variance * ((count - 1) / count))
         return y
 
     @torch.no_grad()
-    def _update(self, mean: Tensor, unbiased_variance: Tensor, count: int) -> None:
+    def update(self, mean: Tensor, variance: Tensor) -> None:
+        """Take a batch's mean and biased variance (C,) into the running statistics."""
         self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(unbiased_variance * ((count - 1) / count), self.momentum)
+        self.running_var.lerp_(variance, self.momentum)
         self.num_batches_tracked += 1
+
+    def to_affine(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """The scale and shift (C,) that the normalisation by these statistics comes to."""
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return scale, self.bias - scale * mean
 
 
 class Film(nn.Module):
@@ -106,6 +136,11 @@ class Film(nn.Module):
         """(1 + gamma) * maps + beta for maps (N, H, P, Q) and condition (N, D)."""
         gamma, beta = self.generator(condition)[..., None, None].chunk(2, dim=1)
         return (1 + gamma) * maps + beta
+
+    def of_affine(self, scale: Tensor, shift: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """The scale and shift (N, H) of maps that had such ones (H,) before."""
+        gamma, beta = self.generator(condition).chunk(2, dim=1)
+        return (1 + gamma) * scale, (1 + gamma) * shift + beta
 
 
 class ResidualBlock(nn.Module):
@@ -126,6 +161,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, maps: Tensor, condition: Tensor | None = None) -> Tensor:
         """Vectors (B, T, H) of maps (B, T, P, Q, D) and, with FiLM, condition (B, T, D')."""
+        if reduced.wanted(maps):
+            return reduced.residual_block(self, maps, condition)
         x = maps.flatten(0, 1).permute(0, 3, 1, 2)  # (N, D, P, Q), a view: channels_last memory
         r = self.conv1x1(x).relu()  #                 (N, H, P, Q)
         y = self.norm(self.conv3x3(r))  #             (N, H, P, Q)
@@ -142,6 +179,7 @@ class ModalityDense(nn.Module):
         self.linear = nn.Linear(features, hidden)
         self.norm = norm(hidden)
 
+    @in_float32
     def forward(self, vectors: Tensor) -> Tensor:
         """(B, T, D) to (B, T, H)."""
         x = self.norm(self.linear(vectors.flatten(0, 1)))
@@ -156,11 +194,6 @@ def two_layer_score(hidden: int) -> nn.Module:
 def one_layer_score(hidden: int) -> nn.Module:
     """ReLU(W x + b): (..., H) to (..., 1), as the paper's text scores."""
     return nn.Sequential(nn.Linear(hidden, 1), nn.ReLU())
-
-
-def at_least_float32(x: Tensor) -> Tensor:
-    """x as it is, or in float32 where autocast made it shorter: CPU autocast leaves softmax so."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 ATTENTION_SCORES = {"two_layer": two_layer_score, "one_layer": one_layer_score}
@@ -182,9 +215,10 @@ class Attention(nn.Module):
         scores = self.scores(vectors)
         return scores.flatten(1).softmax(1).view_as(scores)
 
+    @in_float32
     def scores(self, vectors: Tensor) -> Tensor:
-        """(B, T, K), float32 or longer, of vectors (B, T, K, H)."""
-        return at_least_float32(self.score(vectors).squeeze(-1))
+        """(B, T, K) of vectors (B, T, K, H)."""
+        return self.score(vectors).squeeze(-1)
 
 
 def weighted_sum(attention: Tensor, vectors: Tensor) -> Tensor:
@@ -193,19 +227,17 @@ def weighted_sum(attention: Tensor, vectors: Tensor) -> Tensor:
 
 
 class Classifier(nn.Module):
-    """A linear layer, then (unless `norm` is None) normalisation of the logits over the batch.
-
-    Logits are at least float32: in bfloat16 probabilities would tie.
-    """
+    """A linear layer, then (unless `norm` is None) normalisation of the logits over the batch."""
 
     def __init__(self, features: int, classes: int, norm: Norm | None) -> None:
         super().__init__()
         self.linear = nn.Linear(features, classes)
         self.norm = nn.Identity() if norm is None else norm(classes)
 
+    @in_float32
     def forward(self, vectors: Tensor) -> Tensor:
         """Logits (B, C) of vectors (B, D)."""
-        return self.norm(at_least_float32(self.linear(vectors)))
+        return self.norm(self.linear(vectors))
 
 
 def batch_norm(momentum: float, eps: float) -> Norm:
