@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from mafnet.model.networks.blocks import BatchNorm, ResidualBlock
 
 
+DTYPE = torch.bfloat16
+"""Of the maps and of what they are multiplied by."""
+
+
 def wanted(maps: Tensor) -> bool:
     """True under a CPU's autocast to bfloat16."""
     if maps.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
         return False
-    return torch.get_autocast_dtype("cpu") == torch.bfloat16
+    return torch.get_autocast_dtype("cpu") == DTYPE
 
 
 def residual_block(block: "ResidualBlock", maps: Tensor, condition: Tensor | None) -> Tensor:
@@ -31,7 +35,7 @@ def residual_block(block: "ResidualBlock", maps: Tensor, condition: Tensor | Non
         y = conv3x3(r, block.conv3x3.weight, maps.shape[2:4])  #                (PQ, N, H)
         y, scale, shift = _normalisation(block.norm, y, block.conv3x3.bias)  #  (H,) both
         if block.film is not None:
-            vectors = condition.flatten(0, 1).float()
+            vectors = condition.flatten(0, 1).to(scale.dtype)
             scale, shift = block.film.of_affine(scale, shift, vectors)
         scale, shift = (each.expand(y.shape[1:]) for each in (scale, shift))  # (N, H)
         vectors = modulated_mean(y, scale, shift) + mean(r)
@@ -39,9 +43,9 @@ def residual_block(block: "ResidualBlock", maps: Tensor, condition: Tensor | Non
 
 
 def _places_first(maps: Tensor) -> Tensor:
-    """(PQ, N, D) in bfloat16 of maps (B, T, P, Q, D)."""
+    """(PQ, N, D) of maps (B, T, P, Q, D)."""
     flat = maps.flatten(0, 1).flatten(1, 2).transpose(0, 1)
-    return flat.to(torch.bfloat16, memory_format=torch.contiguous_format)
+    return flat.to(DTYPE, memory_format=torch.contiguous_format)
 
 
 def _conv1x1(conv: nn.Conv2d, maps: Tensor) -> Tensor:
