@@ -78,7 +78,7 @@ def right_by_epoch(
     network = build(settings, data, pieces, pad)
     optimiser = new_optimiser(network, settings.training.learning_rate)
     training, validation = data.subset("train"), data.subset("val")
-    reader = Reader(data, settings.network, CPU)
+    reader = Reader(data, settings.network, CPU, settings.training.precision)
     rows = []
     for _ in range(settings.training.max_epochs):
         network.train()
@@ -125,9 +125,10 @@ def best_epoch(accuracies: np.ndarray, patience: int) -> int:
 
 
 def run_of(plan: Plan, dataset: str, data: Data, seed: int) -> RunSettings:
-    """The settings of `mafnet_plus` on the data set."""
+    """The settings of `mafnet_plus` on the data set, at float32."""
     about = {"seed": seed, "classes": data.classes, "clips": data.clips, "features": {}}
-    return run_settings(json.loads(plan.training(dataset, "mafnet_plus")) | about)
+    settings = run_settings(json.loads(plan.training(dataset, "mafnet_plus")) | about)
+    return settings.with_precision("float32")
 
 
 def measure(runs: Iterable[RunSettings], data: Data, pieces: Iterable[str], pad: int) -> np.ndarray:

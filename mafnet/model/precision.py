@@ -29,4 +29,5 @@ def _has_bfloat16(device: torch.device) -> bool:
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager:
     """The context in which a network computes; precision is a result of `resolve`."""
+    assert precision in ("float32", "bfloat16"), precision
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")

@@ -18,6 +18,7 @@ from mafnet.model.networks.blocks import (
     Norm,
     Output,
     ResidualBlock,
+    in_float32,
     weighted_sum,
 )
 from mafnet.model.networks.mafnet import MAFnetOptions
@@ -40,6 +41,7 @@ class ChannelNorm(nn.Module):
         super().__init__()
         self.norm = norm(features)
 
+    @in_float32
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, D) to the same shape."""
         return self.norm(x.flatten(0, 1)).view_as(x)
