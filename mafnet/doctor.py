@@ -69,6 +69,7 @@ def _check(
 def _machine(cache: Path, weights: Path) -> None:
     """Show ffmpeg, devices, weights and cache; MafnetError if one is missing."""
     found = {"mafnet": (True, __version__), "ffmpeg": _ffmpeg(), "torch": _torch()}
+    found |= {"openvino": _openvino()}
     found |= {"weights": _weights(weights), "cache": _cache(cache), "disk": _disk(cache)}
     for name, (good, text) in found.items():
         click.echo(f"{'ok ' if good else 'NO '} {name:8} {text}")
@@ -93,6 +94,16 @@ def _torch() -> tuple[bool, str]:
     gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     threads = torch.get_num_threads()
     return True, f"{torch.__version__}, {', '.join(gpus) or 'no GPU'}, {threads} CPU threads"
+
+
+def _openvino() -> tuple[bool, str]:
+    from mafnet.features.backbones.openvino_runtime import installed, openvino, suits
+
+    if not installed():
+        return True, "cannot be imported: torch extracts on CPUs, half as fast"
+    precisions = [name for name in ("float32", "bfloat16") if suits(name)]
+    version = openvino().__version__.partition("-")[0]
+    return True, f"{version}, {' and '.join(precisions)} on this processor"
 
 
 def _weights(folder: Path) -> tuple[bool, str]:

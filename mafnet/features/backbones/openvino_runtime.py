@@ -5,11 +5,9 @@ Layouts are (N, C, H, W).
 """
 
 import importlib
-import importlib.util
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from functools import cache
 from types import ModuleType
 
 import numpy as np
@@ -21,22 +19,21 @@ from mafnet.features.backbones.precision import check_precision
 MOST_LANES = 16
 """A lane of DenseNet-201 holds 65 MB besides the 0.4 GB that the first one takes (measured)."""
 
+CONVERTER = "openvino.tools.ovc"
+
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 """What OpenVINO calls our precisions; left to itself it takes bfloat16 where there is some."""
 
 
-@cache
 def openvino() -> ModuleType:
     """The package without its converter, whose import sends usage statistics by itself."""
-    converter = "openvino.tools.ovc"
-    hidden = converter not in sys.modules
-    if hidden:
-        sys.modules[converter] = None  # it cannot be imported, which the package takes calmly
+    if "openvino" in sys.modules:
+        return importlib.import_module("openvino")
+    sys.modules[CONVERTER] = None  # it cannot be imported, which the package takes calmly
     try:
         return importlib.import_module("openvino")
     finally:
-        if hidden:
-            del sys.modules[converter]
+        del sys.modules[CONVERTER]
 
 
 def operations() -> ModuleType:
@@ -50,8 +47,12 @@ def suits(precision: str) -> bool:
 
 
 def installed() -> bool:
-    """True if the package is there; it is not imported."""
-    return importlib.util.find_spec("openvino") is not None
+    """True if the package is there and can be loaded on this machine."""
+    try:
+        openvino()
+    except ImportError:
+        return False
+    return True
 
 
 def check(precision: str) -> None:
@@ -59,8 +60,8 @@ def check(precision: str) -> None:
     check_precision(precision, gpu=False)
     if not installed():
         raise MafnetError(
-            "backend openvino: the package is not installed; run `pip install openvino`, or choose "
-            "auto"
+            "backend openvino: the package cannot be imported; run `pip install openvino`, or "
+            "choose auto"
         )
     if not _capable(precision):
         raise MafnetError(
