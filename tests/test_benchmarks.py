@@ -153,3 +153,11 @@ def test_stage_that_nobody_knows_is_refused(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     assert "decode picture" in done.stderr
+
+
+def test_a_step_of_a_network_is_compared_between_precisions():
+    from training import compare
+
+    row = compare("mafnet", steps=2, videos=4, clips=2, hidden=8)
+    assert row["network"] == "mafnet"
+    assert float(list(row.values())[-1]) < 0.5  # two losses near log 28; they differ by rounding
