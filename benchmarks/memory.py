@@ -45,11 +45,17 @@ PACKED = (100, 400, 1600)
 
 
 def tree(process: psutil.Process) -> Iterator[int]:
-    """The numbers of a process and all below it."""
+    """The numbers of a process and all below it, but for copies of it.
+
+    A copy is about to become a decoder: all its pages are its parent's, and would count twice.
+    """
     yield process.pid
     try:
-        yield from (child.pid for child in process.children(recursive=True))
-    except psutil.NoSuchProcess:
+        own = process.cmdline()
+        yield from (
+            child.pid for child in process.children(recursive=True) if child.cmdline() != own
+        )
+    except psutil.Error:  # gone meanwhile
         return
 
 
