@@ -83,6 +83,7 @@ def compare(name: str, steps: int, videos: int, clips: int, hidden: int) -> dict
     runs = [started(name, precision, hidden) for precision in precisions]
     for index in range(steps):
         for run in runs:
+            torch.manual_seed(index)  # the same dropout
             run.step(batches[index % len(batches)])
     exact, auto = (statistics.median(run.cpu_s[1:] or run.cpu_s) for run in runs)
     pairs = zip(*(run.losses for run in runs), strict=True)
