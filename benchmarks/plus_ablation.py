@@ -30,10 +30,10 @@ from mafnet.model.train import new_network, new_optimiser, step
 from mafnet.plan import Plan
 from mafnet.report.intervals import paired_bootstrap
 
-PIECES = ("masks", "vectors", "logits")
-"""No padding in attention and statistics; normalised visual vectors; logits that are not."""
+PIECES = ("masks", "logits")
+"""No padding in attention and statistics; logits that are not normalised."""
 
-SUBSETS = [(), PIECES, *itertools.combinations(PIECES, 2), *itertools.combinations(PIECES, 1)]
+SUBSETS = [(), PIECES, *itertools.combinations(PIECES, 1)]
 LINE = "{pieces:26} {accuracy:5.1f}  {difference:+5.1f} [{low:+.1f}, {high:+.1f}]"
 CPU = torch.device("cpu")
 
@@ -65,8 +65,6 @@ def build(settings: RunSettings, data: Data, pieces: Iterable[str], pad: int) ->
     """A fresh `mafnet_plus` of which only some pieces are left."""
     settings.options["logits_bn"] = "logits" not in pieces
     network = new_network(settings, data)
-    if "vectors" not in pieces:
-        network.visual_norm = nn.Identity()
     return Seen(network, pad, masks="masks" in pieces)
 
 

@@ -34,11 +34,15 @@ def build(name="mafnet_plus", **options):
 
 
 def batch(valid=VALID, junk=0.0):
-    """Random features; padding is zero as in feature files, or junk."""
+    """Random features; padding is zero as in feature files, or junk.
+
+    What is heard and not seen stays zero: the picture of such a clip conditions its sound.
+    """
     generator = torch.Generator().manual_seed(0)
     visual = torch.rand(4, 3, VISUAL, generator=generator, dtype=torch.float64)
     audio = torch.rand(4, 3, 4, 3, AUDIO, generator=generator, dtype=torch.float64)
-    visual[~valid[..., 0]] = junk
+    visual[~valid[..., 0]] = 0.0
+    visual[~valid.any(-1)] = junk
     audio[~valid[..., 1]] = junk
     return Features(visual, audio, valid)
 
@@ -70,24 +74,13 @@ def test_padding_changes_mafnet():
     assert (network(padded).logits - network(batch()).logits).abs().max() > 1e-3
 
 
-def test_without_its_pieces_it_is_mafnet():
+def test_without_padding_it_is_mafnet():
     plus, plain = build(), build("mafnet")
-    plus.visual_norm = torch.nn.Identity()
     features = batch()._replace(valid=None)
     for _ in range(2):
         found, expected = plus(features), plain(features)
     torch.testing.assert_close(found, expected, **ROUNDING)
     torch.testing.assert_close(plus.eval()(features), plain.eval()(features), **ROUNDING)
-
-
-def test_scale_of_a_visual_channel_does_not_matter():
-    scale = torch.rand(VISUAL, dtype=torch.float64) * 4 + 1
-    features = batch()
-    scaled = features._replace(visual=features.visual * scale)
-    # The variance has 1e-12 added: 1e-11 of that of uniform values.
-    tolerance = {"rtol": 1e-8, "atol": 1e-8}
-    found = build(bn_eps=1e-12)(scaled).logits
-    torch.testing.assert_close(found, build(bn_eps=1e-12)(features).logits, **tolerance)
 
 
 @pytest.mark.parametrize("clips", [0, 1])

@@ -68,7 +68,7 @@ def batch():
     ("variant", "count"),
     [
         ("mafnet", 6_130_773),
-        ("mafnet_plus", 6_130_773 + 2 * 1_920 - 56),
+        ("mafnet_plus", 6_130_773 - 56),
         ("no_film", NO_FILM),
         ("fusion_addition", NO_FILM - 512 * 28),
         ("fusion_mcb", NO_FILM + (16_000 - 1_024) * 28),

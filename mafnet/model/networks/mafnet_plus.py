@@ -1,7 +1,7 @@
 """MAFnet with what the paper lacks and measurements asked for (docs/mafnet_plus.md).
 
-Symbols as in `mafnet`. Padded clips enter neither the attention nor a statistic, and the visual
-vectors are normalised first. Trained without normalisation of the logits (config.yaml).
+Symbols as in `mafnet`. Padded clips enter neither the attention nor a statistic. The variant in
+config.yaml also leaves the logits as they are and lets the running statistics follow faster.
 """
 
 from typing import ClassVar
@@ -15,10 +15,8 @@ from mafnet.model.networks.blocks import (
     Features,
     ModalityDense,
     Network,
-    Norm,
     Output,
     ResidualBlock,
-    in_float32,
     weighted_sum,
 )
 from mafnet.model.networks.mafnet import MAFnetOptions
@@ -34,21 +32,8 @@ class MaskedAttention(Attention):
         return masked.flatten(1).softmax(1).view_as(scores)
 
 
-class ChannelNorm(nn.Module):
-    """Normalises each channel of a backbone's vectors over all clips."""
-
-    def __init__(self, features: int, norm: Norm) -> None:
-        super().__init__()
-        self.norm = norm(features)
-
-    @in_float32
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, D) to the same shape."""
-        return self.norm(x.flatten(0, 1)).view_as(x)
-
-
 class MAFnetPlus(Network):
-    """MAFnet on normalised visual vectors, blind to padding."""
+    """MAFnet, blind to padding."""
 
     Options: ClassVar[type] = MAFnetOptions
 
@@ -57,7 +42,6 @@ class MAFnetPlus(Network):
     ) -> None:
         super().__init__()
         hidden, norm = options.hidden, options.norm
-        self.visual_norm = ChannelNorm(visual_features, norm)
         self.audio_block = ResidualBlock(audio_features, hidden, norm, visual_features)
         self.visual_dense = ModalityDense(visual_features, hidden, norm)
         self.audio_dense = ModalityDense(hidden, hidden, norm)
@@ -71,10 +55,9 @@ class MAFnetPlus(Network):
         """
         valid = validity(features)  #                                     (B, T, K)
         seen, heard = valid.unbind(2)
-        visual = of_valid(self.visual_norm, seen, features.visual)  #     (B, T, Dv)
-        audio = of_valid(self.audio_block, heard, features.audio, visual)  # (B, T, H)
+        visual = of_valid(self.visual_dense, seen, features.visual)  #    (B, T, H)
+        audio = of_valid(self.audio_block, heard, features.audio, features.visual)
         audio = of_valid(self.audio_dense, heard, audio)  #               (B, T, H)
-        visual = of_valid(self.visual_dense, seen, visual)  #             (B, T, H)
         vectors = torch.stack((visual, audio), dim=2)  #                  (B, T, K, H)
         attention = self.attention(vectors, valid)  #                     (B, T, K)
         fused = weighted_sum(attention, vectors).flatten(1)  #            (B, K * H)
