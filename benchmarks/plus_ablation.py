@@ -34,7 +34,7 @@ PIECES = ("masks", "logits")
 """No padding in attention and statistics; logits that are not normalised."""
 
 SUBSETS = [(), PIECES, *itertools.combinations(PIECES, 1)]
-LINE = "{pieces:26} {accuracy:5.1f}  {difference:+5.1f} [{low:+.1f}, {high:+.1f}]"
+LINE = "{pieces:16} {accuracy:5.1f} %, above mafnet {above:22} below mafnet_plus {below}"
 CPU = torch.device("cpu")
 
 
@@ -150,11 +150,10 @@ def main() -> None:
     files = [Path(f"results/{dataset}/features/{name}.h5") for name in ("visual", "audio")]
     data = Data(Path(plan.manifests(dataset)[0]), files, None)
     runs = [run_of(plan, dataset, data, seed) for seed in range(arguments.seeds)]
-    rows, found = [], {}
-    for pieces in SUBSETS:
-        found[pieces] = measure(runs, data, pieces, arguments.pad)
-        rows.append(row(pieces, found[pieces], found[()]))
-        print(LINE.format(**rows[-1]), flush=True)
+    found = {pieces: measure(runs, data, pieces, arguments.pad) for pieces in SUBSETS}
+    rows = [row(pieces, found) for pieces in SUBSETS]
+    for each in rows:
+        print(LINE.format(**each))
     Path(f"{dataset}.ablation.json").write_text(json.dumps(rows, indent=2) + "\n")
 
 
@@ -170,18 +169,24 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def row(pieces: tuple[str, ...], right: np.ndarray, of_mafnet: np.ndarray) -> dict:
-    """One line of the table, in percent."""
-    interval = paired_bootstrap([right - of_mafnet])
+def row(pieces: tuple[str, ...], found: dict[tuple[str, ...], np.ndarray]) -> dict:
+    """One line of the table, in percent: how far above MAFnet and below all pieces."""
+    right = found[pieces]
+    above, below = right - found[()], found[PIECES] - right
     return {
         "pieces": " + ".join(pieces) or "none (mafnet)",
         "accuracy": 100 * right.mean(),
-        "difference": 100 * (right - of_mafnet).mean(),
-        "low": interval.low,
-        "high": interval.high,
+        "above": points(above),
+        "below": points(below),
         "seeds": len(right),
         "samples": right.shape[1],
     }
+
+
+def points(differences: np.ndarray) -> str:
+    """The mean of (R, S) differences in points with its interval."""
+    interval = paired_bootstrap([differences])
+    return f"{100 * differences.mean():+.1f} [{interval.low:+.1f}, {interval.high:+.1f}]"
 
 
 if __name__ == "__main__":
