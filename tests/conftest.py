@@ -1,4 +1,4 @@
-"""A finished tiny run of the workflow, made once; each test works on a copy of it."""
+"""What tests share: a finished tiny run of the workflow, made once, and torch on one thread."""
 
 import shutil
 
@@ -46,3 +46,14 @@ def edited(checkout):
     yield edit
     for file, text in before.items():
         file.write_text(text)
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Torch on one thread, so that sums are made in one order and tests do not fight for cores."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

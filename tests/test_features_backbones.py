@@ -19,17 +19,11 @@ from mafnet.features.backbones.logmel import log_mel
 from mafnet.features.backbones.vggish import PORT_LAYERS, VGGish, VGGishNetwork, port_weights
 from mafnet.features.lanes import in_lanes
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 # Relative L2 against the original's float32 run, which has 6e-7 to 1e-6 of round-off itself.
 FLOAT32_TOLERANCE = 1e-5
 FLOAT64_TOLERANCE = 1e-10
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

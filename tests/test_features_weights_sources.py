@@ -36,13 +36,7 @@ needs_tensorflow = pytest.mark.skipif(
     not TENSORFLOW.exists(), reason="TensorFlow is not here; `make vggish-env` installs it"
 )
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # The table

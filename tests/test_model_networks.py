@@ -12,16 +12,10 @@ from mafnet.errors import MafnetError
 from mafnet.model.networks import NETWORKS, build_network, network_spec
 from mafnet.model.networks.blocks import BatchNorm, Features, Film, ResidualBlock
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 BATCH, CLIPS, CLASSES, VISUAL, AUDIO = 6, 3, 5, 20, 8
 ROUNDING = {"rtol": 1e-10, "atol": 1e-12}  # float64, sums of some thousand terms in another order
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def build(name="mafnet", seed=0, **options):

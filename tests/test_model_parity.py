@@ -11,6 +11,8 @@ import torch
 from parity import recipe, relative_error
 from torch.nn.functional import cross_entropy
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 WIDE = ("film_gamma", "film_pooled", "image_feat", "sound_feat")  # every eighth channel is kept
 ACTIVATIONS = (*WIDE, "att_logits", "att", "fused", "cls_pre_bn", "logits")
@@ -22,14 +24,6 @@ NORM_TOLERANCE = {"float32": 2e-5, "float64": 1e-9}
 ZERO_TOLERANCE = {"float32": 1e-4, "float64": 1e-12}  # absolute: sums of rounding errors
 LOSS_TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 LEARNING_RATE = 1e-4
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

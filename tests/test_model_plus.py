@@ -6,19 +6,13 @@ import torch
 from mafnet.model.networks import build_network
 from mafnet.model.networks.blocks import Features
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CLASSES, VISUAL, AUDIO = 5, 20, 8
 ROUNDING = {"rtol": 1e-10, "atol": 1e-12}  # float64, sums of some thousand terms in another order
 SEEN = [[1, 1, 0], [1, 1, 1], [1, 0, 0], [1, 1, 1]]
 HEARD = [[1, 0, 0], [1, 1, 1], [1, 1, 0], [0, 0, 0]]  # shorter and longer than the picture; silent
 VALID = torch.tensor([SEEN, HEARD]).bool().permute(1, 2, 0)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def build(name="mafnet_plus", **options):

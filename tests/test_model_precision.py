@@ -17,19 +17,13 @@ from mafnet.model.precision import CPU_FEATURES, resolve
 from mafnet.model.settings import RunSettings, Training
 from mafnet.model.train import new_network, new_optimiser, step, train
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 CPUINFO = Path("/proc/cpuinfo")
 COUNTS = {"train": 6, "val": 2, "test": 2}
 ROOM = 10**9
 """Bytes, more than all features here take."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

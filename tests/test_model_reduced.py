@@ -13,16 +13,10 @@ from mafnet.model.networks.blocks import BatchNorm, ResidualBlock
 from mafnet.model.networks.places import mean, modulated_mean, moments
 from mafnet.model.networks.winograd import conv3x3, plan
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 EXACT = {"rtol": 1e-10, "atol": 1e-11}  # float64; the transforms' numbers go up to 64
 SIZES = [(12, 8), (7, 7), (1, 1), (3, 5), (4, 9), (2, 13)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)

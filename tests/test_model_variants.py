@@ -18,6 +18,8 @@ from mafnet.model.networks.dmrn import AudioGuidedAttention
 from mafnet.model.networks.fusions import FUSIONS
 from mafnet.names import unknown_names
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 ROOT = Path(__file__).parents[1]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
 VARIANTS = CONFIG["model"]["variants"]
@@ -31,14 +33,6 @@ VISUAL_FILM = 512 * 1_024 + 1_024
 DENSE = 262_656 + 1_024  # 512 to 512 with its BN
 TOP = (262_656 + 513) + (1_024 * 28 + 28) + 56  # attention, classifier, BN of the logits
 LSTMS = sum(2 * 4 * 128 * (size + 128 + 2) for size in (1_920, 512))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def build(variant, seed=0, **options):

@@ -5,7 +5,6 @@ F frames of H x W pixels in, the mean of their maps out. Huang et al. 2017 (arXi
 
 import math
 from collections.abc import Mapping
-from functools import partial
 
 import numpy as np
 
@@ -19,11 +18,9 @@ from mafnet.features.backbones.densenet_layers import (
     IMAGENET_MEAN,
 )
 from mafnet.features.backbones.openvino_runtime import (
-    MOST_LANES,
-    CompiledByShape,
+    OpenVINOBackbone,
     Weights,
     by_channel,
-    check,
     convolution,
     max_pool,
     openvino,
@@ -38,22 +35,14 @@ FRAMES_AT_A_TIME = 4
 bfloat16, with a third less memory (measured); their maps still fit into the caches."""
 
 
-class DenseNet201OpenVINO:
+class DenseNet201OpenVINO(OpenVINOBackbone):
     """The registry's `densenet201` by OpenVINO: uint8 RGB (N, F, 224, 224, 3) to (N, 7, 7, 1920).
 
     One clip at a time, so that a clip's features cannot depend on its neighbours.
     """
 
     def __init__(self, weights: Mapping[str, np.ndarray], precision: str, threads: int) -> None:
-        check(precision)
-        self.device = "cpu"
-        self.batch = 1
-        self.most_lanes = MOST_LANES
-        draw = partial(graph, Weights(weights, "densenet201"))
-        self._network = CompiledByShape(draw, precision, threads)
-
-    def enter_lane(self, threads: int) -> None:
-        """OpenVINO deals out its threads by itself."""
+        super().__init__(graph, Weights(weights, "densenet201"), precision, threads)
 
     def __call__(self, clips: np.ndarray) -> np.ndarray:
         """Maps (N, H/32, W/32, 1920) float16, post-ReLU, mean over the F frames."""

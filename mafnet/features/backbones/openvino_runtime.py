@@ -8,6 +8,7 @@ import importlib
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import ModuleType
 
 import numpy as np
@@ -117,6 +118,24 @@ class CompiledByShape:
                 network = Compiled(self._draw(array.shape), self._precision, self._threads)
                 self._compiled[array.shape] = network
         return network(array)
+
+
+class OpenVINOBackbone:
+    """What the backbones share: one clip at a time, and OpenVINO's own threads in the lanes.
+
+    draw: makes the graph of a network from its `Weights` and the shape of its input.
+    """
+
+    device = "cpu"
+    batch = 1
+    most_lanes = MOST_LANES
+
+    def __init__(self, draw: Callable, weights: "Weights", precision: str, threads: int) -> None:
+        check(precision)
+        self._network = CompiledByShape(partial(draw, weights), precision, threads)
+
+    def enter_lane(self, threads: int) -> None:
+        """OpenVINO deals out its threads by itself."""
 
 
 def rounded(maps: np.ndarray) -> np.ndarray:

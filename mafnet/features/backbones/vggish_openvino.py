@@ -1,17 +1,14 @@
 """VGGish by OpenVINO: the same function of the same weights as vggish.py, on CPUs."""
 
 from collections.abc import Mapping
-from functools import partial
 
 import numpy as np
 
 from mafnet.features.backbones import backbone_spec
 from mafnet.features.backbones.logmel import log_mel
 from mafnet.features.backbones.openvino_runtime import (
-    MOST_LANES,
-    CompiledByShape,
+    OpenVINOBackbone,
     Weights,
-    check,
     convolution,
     max_pool,
     openvino,
@@ -22,22 +19,14 @@ from mafnet.features.backbones.openvino_runtime import (
 from mafnet.features.backbones.vggish_layers import CHANNELS, POOLED
 
 
-class VGGishOpenVINO:
+class VGGishOpenVINO(OpenVINOBackbone):
     """The registry's `vggish` by OpenVINO: int16 clips (N, S) to float16 maps (N, 12, 8, 512).
 
     One clip at a time, which is as fast as eight (measured).
     """
 
     def __init__(self, weights: Mapping[str, np.ndarray], precision: str, threads: int) -> None:
-        check(precision)
-        self.device = "cpu"
-        self.batch = 1
-        self.most_lanes = MOST_LANES
-        draw = partial(graph, Weights(weights, "vggish"))
-        self._network = CompiledByShape(draw, precision, threads)
-
-    def enter_lane(self, threads: int) -> None:
-        """OpenVINO deals out its threads by itself."""
+        super().__init__(graph, Weights(weights, "vggish"), precision, threads)
 
     def __call__(self, clips: np.ndarray) -> np.ndarray:
         """Maps (N, 12, 8, 512) float16, post-ReLU, of clips (N, S) int16."""
