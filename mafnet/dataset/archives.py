@@ -2,11 +2,10 @@
 
 Members are read one after another and copied by this process: no path that leaves the target, no
 link, no device, no more bytes than announced. What is there in full is not written again, so the
-same call goes on after a kill. zip and tar are read by Python, rar and the rest by the first of
-the programs in `external` that can.
+same call goes on after a kill. zip and tar are read by Python (`readers`), rar and the rest by the
+first of the programs in `external` that can.
 """
 
-import bz2
 import gzip
 import lzma
 import tarfile
@@ -18,12 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from mafnet.dataset.external import external_readers
+from mafnet.dataset.readers import (
+    CHUNK,
+    Item,
+    Member,
+    Reader,
+    decompression,
+    read_tar,
+    read_zip,
+)
 from mafnet.errors import MafnetError
 from mafnet.files import replacing
-
-CHUNK = 1 << 20
-DECOMPRESS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
-"""How files that begin so are read; all of them check what they give."""
 
 DAMAGE = (
     zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, RuntimeError,
@@ -42,26 +47,6 @@ class Limits:
 
     members: int = 500_000
     total_bytes: int = 300 * 10**9
-
-
-@dataclass(frozen=True)
-class Member:
-    """One entry of an archive.
-
-    crc32: checksum of its bytes, None where the archive gives none.
-    regular: False for links and devices.
-    """
-
-    name: str
-    size: int
-    crc32: int | None = None
-    regular: bool = True
-
-
-Item = tuple[Member, Callable[[], IO[bytes]]]
-"""An entry, and how to read it before the next one is asked for."""
-
-Reader = Callable[[Path], Iterator[Item]]
 
 
 def unpack(
@@ -94,8 +79,6 @@ class _UnreadableError(Exception):
 
 def _readers(archive: Path) -> Iterator[Reader]:
     """The readers that may know the archive's kind, by its first bytes."""
-    from mafnet.dataset.external import external_readers
-
     try:
         with archive.open("rb") as file:
             start = file.read(8)
@@ -104,8 +87,8 @@ def _readers(archive: Path) -> Iterator[Reader]:
             f"{archive}: cannot be read ({error.strerror}); name the archive"
         ) from error
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        yield _zip
-    elif _decompression(start) or tarfile.is_tarfile(archive):
+        yield read_zip
+    elif decompression(start) or tarfile.is_tarfile(archive):
         yield read_tar
     else:
         yield from external_readers(archive)
@@ -183,39 +166,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return -1
-
-
-def _zip(archive: Path) -> Iterator[Item]:
-    """The entries of a zip file; Python checks their CRC."""
-    with zipfile.ZipFile(archive) as file:
-        for info in file.infolist():
-            kind = info.external_attr >> 28
-            if not info.is_dir():
-                # 0 where no Unix wrote the archive, 8 a plain file.
-                member = Member(info.filename, info.file_size, info.CRC, kind in (0, 8))
-                yield member, lambda info=info: file.open(info)
-
-
-def read_tar(archive: Path) -> Iterator[Item]:
-    """The entries of a tar file, compressed or not, in one pass."""
-    with archive.open("rb") as file:
-        start = file.read(8)
-    decompress = _decompression(start) or open
-    with decompress(archive, "rb") as stream:
-        yield from tar_stream(stream)
-
-
-def tar_stream(stream: IO[bytes]) -> Iterator[Item]:
-    """The entries of a tar stream, read to its end, where compressors keep their checksum."""
-    with tarfile.open(fileobj=stream, mode="r|") as tar:
-        for info in tar:
-            if not info.isdir():
-                member = Member(info.name, info.size, None, info.isreg())
-                yield member, lambda info=info: tar.extractfile(info)
-    while stream.read(CHUNK):
-        pass
-
-
-def _decompression(start: bytes) -> Callable | None:
-    """How to open a file that begins so, None if it is not compressed."""
-    return next((opener for magic, opener in DECOMPRESS.items() if start.startswith(magic)), None)

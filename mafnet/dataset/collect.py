@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from mafnet.dataset.archives import Member, unpack
+from mafnet.dataset.archives import unpack
 from mafnet.dataset.lists import find_lists, missing_lists, read_lists
+from mafnet.dataset.readers import Member
 from mafnet.dataset.source import Source
 from mafnet.download import obtain
 from mafnet.errors import MafnetError

@@ -22,9 +22,9 @@ lists = click.option("--lists", type=options.any_path, help="Folder or zip file 
 @options.output
 def download(source: str, folder: Path, output: Path) -> None:
     """Fetch the archives and lists of a published data set, verified; read its terms first."""
-    from mafnet.dataset.archives import Member
     from mafnet.dataset.collect import download as run
     from mafnet.dataset.collect import write_listing
+    from mafnet.dataset.readers import Member
 
     files = run(SOURCES[source], folder)
     write_listing([Member(path.name, path.stat().st_size) for path in files], output)

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from mafnet.dataset.archives import CHUNK, Item, Member, Reader, tar_stream
+from mafnet.dataset.readers import CHUNK, Item, Member, Reader, tar_stream
 from mafnet.errors import MafnetError
 
 log = logging.getLogger(__name__)
