@@ -18,7 +18,7 @@ from mafnet.features.backbones.densenet_layers import (
     IMAGENET_MEAN,
 )
 from mafnet.features.backbones.openvino_runtime import (
-    OpenVINOBackbone,
+    ClipByClip,
     Weights,
     by_channel,
     convolution,
@@ -35,7 +35,7 @@ FRAMES_AT_A_TIME = 4
 bfloat16, with a third less memory (measured); their maps still fit into the caches."""
 
 
-class DenseNet201OpenVINO(OpenVINOBackbone):
+class DenseNet201OpenVINO(ClipByClip):
     """The registry's `densenet201` by OpenVINO: uint8 RGB (N, F, 224, 224, 3) to (N, 7, 7, 1920).
 
     One clip at a time, so that a clip's features cannot depend on its neighbours.

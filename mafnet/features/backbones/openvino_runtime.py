@@ -120,8 +120,8 @@ class CompiledByShape:
         return network(array)
 
 
-class OpenVINOBackbone:
-    """What the backbones share: one clip at a time, and OpenVINO's own threads in the lanes.
+class ClipByClip:
+    """What backbones by OpenVINO share: one clip at a time, OpenVINO's own threads in the lanes.
 
     draw: makes the graph of a network from its `Weights` and the shape of its input.
     """

@@ -7,7 +7,7 @@ import numpy as np
 from mafnet.features.backbones import backbone_spec
 from mafnet.features.backbones.logmel import log_mel
 from mafnet.features.backbones.openvino_runtime import (
-    OpenVINOBackbone,
+    ClipByClip,
     Weights,
     convolution,
     max_pool,
@@ -19,7 +19,7 @@ from mafnet.features.backbones.openvino_runtime import (
 from mafnet.features.backbones.vggish_layers import CHANNELS, POOLED
 
 
-class VGGishOpenVINO(OpenVINOBackbone):
+class VGGishOpenVINO(ClipByClip):
     """The registry's `vggish` by OpenVINO: int16 clips (N, S) to float16 maps (N, 12, 8, 512).
 
     One clip at a time, which is as fast as eight (measured).

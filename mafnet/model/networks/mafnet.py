@@ -78,6 +78,7 @@ class MAFnet(Network):
     """FiLM on the audio path, modality and temporal attention, concatenation, classifier."""
 
     Options: ClassVar[type] = MAFnetOptions
+    attention_class: ClassVar[type[Attention]] = Attention
 
     def __init__(
         self, *, classes: int, visual_features: int, audio_features: int, options: MAFnetOptions
@@ -87,7 +88,7 @@ class MAFnet(Network):
         self.audio_block = ResidualBlock(audio_features, hidden, norm, visual_features)
         self.visual_dense = ModalityDense(visual_features, hidden, norm)
         self.audio_dense = ModalityDense(hidden, hidden, norm)
-        self.attention = Attention(hidden, options.attention_score)
+        self.attention = self.attention_class(hidden, options.attention_score)
         self.classifier = Classifier(2 * hidden, classes, options.logits_norm)
 
     def forward(self, features: Features) -> Output:

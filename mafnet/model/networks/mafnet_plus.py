@@ -9,17 +9,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from mafnet.model.networks.blocks import (
-    Attention,
-    Classifier,
-    Features,
-    ModalityDense,
-    Network,
-    Output,
-    ResidualBlock,
-    weighted_sum,
-)
-from mafnet.model.networks.mafnet import MAFnetOptions
+from mafnet.model.networks.blocks import Attention, Features, Output, weighted_sum
+from mafnet.model.networks.mafnet import MAFnet
 
 
 class MaskedAttention(Attention):
@@ -32,21 +23,10 @@ class MaskedAttention(Attention):
         return masked.flatten(1).softmax(1).view_as(scores)
 
 
-class MAFnetPlus(Network):
+class MAFnetPlus(MAFnet):
     """MAFnet, blind to padding."""
 
-    Options: ClassVar[type] = MAFnetOptions
-
-    def __init__(
-        self, *, classes: int, visual_features: int, audio_features: int, options: MAFnetOptions
-    ) -> None:
-        super().__init__()
-        hidden, norm = options.hidden, options.norm
-        self.audio_block = ResidualBlock(audio_features, hidden, norm, visual_features)
-        self.visual_dense = ModalityDense(visual_features, hidden, norm)
-        self.audio_dense = ModalityDense(hidden, hidden, norm)
-        self.attention = MaskedAttention(hidden, options.attention_score)
-        self.classifier = Classifier(2 * hidden, classes, options.logits_norm)
+    attention_class: ClassVar[type[Attention]] = MaskedAttention
 
     def forward(self, features: Features) -> Output:
         """Logits (B, C) and attention (B, T, 2) of visual (B, T, Dv) and audio (B, T, P, Q, Da).
@@ -62,10 +42,6 @@ class MAFnetPlus(Network):
         attention = self.attention(vectors, valid)  #                     (B, T, K)
         fused = weighted_sum(attention, vectors).flatten(1)  #            (B, K * H)
         return Output(self.classifier(fused), attention)
-
-    def visual_path(self) -> list[nn.Parameter]:
-        """The visual dense layer, as in MAFnet."""
-        return list(self.visual_dense.parameters())
 
 
 def validity(features: Features) -> Tensor:
