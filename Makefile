@@ -26,7 +26,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $(INSTALLED)
-	@echo "Done; ffmpeg: $$($(BIN)/python -c 'from mafnet.video.ffmpeg import ffmpeg_path; print(ffmpeg_path())')"
+	@echo "Done; ffmpeg: $$($(BIN)/python -c 'from mafnet.common.ffmpeg import ffmpeg_path; print(ffmpeg_path())')"
 
 demo: $(INSTALLED)
 	@echo "Running the demo on $(CORES) cores; a second run does only what is missing ..."

@@ -1,15 +1,15 @@
 # mafnet: from raw videos to numbers. The rules lie in workflow/rules/, one file a stage.
 #
-#   data/{dataset}/manifest.csv                              video     samples of a data set that is made
+#   data/{dataset}/manifest.csv                              dataset   samples of a data set that is made
 #   data/{dataset}/{downloads,unpacked}.tsv                  dataset   files of a published data set
 #   data/{dataset}/{split}.csv, {split}.json                 dataset   its samples, what differs in them
 #   results/{dataset}/media/{shard}.tsv                      video     what the files of a shard hold
 #   results/{dataset}/weights/{modality}.safetensors         features  random weights, calibrated
 #   {weights_folder}/{backbone}-{weights}.safetensors        features  published weights
 #   results/{dataset}/features/{modality}/{shard}.tsv        features  what became of a shard's videos
-#   results/{dataset}/media.tsv                              dataset   every video, usable or why not
-#   results/{dataset}/features/{modality}.h5                 dataset   what training reads
-#   results/{dataset}/features/visual_maps.h5                dataset   the same with the visual maps
+#   results/{dataset}/media.tsv                              features  every video, usable or why not
+#   results/{dataset}/features/{modality}.h5                 features  what training reads
+#   results/{dataset}/features/visual_maps.h5                features  the same with the visual maps
 #   results/{dataset}/{split}/{variant}/seed{seed}/          model     a run: model, history, predictions
 #   results/{dataset}/studies/{study}.csv                    report    a table of variants
 #   results/{dataset}/figures/{figure}.svg                   report    pictures of runs and studies
@@ -29,7 +29,7 @@ include: "workflow/rules/features.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/model.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/figures.smk"
+include: "workflow/rules/report_figures.smk"
 
 
 rule all:

@@ -25,10 +25,10 @@ from marked import markdown, write_marked
 
 from mafnet.features.backbones import backbone_class
 from mafnet.features.cache import FeatureCache
+from mafnet.features.decode_pool import Clip, decode_in_parallel
 from mafnet.features.extract import Extractor
 from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
 from mafnet.features.lanes import in_lanes
-from mafnet.features.pool import Clip, decode_in_parallel
 from mafnet.video.media import Media
 from mafnet.video.probe import probe_many
 from mafnet.video.settings import VideoSettings

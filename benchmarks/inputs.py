@@ -108,10 +108,10 @@ def make_video(path: Path, number: int, seconds: int) -> None:
 
 def decode_first(inputs: Inputs) -> None:
     """Probe the videos; decode the first of them."""
-    from mafnet.features.pool import DECODE
+    from mafnet.features.decode_pool import DECODE
+    from mafnet.video.media import write_media
     from mafnet.video.probe import probe
     from mafnet.video.settings import VideoSettings
-    from mafnet.video.table import write_media
 
     paths = sorted(inputs.root.glob("*.mp4"))
     media = [probe(path, path.name) for path in paths]
@@ -148,8 +148,8 @@ def make_features(inputs: Inputs) -> None:
     from ways_ours import extractor, made_media
 
     from mafnet.dataset.manifest import Sample, write_manifest
-    from mafnet.dataset.pack import pack
     from mafnet.features.cache import Entry
+    from mafnet.features.pack import pack
 
     for modality in BACKBONES:
         worker = extractor(inputs, modality, "float32", inputs.made / "cache")

@@ -24,15 +24,14 @@ import psutil
 from demo import rules
 from marked import ROOT, markdown, write_marked
 
+from mafnet.common.ffmpeg import ffmpeg_path
+from mafnet.common.files import sha256_of
 from mafnet.dataset.manifest import Sample, write_manifest
 from mafnet.features.cache import Entry, FeatureCache
 from mafnet.features.extract import Extracted, write_report
 from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
-from mafnet.files import sha256_of
-from mafnet.video.ffmpeg import ffmpeg_path
-from mafnet.video.media import Media
+from mafnet.video.media import Media, write_media
 from mafnet.video.settings import VideoSettings
-from mafnet.video.table import write_media
 
 SAMPLE_SECONDS = 0.05
 CLIPS = 10

@@ -7,8 +7,8 @@
 Run where Snakemake wrote its results. Without any piece the network is `mafnet`. The test subset
 is not read. An epoch is chosen by one half of the validation sets and measured on the other, and
 the other way round, so that no sample counts where it has chosen. Prints a table with the paired
-interval over seeds and samples (mafnet/report/intervals.py) and writes DATASET.ablation.json. With
-`--pad 4` every video has four clips of padding more.
+interval over seeds and samples (mafnet/report/statistics/intervals.py) and writes
+DATASET.ablation.json. With `--pad 4` every video has four clips of padding more.
 """
 
 import argparse
@@ -21,14 +21,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mafnet.config import read_config
-from mafnet.dataset.samples import Data, Subset
 from mafnet.model.batches import Reader, predict
+from mafnet.model.data import Data, Subset
 from mafnet.model.networks.blocks import Features, Network, Output
 from mafnet.model.settings import RunSettings, run_settings
 from mafnet.model.train import new_network, new_optimiser, step
-from mafnet.plan import Plan
-from mafnet.report.intervals import paired_bootstrap
+from mafnet.plan.config import read_config
+from mafnet.plan.stages import Plan
+from mafnet.report.statistics.intervals import paired_bootstrap
 
 PIECES = ("masks", "logits")
 """No padding in attention and statistics; logits that are not normalised."""

@@ -74,7 +74,7 @@ def _backends(setting: str) -> dict[str, str]:
 
 
 def _ffmpeg() -> str:
-    from mafnet.video.ffmpeg import ffmpeg_version
+    from mafnet.common.ffmpeg import ffmpeg_version
 
     return ffmpeg_version()
 

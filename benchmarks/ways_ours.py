@@ -14,10 +14,10 @@ from inputs import BACKBONES, Inputs
 from measured import Ready
 
 if TYPE_CHECKING:
-    from mafnet.dataset.samples import Data
     from mafnet.features.cache import FeatureCache
     from mafnet.features.extract import Extractor
     from mafnet.model.batches import Reader
+    from mafnet.model.data import Data
     from mafnet.model.networks.blocks import Network
     from mafnet.video.media import Media
 
@@ -44,7 +44,7 @@ def extractor(inputs: Inputs, modality: str, precision: str, cache: Path) -> "Ex
 
 def probed(inputs: Inputs) -> "list[Media]":
     """The media table."""
-    from mafnet.video.table import read_media
+    from mafnet.video.media import read_media
 
     return read_media(inputs.folder / "media.tsv")
 
@@ -58,7 +58,7 @@ def made_media(inputs: Inputs) -> "list[Media]":
 
 def decode(inputs: Inputs, modality: str) -> Ready:
     """Every video by the decoder pool; the result is the first one's."""
-    from mafnet.features.pool import Clip, decode_in_parallel
+    from mafnet.features.decode_pool import Clip, decode_in_parallel
     from mafnet.video.settings import VideoSettings
 
     media, chosen = probed(inputs), VideoSettings(clips=inputs.seconds)
@@ -117,8 +117,8 @@ def write(inputs: Inputs) -> Ready:
 
 def pack(inputs: Inputs) -> Ready:
     """A batch of videos from the cache to the files that training reads."""
-    from mafnet.dataset.pack import open_features
-    from mafnet.dataset.pack import pack as ours
+    from mafnet.features.feature_file import open_features
+    from mafnet.features.pack import pack as ours
 
     media = made_media(inputs)[: inputs.batch]
     workers = [extractor(inputs, m, "float32", inputs.made / "cache") for m in BACKBONES]
@@ -134,7 +134,7 @@ def pack(inputs: Inputs) -> Ready:
 
 def data(inputs: Inputs) -> "Data":
     """The made-up features, opened."""
-    from mafnet.dataset.samples import Data
+    from mafnet.model.data import Data
 
     files = [inputs.made / f"{modality}.h5" for modality in BACKBONES]
     return Data(inputs.made / "manifest.csv", files, None)

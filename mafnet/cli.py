@@ -6,23 +6,24 @@ import sys
 import click
 
 from mafnet import __version__
-from mafnet.dataset.commands import check, download, media, pack, prepare, unpack
-from mafnet.doctor import doctor
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
+from mafnet.common.terminal import PrintableFormatter, printable
+from mafnet.dataset.commands import demo, download, prepare, unpack
 from mafnet.features.cache_command import cache
-from mafnet.features.commands import calibrate, convert, extract, fetch
+from mafnet.features.commands import calibrate, convert, extract, fetch, media, pack
 from mafnet.model.commands import evaluate, train
+from mafnet.plan.commands import check
+from mafnet.plan.doctor import doctor
 from mafnet.report.commands import figure, metrics, report, study, table
-from mafnet.terminal import PrintableFormatter, printable
-from mafnet.video.commands import demo, probe
+from mafnet.video.commands import probe
 
 STAGES = {
-    "video": (demo, probe),
-    "features": (convert, fetch, calibrate, extract, cache),
-    "dataset": (download, unpack, prepare, check, media, pack),
+    "before any work": (check, doctor),
+    "dataset": (demo, download, unpack, prepare),
+    "video": (probe,),
+    "features": (convert, fetch, calibrate, extract, media, pack, cache),
     "model": (train, evaluate),
     "report": (metrics, study, table, figure, report),
-    "help": (doctor,),
 }
 
 

@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from tiny_run import METRICS, REPOSITORY, Workflow, copy_checkout, make_data
+from support.tiny_run import METRICS, REPOSITORY, Workflow, copy_checkout, make_data
 
 
 @pytest.fixture(scope="session")

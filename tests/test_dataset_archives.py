@@ -12,12 +12,12 @@ import time
 import zipfile
 from pathlib import Path
 
-import miniatures
 import pytest
+from support import miniatures
 
-from mafnet.dataset.archives import Limits, unpack
-from mafnet.dataset.external import PROGRAMS, parse_listing
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
+from mafnet.dataset.archives.external import PROGRAMS, parse_listing
+from mafnet.dataset.archives.unpack import Limits, unpack
 
 FILES = {"a/x.mp4": b"x" * 3000, "a/-y.mp4": b"y" * 10, "a/notes.md": b"no"}
 

@@ -2,15 +2,15 @@
 
 import json
 
-import miniatures
 import pytest
-from miniature_runs import metrics_of, planned, snakemake, write_config
+from support import miniatures
+from support.miniature_runs import metrics_of, planned, snakemake, write_config
 
-from mafnet.dataset.ave import SOURCE, parse, samples
+from mafnet.common.errors import MafnetError
+from mafnet.common.resources import resource, table
 from mafnet.dataset.manifest import read_classes, read_manifest
-from mafnet.dataset.source import Holdout
-from mafnet.errors import MafnetError
-from mafnet.resources import resource, table
+from mafnet.dataset.sources.ave import SOURCE, parse, samples
+from mafnet.dataset.sources.base import Holdout
 
 ROW = "Female speech, woman speaking&-_zXa1&good&2&10"
 

@@ -2,17 +2,17 @@
 
 import csv
 
-import miniatures
 import pytest
-from miniature_runs import metrics_of, snakemake, write_config
+from support import miniatures
+from support.miniature_runs import metrics_of, snakemake, write_config
 
+from mafnet.common.errors import MafnetError
+from mafnet.common.resources import resource, table
 from mafnet.dataset.collect import collect
-from mafnet.dataset.kinetics import SOURCE, parse, samples
 from mafnet.dataset.locate import list_videos, located
 from mafnet.dataset.manifest import Sample, read_classes, read_manifest
-from mafnet.dataset.source import Holdout
-from mafnet.errors import MafnetError
-from mafnet.resources import resource, table
+from mafnet.dataset.sources.base import Holdout
+from mafnet.dataset.sources.kinetics import SOURCE, parse, samples
 
 HEADER = miniatures.KINETICS_HEADER
 

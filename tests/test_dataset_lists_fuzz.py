@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mafnet.dataset import ave, kinetics, ucf51
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
+from mafnet.dataset.sources import ave, kinetics, ucf51
 
 SHORT, LONG = 300, 20_000
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import (
     MAX_SHOWN,
     SUBSETS,
@@ -19,7 +20,6 @@ from mafnet.dataset.manifest import (
     require_subsets,
     write_manifest,
 )
-from mafnet.errors import MafnetError
 
 GOOD = "sample,video,label,subset\na,x.mp4,cat,train\nb,y.mp4,dog,val\n"
 

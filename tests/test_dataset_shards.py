@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import Sample, write_manifest
 from mafnet.dataset.shards import (
     VIDEOS_PER_SHARD,
@@ -12,7 +13,6 @@ from mafnet.dataset.shards import (
     shard_of,
     shard_videos,
 )
-from mafnet.errors import MafnetError
 
 names = st.text(st.characters(exclude_categories=("Cs",)), min_size=1)
 

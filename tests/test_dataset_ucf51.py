@@ -2,18 +2,18 @@
 
 import shutil
 
-import miniatures
 import pytest
-from miniature_runs import metrics_of, write_config
+from support import miniatures
+from support.miniature_runs import metrics_of, write_config
 
+from mafnet.common.errors import MafnetError
+from mafnet.common.resources import resource, table
 from mafnet.dataset.collect import collect
 from mafnet.dataset.lists import read_lists
 from mafnet.dataset.locate import list_videos, located
 from mafnet.dataset.manifest import read_classes, read_manifest
-from mafnet.dataset.source import Holdout
-from mafnet.dataset.ucf51 import SOURCE, group_of, parse, samples
-from mafnet.errors import MafnetError
-from mafnet.resources import resource, table
+from mafnet.dataset.sources.base import Holdout
+from mafnet.dataset.sources.ucf51 import SOURCE, group_of, parse, samples
 
 
 @pytest.fixture(scope="module")

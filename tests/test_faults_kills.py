@@ -16,16 +16,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_features import made_data, made_samples
-from media import AAC, H264, counting_picture, ffmpeg, tone
 from safetensors.torch import save_file
+from support.made_features import made_data, made_samples
+from support.media import AAC, H264, counting_picture, ffmpeg, tone
 
 from mafnet.features.backbones import backbone_class
 from mafnet.features.cache import Entry
 from mafnet.features.setup import extractor
-from mafnet.video.media import Media
+from mafnet.video.media import Media, write_media
 from mafnet.video.probe import probe
-from mafnet.video.table import write_media
 
 SEED = 5
 SHORT, LONG = 1, 20

@@ -1,12 +1,12 @@
 """Stage 2, features: DenseNet-201 and VGGish against the original's numbers, and their contract."""
 
-import network_parity
 import numpy as np
 import pytest
 import torch
-from network_parity import DATA, FLOAT16_TOLERANCE, noise_clips, relative_error, small_clips
+from support import network_parity
+from support.network_parity import DATA, FLOAT16_TOLERANCE, noise_clips, relative_error, small_clips
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 from mafnet.features.backbones import BACKBONES, backbone_class, backbone_spec
 from mafnet.features.backbones.densenet import (
     CALIBRATION_FRAMES,

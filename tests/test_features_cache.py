@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 from mafnet.features.cache import DamagedEntryError, Entry, FeatureCache, packed, unpacked
 from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
 from mafnet.video.settings import VideoSettings

@@ -13,18 +13,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from media import AAC, H264, counting_picture, ffmpeg, tone
 from safetensors.torch import save_file
+from support.media import AAC, H264, counting_picture, ffmpeg, tone
 
-from mafnet.dataset.pack import open_features, pack
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 from mafnet.features.backbones import backbone_class
 from mafnet.features.cache import DamagedEntryError
 from mafnet.features.extract import read_report, write_report
+from mafnet.features.feature_file import open_features
+from mafnet.features.pack import pack
 from mafnet.features.setup import extractor
-from mafnet.video.media import Media
+from mafnet.video.media import Media, write_media
 from mafnet.video.probe import probe
-from mafnet.video.table import write_media
 
 VIDEOS = 10
 SETTINGS = {

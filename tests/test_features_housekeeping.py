@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from click.testing import CliRunner
-from made_features import made_samples, write_features
+from support.made_features import made_samples, write_features
 
 from mafnet.cli import main
 from mafnet.features.extract import Extracted, write_report

@@ -8,7 +8,8 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from network_parity import (
+from safetensors.torch import save_file
+from support.network_parity import (
     FLOAT16_TOLERANCE,
     densenet_reference,
     densenet_weights,
@@ -18,9 +19,8 @@ from network_parity import (
     small_clips,
     vggish_weights,
 )
-from safetensors.torch import save_file
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 from mafnet.features.backbones import backbone_class, backbone_spec, openvino_class
 from mafnet.features.backends import build_backbone, choose_backend
 from mafnet.features.fingerprint import FeatureSettings, fingerprint_of

@@ -1,6 +1,6 @@
 """Stage 2, features: where weights come from, and that every source gives the same ones.
 
-The tests that need TensorFlow build its files themselves (tests/vggish_models.py) and are slow:
+The tests that need TensorFlow build its files themselves (tests/support/vggish_models.py) and are slow:
 `make vggish-env` makes their environment, `make test-all` runs them.
 """
 
@@ -19,14 +19,14 @@ import yaml
 from safetensors.torch import load_file, save_file
 from torchvision.models import get_weight
 
-from mafnet.download import MIRROR
-from mafnet.errors import MafnetError
+from mafnet.common.download import MIRROR
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import sha256_of
 from mafnet.features import convert
 from mafnet.features.backbones.densenet import IMAGENET_DEVIATION, IMAGENET_MEAN
 from mafnet.features.backbones.vggish import PORT_LAYERS, VGGish
 from mafnet.features.vggish_check import agreement, checked
 from mafnet.features.weights import Published, fetch, published, read_published, same_weights
-from mafnet.files import sha256_of
 
 HOME = Path(__file__).parents[1]
 TABLE = HOME / "resources" / "weights.tsv"
@@ -213,7 +213,7 @@ def test_without_tensorflow_the_ways_to_get_it_are_named_before_any_download(tmp
 def mirror(tmp_path_factory):
     """A folder with TensorFlow's two files as they are published, and other numbers in them."""
     folder = tmp_path_factory.mktemp("mirror")
-    script = HOME / "tests" / "vggish_models.py"
+    script = HOME / "tests/support/vggish_models.py"
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "OMP_NUM_THREADS": "1"}
     subprocess.run([TENSORFLOW, script, folder], check=True, env=os.environ | quiet)
     with tarfile.open(folder / "vggish_1.tar.gz", "w:gz", compresslevel=1) as tar:

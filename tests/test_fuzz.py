@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_features import extractor
+from support.made_features import extractor
 
+from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import Sample, read_classes, read_manifest, write_manifest
-from mafnet.errors import MafnetError
 from mafnet.features.cache import DamagedEntryError, Entry
 from mafnet.features.extract import Extracted, read_report, write_report
-from mafnet.video.media import Media
-from mafnet.video.table import read_media, write_media
+from mafnet.video.media import Media, read_media, write_media
 
 SHORT, LONG = 200, 20_000
 SHA256 = "0" * 64

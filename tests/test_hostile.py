@@ -10,29 +10,29 @@ from contextlib import contextmanager, suppress
 
 import pytest
 import torch
-from media import SETTINGS, counting_video
 from rich.console import Console
 from safetensors.torch import save_file
+from support.media import SETTINGS, counting_video
 
-from mafnet.config import read_config
-from mafnet.dataset.check import check_videos
+from mafnet.common.errors import MafnetError
+from mafnet.common.ffmpeg import ffmpeg_path
+from mafnet.common.files import sha256_of
+from mafnet.common.terminal import PrintableFormatter, printable
 from mafnet.dataset.manifest import Sample, read_manifest, write_manifest
-from mafnet.dataset.media import outcome_table
-from mafnet.dataset.pack import open_features, pack
-from mafnet.errors import MafnetError
 from mafnet.features.backbones import backbone_class
 from mafnet.features.extract import read_report, write_report
+from mafnet.features.feature_file import open_features
+from mafnet.features.media_table import outcome_table
+from mafnet.features.pack import pack
 from mafnet.features.setup import extractor
+from mafnet.features.survey import check_videos
 from mafnet.features.tensors import load
 from mafnet.features.weights import Published, fetch
-from mafnet.files import sha256_of
-from mafnet.terminal import PrintableFormatter, printable
+from mafnet.plan.config import read_config
 from mafnet.video.decode import DecodeError, decode_audio, decode_frames
-from mafnet.video.ffmpeg import ffmpeg_path
-from mafnet.video.media import Media
+from mafnet.video.media import Media, read_media, write_media
 from mafnet.video.probe import probe
 from mafnet.video.settings import VideoSettings
-from mafnet.video.table import read_media, write_media
 
 EXTENSIONS = (".mp4", ".avi", ".ts", ".m3u8", ".mpd", ".sdp", ".ffconcat", ".txt", ".gif", ".rm")
 SDP = """v=0

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from made_features import made_samples, write_features
+from support.made_features import made_samples, write_features
 
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import read_json
 from mafnet.dataset.manifest import write_manifest
-from mafnet.dataset.samples import Data
-from mafnet.errors import MafnetError
-from mafnet.files import read_json
+from mafnet.model.data import Data
 from mafnet.model.evaluate import evaluate
 from mafnet.model.networks import network_spec
 from mafnet.model.settings import RunSettings, Training

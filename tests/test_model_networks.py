@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 from mafnet.model.networks import NETWORKS, build_network, network_spec
 from mafnet.model.networks.blocks import BatchNorm, Features, Film, ResidualBlock
 

@@ -5,10 +5,10 @@ smallest mistakes known (BN eps 1e-5, a ReLU on the two-layer score) are off by 
 """
 
 import numpy as np
-import parity
 import pytest
 import torch
-from parity import recipe, relative_error
+from support import parity
+from support.parity import recipe, relative_error
 from torch.nn.functional import cross_entropy
 
 pytestmark = pytest.mark.usefixtures("one_thread")

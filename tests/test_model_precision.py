@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from made_features import made_data, made_samples
+from support.made_features import made_data, made_samples
 
-from mafnet.files import read_json
+from mafnet.common.files import read_json
 from mafnet.model import batches
 from mafnet.model.batches import Reader
 from mafnet.model.evaluate import evaluate

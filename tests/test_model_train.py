@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from made_features import made_data, made_samples
 from safetensors.torch import load_file
+from support.made_features import made_data, made_samples
 
 from mafnet.cli import main
+from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import write_manifest
-from mafnet.dataset.samples import Data
-from mafnet.errors import MafnetError
 from mafnet.model.batches import Reader
+from mafnet.model.data import Data
 from mafnet.model.evaluate import evaluate
 from mafnet.model.settings import RunSettings, Training
 from mafnet.model.train import new_network, new_optimiser, step, train

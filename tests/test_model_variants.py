@@ -9,14 +9,14 @@ import torch
 import yaml
 from safetensors.torch import load, save
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 from mafnet.model.networks import COMMON_OPTIONS, NETWORKS, build_network
 from mafnet.model.networks.attention_cluster import Cluster
 from mafnet.model.networks.attentions import ATTENTIONS
 from mafnet.model.networks.blocks import Features
 from mafnet.model.networks.dmrn import AudioGuidedAttention
 from mafnet.model.networks.fusions import FUSIONS
-from mafnet.names import unknown_names
+from mafnet.plan.names import unknown_names
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -8,21 +8,20 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 from click.testing import CliRunner
-from made_runs import made_inputs, made_run, samples_to_test, write_made_study
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
-from media import counting_video, probed
+from support.made_runs import made_inputs, made_run, samples_to_test, write_made_study
+from support.media import counting_video, probed
 
 from mafnet.cli import main
+from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import write_manifest
-from mafnet.errors import MafnetError
 from mafnet.model.settings import Training
 from mafnet.report.captions import FOLDER, caption
 from mafnet.report.figures import FIGURES, main_figures, study_figures
 from mafnet.report.figures.draw import draw, draw_to
 from mafnet.report.figures.style import RC, columns_of, label
-from mafnet.video.media import Media
-from mafnet.video.table import write_media
+from mafnet.video.media import Media, write_media
 
 HOSTILE = "<script>alert(1)</script> & $x_1$"
 CLASSES = ("cat", "_dog", HOSTILE, "バスのエンジン音", "صوت المنشار", "🐱 $\\frac{1}{0}$")

@@ -5,24 +5,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from made_features import made_data, made_samples
-from made_runs import made_inputs, made_run, samples_to_test
-from media import counting_video, probed, rotated
 from safetensors.torch import load_file
+from support.made_features import made_data, made_samples
+from support.made_runs import made_inputs, made_run, samples_to_test
+from support.media import counting_video, probed, rotated
 
 from mafnet.dataset.manifest import Sample, write_manifest
-from mafnet.dataset.origin import origin_of
+from mafnet.dataset.origin import origin_of, records_events
 from mafnet.model.networks import network_spec
 from mafnet.model.settings import RunSettings, Training
 from mafnet.model.train import train
-from mafnet.report.figures.choice import drawn, example_variants, records_events
+from mafnet.report.figures.choice import drawn, example_variants
 from mafnet.report.figures.draw import draw_to
 from mafnet.report.figures.inputs import FigureRun, Inputs
-from mafnet.report.film import chance_share, film_spaces, same_class_share
-from mafnet.report.focus import covered, focus_mean, focus_of
 from mafnet.report.frames import SIDE, FrameReader
-from mafnet.report.summary import read_run
-from mafnet.video.table import write_media
+from mafnet.report.statistics.film_space import chance_share, film_spaces, same_class_share
+from mafnet.report.statistics.focus import covered, focus_mean, focus_of
+from mafnet.report.statistics.summary import read_run
+from mafnet.video.media import write_media
 
 CLASSES = ("cat", "dog")
 

@@ -18,7 +18,7 @@ from mafnet.model.metrics import (
     recalls,
     top_k_hits,
 )
-from mafnet.report.intervals import bootstrap, wilson
+from mafnet.report.statistics.intervals import bootstrap, wilson
 
 # Sums of a few ratios of small integers in float64.
 EXACT = 1e-12

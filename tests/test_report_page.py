@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from made_page import Results, noisy
 from PIL import Image
+from support.made_page import Results, noisy
 
 from mafnet.cli import main
-from mafnet.dataset.media import DAMAGED
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
+from mafnet.features.media_table import DAMAGED
 from mafnet.report.page import content, figures, outcomes
 from mafnet.report.page.classes import class_entries
 from mafnet.report.page.content import page_content
@@ -22,7 +22,7 @@ from mafnet.report.page.render import fixed, flat, plural, render, signed
 from mafnet.report.page.scenes import mean_attention
 from mafnet.report.page.unfinished import unfinished_path, write_unfinished
 from mafnet.report.page.verdicts import verdicts
-from mafnet.report.summary import read_run
+from mafnet.report.statistics.summary import read_run
 from mafnet.video.decode import UNDECODABLE
 from mafnet.video.media import Media
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, OFFLINE, needs_chromium
-from made_page import Results
+from support.browser import CHROMIUM, OFFLINE, needs_chromium
+from support.made_page import Results
 
-from mafnet.dataset.media import DAMAGED
+from mafnet.features.media_table import DAMAGED
 from mafnet.report.page.content import page_content
 from mafnet.report.page.render import write_page
 from mafnet.video.media import Media

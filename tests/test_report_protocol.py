@@ -1,11 +1,11 @@
 """The paper beside the measured figure: which of its values, and what keeps them from comparing."""
 
+from mafnet.common.files import write_json
+from mafnet.common.resources import resource
 from mafnet.dataset.prepare import deviations
 from mafnet.dataset.sources import SOURCES
-from mafnet.files import write_json
 from mafnet.report.protocol import paper_name, protocol_notes, read_protocol
-from mafnet.report.summary import paper_value
-from mafnet.resources import resource
+from mafnet.report.statistics.summary import paper_value
 
 
 def described(tmp_path, source, split, **more):

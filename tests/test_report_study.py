@@ -12,15 +12,15 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from mafnet.cli import main
-from mafnet.errors import MafnetError
-from mafnet.files import write_json
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import write_json
 from mafnet.model.evaluate import run_metrics
-from mafnet.report.intervals import paired_bootstrap
-from mafnet.report.paired import compare
 from mafnet.report.partial import partial_path, partial_study
 from mafnet.report.protocol import read_protocol
+from mafnet.report.statistics.intervals import paired_bootstrap
+from mafnet.report.statistics.paired import compare
+from mafnet.report.statistics.summary import read_run
 from mafnet.report.study import print_study, read_study, study_table, write_study
-from mafnet.report.summary import read_run
 
 ROOT = Path(__file__).parents[1]
 PAPER = ROOT / "resources/paper.tsv"

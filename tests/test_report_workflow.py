@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from browser import CHROMIUM, OFFLINE, needs_chromium
+from support.browser import CHROMIUM, OFFLINE, needs_chromium
 
 pytestmark = pytest.mark.workflow
 
@@ -25,7 +25,7 @@ def test_failed_run_leaves_the_others_in_an_unfinished_report(run, edited):
         "mafnet/model/commands.py",
         '    """Train one run of a variant',
         '    if "audio_only/seed1" in str(output):\n'
-        "        from mafnet.errors import MafnetError\n\n"
+        "        from mafnet.common.errors import MafnetError\n\n"
         '        raise MafnetError("out of luck; try again")\n'
         '    """Train one run of a variant',
     )

@@ -8,16 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bad_media import LONG, noisy, overwritten, truncated, two_hours
-from corpus import CASES, table
-from media import SETTINGS, frames_of, sound_of
+from support.bad_media import LONG, noisy, overwritten, truncated, two_hours
+from support.corpus import CASES, table
+from support.media import SETTINGS, frames_of, sound_of
 
-from mafnet.dataset.check import check_videos
-from mafnet.dataset.media import media_counts
+from mafnet.features.media_table import media_counts
+from mafnet.features.survey import check_videos
 from mafnet.video.decode import DecodeError, decode_frames
-from mafnet.video.media import Media
+from mafnet.video.media import Media, read_media, write_media
 from mafnet.video.settings import SAMPLE_RATE, VideoSettings
-from mafnet.video.table import read_media, write_media
 
 EACH = SETTINGS.frames_per_clip
 
@@ -49,7 +48,9 @@ def test_every_input_is_counted_once(rows):
 
 def test_page_of_outcomes_is_up_to_date():
     page = Path(__file__).parents[1] / "docs/media.md"
-    assert page.read_text(encoding="utf-8") == table(), "run: python tests/corpus.py docs/media.md"
+    assert page.read_text(encoding="utf-8") == table(), (
+        "run: PYTHONPATH=tests python -m support.corpus docs/media.md"
+    )
 
 
 def test_good_seconds_of_an_overwritten_file_are_right(tmp_path):
@@ -116,7 +117,7 @@ def _cost(path: Path, clips: int) -> dict:
     script = """
 import json, re, resource, sys, time
 from pathlib import Path
-from media import SETTINGS, probed, with_clips
+from support.media import SETTINGS, probed, with_clips
 from mafnet.video.decode import decode_audio, decode_frames
 path, settings = Path(sys.argv[1]), with_clips(int(sys.argv[2]))
 start, media = time.monotonic(), probed(path)

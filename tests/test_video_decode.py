@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from media import (
+from support.media import (
     AAC,
     H264,
     SETTINGS,

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from media import SETTINGS, counting_video, frames_of, probed
+from support.media import SETTINGS, counting_video, frames_of, probed
 
-from mafnet.errors import MafnetError
-from mafnet.features.pool import decode_in_parallel
-from mafnet.video import ffmpeg
-from mafnet.video.ffmpeg import check_hwaccel, ffmpeg_path
+from mafnet.common import ffmpeg
+from mafnet.common.errors import MafnetError
+from mafnet.common.ffmpeg import check_hwaccel, ffmpeg_path
+from mafnet.features.decode_pool import decode_in_parallel
 
 # A program in front of the real one that has hardware of the name cuda, and remembers how it was
 # called; what hardware would have decoded the real one decodes by itself.

@@ -6,14 +6,13 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from media import AAC, H264, counting_picture, counting_video, ffmpeg, rotated, tone
+from support.media import AAC, H264, counting_picture, counting_video, ffmpeg, rotated, tone
 
-from mafnet.errors import MafnetError
-from mafnet.video.ffmpeg import ffmpeg_path, ffmpeg_version
+from mafnet.common.errors import MafnetError
+from mafnet.common.ffmpeg import ffmpeg_path, ffmpeg_version
 from mafnet.video.isolate import Failure, run_isolated
-from mafnet.video.media import Media
+from mafnet.video.media import Media, read_media, write_media
 from mafnet.video.probe import probe, probe_many
-from mafnet.video.table import read_media, write_media
 
 
 def answer(call: str) -> str:

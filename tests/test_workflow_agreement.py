@@ -8,7 +8,7 @@ import tomllib
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
-from tiny_run import METRICS, REPOSITORY
+from support.tiny_run import METRICS, REPOSITORY
 
 from mafnet.features.fingerprint import FeatureSettings
 from mafnet.model.networks.mafnet import MAFnetOptions

@@ -8,7 +8,7 @@ import sysconfig
 import venv
 
 import pytest
-from tiny_run import METRICS, REPOSITORY, Workflow
+from support.tiny_run import METRICS, REPOSITORY, Workflow
 
 pytestmark = pytest.mark.workflow
 

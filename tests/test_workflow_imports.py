@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from tiny_run import METRICS, Workflow
+from support.tiny_run import METRICS, Workflow
 
 STUDY = {"report": {"studies": {"alone": ["mafnet"]}}}
 SLOW = {"torch", "torchvision", "openvino", "tensorflow", "matplotlib", "sklearn", "scipy"}

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny_run import METRICS
+from support.tiny_run import METRICS
 
 pytestmark = pytest.mark.workflow
 

@@ -4,7 +4,7 @@ import os
 import shutil
 
 import pytest
-from tiny_run import METRICS, Workflow, add_video, planned_jobs
+from support.tiny_run import METRICS, Workflow, add_video, planned_jobs
 
 pytestmark = pytest.mark.workflow
 
@@ -68,7 +68,7 @@ def test_an_extraction_setting_reruns_its_modality(run, modality, other, change)
     ],
 )
 def test_a_raised_version_reruns_its_step(run, edited, step, expected):
-    edited("mafnet/versions.py", f"\n{step} = ", f"\n{step} = 1000 + ")
+    edited("mafnet/common/versions.py", f"\n{step} = ", f"\n{step} = 1000 + ")
     assert run.planned() == expected
 
 

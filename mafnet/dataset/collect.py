@@ -6,14 +6,14 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from mafnet.dataset.archives import unpack
+from mafnet.common.download import obtain
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import canonical_json, digest_of, read_json, replacing, write_json
+from mafnet.common.resources import table
+from mafnet.dataset.archives.readers import Member
+from mafnet.dataset.archives.unpack import unpack
 from mafnet.dataset.lists import find_lists, missing_lists, read_lists
-from mafnet.dataset.readers import Member
-from mafnet.dataset.source import Source
-from mafnet.download import obtain
-from mafnet.errors import MafnetError
-from mafnet.files import canonical_json, digest_of, read_json, replacing, write_json
-from mafnet.resources import table
+from mafnet.dataset.sources.base import Source
 
 log = logging.getLogger(__name__)
 

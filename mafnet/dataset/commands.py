@@ -1,13 +1,11 @@
-"""Verbs of stage 3, dataset."""
+"""Verbs of stage 1, dataset."""
 
 from pathlib import Path
 
 import click
 
-from mafnet import options
+from mafnet.common import options
 from mafnet.dataset.sources import SOURCES
-from mafnet.terminal import printable
-from mafnet.video.settings import VideoSettings
 
 source = click.option(
     "--source", type=click.Choice(list(SOURCES)), required=True,
@@ -17,14 +15,24 @@ lists = click.option("--lists", type=options.any_path, help="Folder or zip file 
 
 
 @click.command()
+@click.option("--root", type=options.any_path, required=True, help="Folder to make.")
+@options.settings
+def demo(root: Path, settings: dict) -> None:
+    """Draw and synthesise the demo's videos and their manifest."""
+    from mafnet.dataset.demo.generate import DemoSettings, make_demo
+
+    make_demo(root, options.build(DemoSettings, settings, "demo"))
+
+
+@click.command()
 @source
 @click.option("--folder", type=options.any_path, required=True, help="Folder to fill.")
 @options.output
 def download(source: str, folder: Path, output: Path) -> None:
     """Fetch the archives and lists of a published data set, verified; read its terms first."""
+    from mafnet.dataset.archives.readers import Member
     from mafnet.dataset.collect import download as run
     from mafnet.dataset.collect import write_listing
-    from mafnet.dataset.readers import Member
 
     files = run(SOURCES[source], folder)
     write_listing([Member(path.name, path.stat().st_size) for path in files], output)
@@ -58,96 +66,7 @@ def prepare(
 ) -> None:
     """Write the manifest of one split of a published data set."""
     from mafnet.dataset.prepare import prepare as run
-    from mafnet.dataset.source import Holdout
+    from mafnet.dataset.sources.base import Holdout
 
     holdout = options.build(Holdout, settings, "prepare")
     run(SOURCES[source], split, lists or root, root, holdout, output)
-
-
-@click.command()
-@click.argument("dataset")
-@click.option(
-    "--configfile", "configs", type=options.existing, multiple=True,
-    help="Settings laid over config.yaml, as for snakemake.",
-)  # fmt: skip
-@click.option("--output", type=options.new_file, help="Table of every missing and surplus file.")
-def check(dataset: str, configs: tuple[Path, ...], output: Path | None) -> None:
-    """Say what of a data set is expected, there, missing or surplus; exit 1 if too much is missing.
-
-    DATASET is a name in the config's `datasets`. Nothing is unpacked, read or changed.
-    """
-    from mafnet.config import read_config
-    from mafnet.dataset.inventory import report_inventory, take_inventory, write_inventory
-
-    found = take_inventory(dataset, read_config(configs))
-    click.echo(printable(report_inventory(found)))
-    if output:
-        write_inventory(found, output)
-    found.require_enough()
-
-
-@click.command()
-@click.option("--probed", type=options.existing, multiple=True, required=True)
-@click.option("--visual", type=options.existing, multiple=True, required=True)
-@click.option("--audio", type=options.existing, multiple=True, required=True)
-@options.output
-@options.settings
-def media(
-    probed: tuple[Path, ...],
-    visual: tuple[Path, ...],
-    audio: tuple[Path, ...],
-    output: Path,
-    settings: dict,
-) -> None:
-    """Merge what probing and both extractions found into one media table."""
-    from rich.console import Console
-
-    from mafnet.dataset.media import merge_media, outcome_table
-    from mafnet.features.extract import read_report
-    from mafnet.video.table import read_media, write_media
-
-    rows = [row for path in probed for row in read_media(path)]
-    reports = {
-        name: [row for path in paths for row in read_report(path)]
-        for name, paths in (("visual", visual), ("audio", audio))
-    }
-    merged = merge_media(rows, reports, options.build(VideoSettings, settings, "media"))
-    write_media(merged, output)
-    Console().print(outcome_table(merged, str(output)))
-
-
-@click.command()
-@click.option("--media", type=options.existing, required=True, help="The data set's media table.")
-@options.root
-@click.option("--weights", type=options.existing, required=True, help="Weights (safetensors).")
-@click.option("--cache", type=options.any_path, required=True, help="Folder of the cache.")
-@options.output
-@options.settings
-@click.option(
-    "--max-failed-fraction", type=click.FloatRange(0, 1), default=VideoSettings.max_failed_fraction,
-    show_default=True, help="Share of failed videos above which nothing is packed.",
-)  # fmt: skip
-@click.option("--maps", is_flag=True, help="The maps too where the vectors alone are the rule.")
-@options.threads
-@options.device
-def pack(
-    media: Path,
-    root: Path,
-    weights: Path,
-    cache: Path,
-    output: Path,
-    settings: dict,
-    max_failed_fraction: float,
-    maps: bool,
-    threads: int,
-    device: str,
-) -> None:
-    """Pack cached features into the file that training reads."""
-    from mafnet.dataset.media import usable
-    from mafnet.dataset.pack import pack as run
-    from mafnet.features.setup import extractor
-    from mafnet.video.table import read_media
-
-    rows = usable(read_media(media), max_failed_fraction, media)
-    worker = extractor(root, weights, cache, settings, threads, device)
-    run(rows, worker, output, maps=maps or worker.name == "audio")

@@ -6,14 +6,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mafnet.config import dataset_config
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import replacing
 from mafnet.dataset.locate import list_videos
 from mafnet.dataset.manifest import Sample, read_classes, read_manifest
 from mafnet.dataset.origin import DEMO, Origin, origin_of, protocol_of
 from mafnet.dataset.prepare import counted, counts, expected, other_lists, samples_of
 from mafnet.dataset.sources import SOURCES
-from mafnet.errors import MafnetError
-from mafnet.files import replacing
 
 MAX_SHOWN = 10
 """Missing or surplus files that are named on the terminal; a table has them all."""
@@ -51,18 +50,18 @@ class Inventory:
             )
 
 
-def take_inventory(dataset: str, config: Mapping) -> Inventory:
-    """Compare a data set's lists or manifests with the files that are there."""
-    if dataset not in config["datasets"]:
-        known = ", ".join(config["datasets"])
-        raise MafnetError(f"{dataset}: is not in the config's datasets ({known})")
-    origin = origin_of(dataset, config["datasets"][dataset])
+def take_inventory(dataset: str, entry: Mapping, max_failed_fraction: float) -> Inventory:
+    """Compare a data set's lists or manifests with the files that are there.
+
+    entry: of the data set in the config. max_failed_fraction: above it a run stops.
+    """
+    origin = origin_of(dataset, entry)
     splits = _splits(dataset, origin)
     named = {row.video for rows in splits.values() for row in rows}
     present = set(list_videos(Path(origin.root)).paths)
     gone = {video for video in named - present if not (Path(origin.root) / video).is_file()}
-    limit = dataset_config(config, dataset)["video"]["max_failed_fraction"]
-    return Inventory(dataset, origin, splits, sorted(gone), sorted(present - named), limit)
+    surplus = sorted(present - named)
+    return Inventory(dataset, origin, splits, sorted(gone), surplus, max_failed_fraction)
 
 
 def report_inventory(found: Inventory) -> str:

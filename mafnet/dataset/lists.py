@@ -6,9 +6,9 @@ import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
-from mafnet.dataset.source import Source
-from mafnet.errors import MafnetError
-from mafnet.files import sha256_of
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import sha256_of
+from mafnet.dataset.sources.base import Source
 
 ENDINGS = (".txt", ".csv")
 MAX_BYTES = 200_000_000

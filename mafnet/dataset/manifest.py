@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mafnet.errors import MafnetError
-from mafnet.files import replacing
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import replacing
 
 SUBSETS = ("train", "val", "test")
 COLUMNS = ("sample", "video", "label", "subset")

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from mafnet.dataset.source import Holdout, Protocol
+from mafnet.common.resources import resource
+from mafnet.dataset.manifest import read_manifest
 from mafnet.dataset.sources import SOURCES
-from mafnet.resources import resource
+from mafnet.dataset.sources.base import Holdout, Protocol
 
 DEMO = "demo"
 
@@ -69,6 +71,14 @@ def unknown_protocol(entry: Mapping) -> str:
 def protocol_of(source: str, name: str) -> Protocol | None:
     """A published data set's protocol, None for the demo and the user's own data."""
     return SOURCES[source].protocols[name] if source in SOURCES else None
+
+
+def records_events(origin: Origin) -> bool:
+    """True if the data set says when its events happen; of users' manifests, one must."""
+    if origin.maker:
+        return origin.maker == DEMO or SOURCES[origin.source].events
+    paths = [Path(path) for path in origin.manifests.values()]
+    return any(sample.event for path in paths for sample in read_manifest(path))
 
 
 def _published(dataset: str, entry: Mapping) -> Origin:

@@ -4,13 +4,13 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import write_json
+from mafnet.common.resources import table
 from mafnet.dataset.lists import digests, read_lists
 from mafnet.dataset.locate import list_videos, located, missing_videos
 from mafnet.dataset.manifest import SUBSETS, Sample, write_manifest
-from mafnet.dataset.source import Holdout, Source
-from mafnet.errors import MafnetError
-from mafnet.files import write_json
-from mafnet.resources import table
+from mafnet.dataset.sources.base import Holdout, Source
 
 log = logging.getLogger(__name__)
 

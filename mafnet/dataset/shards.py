@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import read_classes, read_manifest
-from mafnet.errors import MafnetError
 
 VIDEOS_PER_SHARD = 128
 """About how many videos a shard gets; one job then runs for minutes, not seconds or hours."""

@@ -10,8 +10,8 @@ it: then it is part of the fingerprint.
 import logging
 from pathlib import Path
 
-from mafnet.devices import choose_device, on_cpu
-from mafnet.errors import MafnetError
+from mafnet.common.devices import choose_device, on_cpu
+from mafnet.common.errors import MafnetError
 from mafnet.features.backbones import Backbone, backbone_class, backbone_spec, openvino_class
 from mafnet.features.backbones.openvino_runtime import suits
 from mafnet.features.fingerprint import FeatureSettings

@@ -25,7 +25,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 from mafnet.features.fingerprint import Fingerprint
 
 HEADER_BYTES = 1 << 16

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 
 place = click.option(
     "--cache", type=click.Path(path_type=Path), default=Path("cache"), show_default=True,

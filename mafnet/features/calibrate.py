@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import replacing
+from mafnet.common.options import build
 from mafnet.dataset.manifest import calibration_videos
-from mafnet.errors import MafnetError
 from mafnet.features.backbones import backbone_class, backbone_spec
+from mafnet.features.decode_pool import Clip, decode_in_parallel
 from mafnet.features.fingerprint import FeatureSettings
-from mafnet.features.pool import Clip, decode_in_parallel
-from mafnet.files import replacing
-from mafnet.options import build
 from mafnet.video.media import Media
 from mafnet.video.probe import probe_many
 from mafnet.video.settings import VideoSettings

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from mafnet.download import obtain
-from mafnet.errors import MafnetError
+from mafnet.common.download import obtain
+from mafnet.common.errors import MafnetError
+from mafnet.common.unpack import unpack_tar
 from mafnet.features.weights import Published
-from mafnet.unpack import unpack_tar
 
 HOME = Path(__file__).resolve().parents[2]
 ENVIRONMENT = HOME / ".venv-vggish"

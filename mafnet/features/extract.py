@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
+from mafnet.common.progress import Progress
+from mafnet.common.tables import read_rows, write_rows
 from mafnet.features.backbones import Backbone, backbone_spec
 from mafnet.features.cache import Entry, FeatureCache
+from mafnet.features.decode_pool import Clip, End, decode_in_parallel
 from mafnet.features.lanes import in_lanes
-from mafnet.features.pool import Clip, End, decode_in_parallel
-from mafnet.progress import Progress
 from mafnet.video.media import OK, Media
 from mafnet.video.settings import VideoSettings
-from mafnet.video.table import read_rows, write_rows
 
 log = logging.getLogger(__name__)
 

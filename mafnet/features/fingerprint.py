@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
-from mafnet import versions
+from mafnet.common import versions
+from mafnet.common.files import digest_of
 from mafnet.features.backbones import backbone_spec
-from mafnet.files import digest_of
 from mafnet.video.settings import SAMPLE_RATE, VideoSettings
 
 MODALITIES = ("visual", "audio")

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import read_json
 from mafnet.features.cache import DamagedEntryError, FeatureCache
 from mafnet.features.extract import read_report
 from mafnet.features.fingerprint import Fingerprint
-from mafnet.files import read_json
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from functools import cache as once
 from pathlib import Path
 
+from mafnet.common.files import sha256_of
+from mafnet.common.options import build
 from mafnet.features.backbones import Backbone
 from mafnet.features.cache import FeatureCache
 from mafnet.features.extract import Extractor
 from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
-from mafnet.files import sha256_of
-from mafnet.options import build
 from mafnet.video.settings import VideoSettings
 
 

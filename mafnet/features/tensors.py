@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 
 
 def load(path: Path) -> dict:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 from mafnet.features.backbones.logmel import HOP_SAMPLES, PATCH_FRAMES, log_mel
 from mafnet.features.backbones.vggish import VGGishNetwork
 from mafnet.features.backbones.vggish_layers import CHANNELS

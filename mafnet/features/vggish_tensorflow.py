@@ -17,9 +17,9 @@ import tensorflow_hub as hub
 from safetensors.numpy import save
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import replacing
 from mafnet.features.backbones.vggish_layers import CHANNELS, POOLED
-from mafnet.files import replacing
 
 PATCHES = 3
 PATCH_SHAPE = (96, 64)

@@ -5,11 +5,11 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from mafnet.download import obtain
-from mafnet.errors import MafnetError
+from mafnet.common.download import obtain
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import replacing
 from mafnet.features.backbones import backbone_class
 from mafnet.features.tensors import load
-from mafnet.files import replacing
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mafnet.dataset.samples import Data, Subset
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
+from mafnet.model.data import Data, Subset
 from mafnet.model.networks import network_spec
 from mafnet.model.networks.blocks import Features, Network
 from mafnet.model.precision import autocast

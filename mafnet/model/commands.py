@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from mafnet import options
+from mafnet.common import options
 
 features = click.option(
     "--features", type=options.existing, multiple=True, required=True,
@@ -39,7 +39,7 @@ def train(
     device: str,
 ) -> None:
     """Train one run of a variant; goes on where a killed one stopped."""
-    from mafnet.dataset.samples import Data
+    from mafnet.model.data import Data
     from mafnet.model.settings import run_settings
     from mafnet.model.train import train as run
 
@@ -71,7 +71,7 @@ def evaluate(
     device: str,
 ) -> None:
     """Measure a trained run on the test subset."""
-    from mafnet.dataset.samples import Data
+    from mafnet.model.data import Data
     from mafnet.model.evaluate import evaluate as measure
 
     data = Data(manifest, features, classes)
@@ -87,7 +87,7 @@ def computing_device(name: str, threads: int) -> "torch.device":  # noqa: F821 -
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch
 
-    from mafnet.devices import choose_device
+    from mafnet.common.devices import choose_device
     from mafnet.model.memory import keep_freed_memory
 
     torch.use_deterministic_algorithms(True)

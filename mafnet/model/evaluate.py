@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from mafnet.dataset.samples import Data, Subset
-from mafnet.errors import MafnetError
-from mafnet.files import read_json, replacing, write_json
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import read_json, replacing, write_json
 from mafnet.model.batches import Reader, predict
+from mafnet.model.data import Data, Subset
 from mafnet.model.metrics import (
     balanced_accuracy,
     confusion_matrix,

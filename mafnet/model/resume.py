@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mafnet.files import replacing
+from mafnet.common.files import replacing
 from mafnet.model.networks.blocks import Network
 
 log = logging.getLogger(__name__)

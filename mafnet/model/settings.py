@@ -3,8 +3,8 @@
 import dataclasses
 from dataclasses import dataclass
 
-from mafnet.errors import MafnetError
-from mafnet.files import digest_of
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import digest_of
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,17 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional
 
-from mafnet import versions
-from mafnet.dataset.samples import Data, Subset
-from mafnet.errors import MafnetError
-from mafnet.files import digest_of, replacing, write_json
+from mafnet.common import versions
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import digest_of, replacing, write_json
+from mafnet.common.progress import Progress
 from mafnet.model.batches import Reader, predict, require_finite
+from mafnet.model.data import Data, Subset
 from mafnet.model.networks import build_network
 from mafnet.model.networks.blocks import Features, Network
 from mafnet.model.precision import autocast, resolve
 from mafnet.model.resume import SECONDS_BETWEEN, Progression, Resume
 from mafnet.model.settings import RunSettings
-from mafnet.progress import Progress
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 
 FOLDER = Path(__file__).resolve().parents[2] / "workflow" / "report"
 """One file a figure, plain paragraphs without markup."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from mafnet import options
+from mafnet.common import options
 
 paper = click.option(
     "--paper", type=options.existing, required=True, help="The paper's values, resources/paper.tsv."
@@ -46,11 +46,11 @@ def metrics(
     """Summarise all runs of one variant, beside the paper's value; show what became of videos."""
     from rich.console import Console
 
-    from mafnet.dataset.media import outcome_table
-    from mafnet.files import write_json
+    from mafnet.common.files import write_json
+    from mafnet.features.media_table import outcome_table
     from mafnet.report.dataset_metrics import dataset_metrics, log_metrics
     from mafnet.report.protocol import read_protocol
-    from mafnet.video.table import read_media
+    from mafnet.video.media import read_media
 
     measured = read_protocol(protocol, described)
     found = dataset_metrics(dataset, runs, media, paper, measured, config_digest)
@@ -81,8 +81,8 @@ def study(
 
     from mafnet.report.partial import partial_path
     from mafnet.report.protocol import read_protocol
+    from mafnet.report.statistics.summary import read_run
     from mafnet.report.study import print_study, study_table, write_study
-    from mafnet.report.summary import read_run
 
     by_variant: dict[str, list] = {}
     for run in map(read_run, runs):

@@ -6,10 +6,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from mafnet import __version__
-from mafnet.dataset.media import media_counts
-from mafnet.files import digest_of
+from mafnet.common.ffmpeg import ffmpeg_version
+from mafnet.common.files import digest_of
+from mafnet.features.media_table import media_counts
 from mafnet.report.protocol import paper_name, protocol_notes
-from mafnet.report.summary import (
+from mafnet.report.statistics.summary import (
     Run,
     describe_weights,
     paper_value,
@@ -17,8 +18,7 @@ from mafnet.report.summary import (
     read_run,
     summarise,
 )
-from mafnet.video.ffmpeg import ffmpeg_version
-from mafnet.video.table import read_media
+from mafnet.video.media import read_media
 
 PACKAGES = ("torch", "torchvision", "numpy", "h5py", "av", "snakemake")
 

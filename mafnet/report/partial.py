@@ -5,9 +5,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mafnet.common.terminal import printable
+from mafnet.report.statistics.summary import Run, read_run
 from mafnet.report.study import print_study, study_table, write_study
-from mafnet.report.summary import Run, read_run
-from mafnet.terminal import printable
 
 MAX_WORDS = 200
 """Characters of a failed run's last words."""

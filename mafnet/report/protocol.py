@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mafnet.common.files import read_json
 from mafnet.dataset.origin import protocol_of
-from mafnet.files import read_json
 
 RANDOM_NOTE = "the {} backbone has RANDOM weights: the figures say nothing about real networks"
 

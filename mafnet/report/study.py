@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mafnet.errors import MafnetError
-from mafnet.files import replacing
-from mafnet.report.paired import compare
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import replacing
 from mafnet.report.protocol import paper_name
-from mafnet.report.summary import Run, measures, paper_value, random_weights
+from mafnet.report.statistics.paired import compare
+from mafnet.report.statistics.summary import Run, measures, paper_value, random_weights
 
 COLUMNS = (
     "variant", "accuracy", "std", "ci_low", "ci_high", "ci_method", "balanced_accuracy", "macro_f1",

@@ -1,21 +1,11 @@
-"""Verbs of stage 1, video."""
+"""Verbs of stage 2, video."""
 
 from itertools import chain
 from pathlib import Path
 
 import click
 
-from mafnet import options
-
-
-@click.command()
-@click.option("--root", type=options.any_path, required=True, help="Folder to make.")
-@options.settings
-def demo(root: Path, settings: dict) -> None:
-    """Draw and synthesise the demo's videos and their manifest."""
-    from mafnet.video.demo import DemoSettings, make_demo
-
-    make_demo(root, options.build(DemoSettings, settings, "demo"))
+from mafnet.common import options
 
 
 @click.command()
@@ -37,8 +27,8 @@ def probe(
 ) -> None:
     """Write what the video files hold, and their sha256, to a media table."""
     from mafnet.dataset.shards import manifest_shards
+    from mafnet.video.media import write_media
     from mafnet.video.probe import probe_many
-    from mafnet.video.table import write_media
 
     shards = manifest_shards(manifests, classes)
     videos = shards.get(shard, []) if shard else sorted(chain.from_iterable(shards.values()))

@@ -13,7 +13,7 @@ from typing import Self
 import ffmpeg
 import numpy as np
 
-from mafnet.video.ffmpeg import (
+from mafnet.common.ffmpeg import (
     MAX_PIXELS,
     check_hwaccel,
     ffmpeg_path,

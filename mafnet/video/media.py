@@ -1,6 +1,10 @@
 """What is known of one video file: the rows of the media table."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+
+from mafnet.common.tables import read_rows, write_rows
 
 OK = "ok"
 
@@ -43,3 +47,13 @@ class Media:
     def ok(self) -> bool:
         """True if the file can be decoded as far as is known."""
         return self.status == OK
+
+
+def write_media(rows: Iterable[Media], path: Path) -> None:
+    """Write a media table."""
+    write_rows(Media, rows, path)
+
+
+def read_media(path: Path) -> list[Media]:
+    """Read a media table; MafnetError if it is damaged."""
+    return read_rows(Media, path)

@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mafnet.files import sha256_of
-from mafnet.video.ffmpeg import MAX_PIXELS, file_url, input_options
+from mafnet.common.ffmpeg import MAX_PIXELS, file_url, input_options
+from mafnet.common.files import sha256_of
 from mafnet.video.isolate import Failure, run_isolated
 from mafnet.video.media import Media
 

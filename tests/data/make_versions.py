@@ -2,7 +2,7 @@
 
     python tests/data/make_versions.py
 
-Run it after raising a version in mafnet/versions.py or in the registry of backbones; values of
+Run it after raising a version in mafnet/common/versions.py or in the registry of backbones; values of
 steps whose version stayed are left as they are stored, so that it cannot hide a change.
 tests/test_versions.py compares.
 """
@@ -22,12 +22,12 @@ import torch
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
 
-from made_features import extractor, made_data, made_samples  # noqa: E402
-from media import SETTINGS, ffmpeg, frames_of, probed, sound_of  # noqa: E402
+from support.made_features import extractor, made_data, made_samples  # noqa: E402
+from support.media import SETTINGS, ffmpeg, frames_of, probed, sound_of  # noqa: E402
 
-from mafnet import versions  # noqa: E402
+from mafnet.common import versions  # noqa: E402
+from mafnet.common.files import sha256_of  # noqa: E402
 from mafnet.features.backbones import BACKBONES  # noqa: E402
-from mafnet.files import sha256_of  # noqa: E402
 
 STORED = HERE / "versions.json"
 
@@ -112,8 +112,8 @@ def features_of(maps: np.ndarray) -> dict:
 
 def media(folder: Path) -> list:
     """The outcomes of an ok, a warned, a silent, a damaged and a failed video."""
-    from mafnet.dataset.media import merge_media
     from mafnet.features.extract import Extracted
+    from mafnet.features.media_table import merge_media
     from mafnet.video.media import Media
     from mafnet.video.settings import VideoSettings
 
@@ -131,8 +131,8 @@ def media(folder: Path) -> list:
 
 def prepare(folder: Path) -> list:
     """Which subset each video of a made-up list is in: whole groups are held out."""
-    from mafnet.dataset.source import Holdout
     from mafnet.dataset.sources import SOURCES
+    from mafnet.dataset.sources.base import Holdout
 
     names = [f"Archery/v_Archery_g{group:02d}_c01.avi" for group in range(1, 9)]
     texts = {
@@ -145,9 +145,9 @@ def prepare(folder: Path) -> list:
 
 def pack(folder: Path) -> dict:
     """Layers, and some values of a feature file of maps that count upwards."""
-    from mafnet.dataset.pack import open_features
-    from mafnet.dataset.pack import pack as run
     from mafnet.features.cache import Entry
+    from mafnet.features.feature_file import open_features
+    from mafnet.features.pack import pack as run
     from mafnet.video.media import Media
 
     worker = extractor(folder, "visual", clips=2)
@@ -189,7 +189,7 @@ def evaluate(folder: Path) -> dict:
     """Probabilities and attention of a network whose weights follow from their names."""
     from safetensors.torch import save_file
 
-    from mafnet.files import write_json
+    from mafnet.common.files import write_json
     from mafnet.model.evaluate import evaluate as run
     from mafnet.model.train import new_network
 
@@ -220,7 +220,7 @@ def named_values(name: str, like: torch.Tensor) -> torch.Tensor:
 
 def metrics(folder: Path) -> dict:
     """The summary of two seeds of 40 made-up test samples."""
-    from mafnet.report.summary import summarise
+    from mafnet.report.statistics.summary import summarise
 
     return summarise(made_runs())
 
@@ -229,7 +229,7 @@ def page(folder: Path) -> dict:
     """What a page's files hold, and what it gathers of the same samples."""
     from mafnet.report.page.classes import class_entries
     from mafnet.report.page.verdicts import most_confident_mistakes, verdicts
-    from mafnet.report.summary import per_class
+    from mafnet.report.statistics.summary import per_class
 
     home = HERE.parents[1] / "mafnet/report/page"
     files = sorted([*home.glob("templates/*"), home / "style.css", home / "script.js"])
@@ -247,7 +247,7 @@ def made_runs() -> list:
     import pandas as pd
 
     from mafnet.model.evaluate import run_metrics
-    from mafnet.report.summary import Run
+    from mafnet.report.statistics.summary import Run
 
     generator = np.random.default_rng(0)
     classes = ["a", "b", "c"]
@@ -267,7 +267,7 @@ def made_runs() -> list:
 
 def figures(folder: Path) -> dict:
     """The words of the figures of two made-up runs, and how many shapes each has."""
-    from made_runs import made_inputs
+    from support.made_runs import made_inputs
 
     from mafnet.report.figures.draw import draw_to
 
@@ -283,9 +283,9 @@ def figures(folder: Path) -> dict:
 
 def demo(folder: Path) -> dict:
     """Mean colours and loudness of looks, sounds and noise; which events are planned."""
-    from mafnet.video.demo import DemoSettings, plan
-    from mafnet.video.disturb import clouds, hiss
-    from mafnet.video.scenes import SHAPES, SOUNDS, Canvas, draw, synthesise
+    from mafnet.dataset.demo.generate import DemoSettings, plan
+    from mafnet.dataset.demo.noise import clouds, hiss
+    from mafnet.dataset.demo.scenes import SHAPES, SOUNDS, Canvas, draw, synthesise
 
     canvas = Canvas(width=64, height=48, frame_rate=4, sample_rate=8000, seconds=2, event=(1, 2))
     colours = {

@@ -1,4 +1,4 @@
-# What the rules ask at parse time; the answers come from mafnet/plan.py.
+# What the rules ask at parse time; the answers come from mafnet/plan/stages.py.
 import functools
 import inspect
 import json
@@ -8,16 +8,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir)))
 
-from mafnet import versions
-from mafnet.config import check_config
-from mafnet.errors import MafnetError
+from mafnet.common import versions
+from mafnet.plan.config import check_config
+from mafnet.common.errors import MafnetError
 from mafnet.features.fingerprint import MODALITIES
 from mafnet.features.weights import TABLE, read_published
-from mafnet.guard import claim_directory, put_python_on_path
-from mafnet.plan import Plan
+from mafnet.plan.guard import claim_directory, put_python_on_path
+from mafnet.plan.stages import Plan
 from mafnet.report.figures import study_figures
 from mafnet.report.figures.choice import example_variants
-from mafnet.resources import resource
+from mafnet.common.resources import resource
 
 PAPER = resource("paper.tsv")
 

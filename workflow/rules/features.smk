@@ -1,4 +1,4 @@
-# Stage 2, features: weights of the backbones, and one map a clip and modality in the cache.
+# Stage 3, features: weights of the backbones, and one map a clip and modality in the cache.
 
 
 rule convert:
@@ -117,3 +117,80 @@ rule extract:
         "mafnet extract --media {input.media} --root {params.root:q} --weights {input.weights:q} "
         "--cache {params.cache:q} --settings {params.settings:q} --output {output} "
         "--threads {threads} 2>&1 | tee {log}"
+
+
+rule media:
+    """Media table of the data set: every video, usable or the reason why not."""
+    input:
+        probed=of_all_shards("results/{dataset}/media/{shard}.tsv"),
+        visual=of_all_shards("results/{dataset}/features/visual/{shard}.tsv"),
+        audio=of_all_shards("results/{dataset}/features/audio/{shard}.tsv"),
+    output:
+        "results/{dataset}/media.tsv",
+    log:
+        "logs/features/media/{dataset}.log",
+    benchmark:
+        "logs/features/media/{dataset}.benchmark.tsv"
+    conda:
+        "../../envs/mafnet.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        probed=each("probed", "probed"),
+        visual=each("visual", "visual"),
+        audio=each("audio", "audio"),
+        settings=asked("policies"),
+        version=versions.MEDIA,
+    message:
+        "Listing what became of the videos of {wildcards.dataset}."
+    shell:
+        "mafnet media {params.probed} {params.visual} {params.audio} "
+        "--settings {params.settings:q} --output {output} 2>&1 | tee {log}"
+
+
+rule pack:
+    """Feature file of one modality: one row a video, (N, T, ...), contiguous on disk."""
+    input:
+        media="results/{dataset}/media.tsv",
+        weights=asked("weights"),
+    output:
+        "results/{dataset}/features/{modality}.h5",
+    log:
+        "logs/features/pack/{dataset}-{modality}.log",
+    benchmark:
+        "logs/features/pack/{dataset}-{modality}.benchmark.tsv"
+    conda:
+        "../../envs/mafnet.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        root=asked("root"),
+        cache=asked("cache"),
+        settings=asked("extraction"),
+        limit=asked("max_failed_fraction"),
+        maps="",
+        version=versions.PACK,
+    message:
+        "Packing the {wildcards.modality} features of {wildcards.dataset}."
+    shell:
+        "mafnet pack --media {input.media} --root {params.root:q} --weights {input.weights:q} "
+        "--cache {params.cache:q} --settings {params.settings:q} "
+        "--max-failed-fraction {params.limit} {params.maps} --output {output} --threads {threads} "
+        "2>&1 | tee {log}"
+
+
+use rule pack as pack_maps with:
+    # Visual vectors with their 7x7 maps, fifty times as large: made when a run reads them.
+    output:
+        "results/{dataset}/features/{modality}_maps.h5",
+    log:
+        "logs/features/pack/{dataset}-{modality}-maps.log",
+    benchmark:
+        "logs/features/pack/{dataset}-{modality}-maps.benchmark.tsv"
+    params:
+        maps="--maps",
+    message:
+        "Packing the {wildcards.modality} maps of {wildcards.dataset}."

@@ -1,30 +1,4 @@
-# Stage 1, video: the demo's files, and what is in every file.
-
-
-checkpoint demo:
-    """Demo: real mp4 files of small audio-visual events, and their manifest."""
-    output:
-        manifest="data/{dataset}/manifest.csv",
-        videos=directory("data/{dataset}/videos"),
-    log:
-        "logs/video/demo/{dataset}.log",
-    benchmark:
-        "logs/video/demo/{dataset}.benchmark.tsv"
-    wildcard_constraints:
-        dataset=either(PLAN.made_by("demo")),
-    conda:
-        "../../envs/mafnet.yaml"
-    threads: 4
-    resources:
-        mem_mb=1000,
-        runtime=20,
-    params:
-        settings=asked("demo_settings"),
-        version=versions.DEMO,
-    message:
-        "Drawing and synthesising the videos of {wildcards.dataset}."
-    shell:
-        "mafnet demo --root data/{wildcards.dataset} --settings {params.settings:q} 2>&1 | tee {log}"
+# Stage 2, video: what every file holds.
 
 
 rule probe:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models import densenet201
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 from mafnet.features.backbones import backbone_spec
 from mafnet.features.backbones.densenet_layers import IMAGENET_DEVIATION, IMAGENET_MEAN
 from mafnet.features.backbones.inference import (

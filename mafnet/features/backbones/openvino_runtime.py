@@ -13,7 +13,7 @@ from types import ModuleType
 
 import numpy as np
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 from mafnet.features.backbones.densenet_layers import BN_EPS
 from mafnet.features.backbones.precision import check_precision
 

@@ -1,6 +1,6 @@
 """Arithmetics a backbone may compute in; readable without torch."""
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 from mafnet.features.backbones import backbone_spec
 from mafnet.features.backbones.inference import (
     as_tensor,

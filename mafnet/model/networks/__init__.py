@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 
 if TYPE_CHECKING:
     from mafnet.model.networks.blocks import Network

@@ -15,7 +15,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 from mafnet.model.networks.blocks import (
     ATTENTION_SCORES,
     Attention,

@@ -2,23 +2,12 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
-from mafnet.dataset.manifest import Sample, read_manifest
-from mafnet.dataset.origin import DEMO, Origin
-from mafnet.dataset.sources import SOURCES
+from mafnet.dataset.manifest import Sample
 
 EXAMPLE_STUDY = "modalities"
 EXAMPLE_EXTRA = "no_film"
 """The variants of this study, and this one where any study has it, make the paper's Figure 5."""
-
-
-def records_events(origin: Origin) -> bool:
-    """True if the data set says when its events happen; of users' manifests, one must."""
-    if origin.maker:
-        return origin.maker == DEMO or SOURCES[origin.source].events
-    paths = [Path(path) for path in origin.manifests.values()]
-    return any(sample.event for path in paths for sample in read_manifest(path))
 
 
 def example_variants(main: str, studies: Mapping[str, Sequence[str]]) -> list[str]:

@@ -7,8 +7,8 @@ from matplotlib.lines import Line2D
 
 from mafnet.report.figures.inputs import FigureRun, Inputs
 from mafnet.report.figures.style import BLUE, GREY, PALE, about, key, label, sheet, warnings_of
-from mafnet.report.intervals import wilson
-from mafnet.report.summary import measures, per_class
+from mafnet.report.statistics.intervals import wilson
+from mafnet.report.statistics.summary import measures, per_class
 
 
 def classes(inputs: Inputs) -> Figure:

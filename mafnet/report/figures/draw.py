@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 from mafnet.report.figures import FIGURES
 from mafnet.report.figures.inputs import Inputs
 from mafnet.report.figures.style import RC

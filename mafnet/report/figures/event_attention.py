@@ -20,7 +20,7 @@ from mafnet.report.figures.style import (
     sheet,
     warnings_of,
 )
-from mafnet.report.focus import INTERVAL_METHOD, Focus, by_split, focus_mean, focus_of
+from mafnet.report.statistics.focus import INTERVAL_METHOD, Focus, by_split, focus_mean, focus_of
 
 TITLE = "Attention on the event"
 BOTH = "both"

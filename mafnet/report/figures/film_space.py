@@ -7,10 +7,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mafnet.dataset.samples import Data
+from mafnet.model.data import Data
 from mafnet.report.figures.inputs import Inputs
 from mafnet.report.figures.style import COLOURS, MARKERS, about, key, label, sheet, warnings_of
-from mafnet.report.film import FilmSpace, chance_share, film_spaces, same_class_share
+from mafnet.report.statistics.film_space import (
+    FilmSpace,
+    chance_share,
+    film_spaces,
+    same_class_share,
+)
 
 MOST_POINTS = 1500
 """Clips that are shown; more would take minutes and hide one another."""

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import Sample, read_manifest
-from mafnet.errors import MafnetError
 from mafnet.report.frames import FrameReader, Frames
-from mafnet.report.summary import Run, read_run
+from mafnet.report.statistics.summary import Run, read_run
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mafnet.files import read_json
+from mafnet.common.files import read_json
 from mafnet.report.figures.inputs import FigureRun, Inputs
 from mafnet.report.figures.style import BLACK, BLUE, GREY, PALE, about, key, sheet, warnings_of
 from mafnet.report.study import read_study

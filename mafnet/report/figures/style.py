@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from mafnet.common.terminal import printable
 from mafnet.report.figures.inputs import FigureRun
-from mafnet.terminal import printable
 
 BLACK, GREY, PALE = "#000000", "#666666", "#dddddd"
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"

@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.image import imread, imsave
 
-from mafnet.files import replacing
+from mafnet.common.files import replacing
 
 NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 JPEG_QUALITY = 80

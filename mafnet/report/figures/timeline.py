@@ -31,8 +31,8 @@ from mafnet.report.figures.style import (
     sheet,
     warnings_of,
 )
-from mafnet.report.focus import covered
 from mafnet.report.frames import Frames
+from mafnet.report.statistics.focus import covered
 
 VIDEOS = 6
 MOST_FRAMES = 12

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mafnet.report.intervals import Interval, wilson
 from mafnet.report.page.verdicts import Verdict, least_sure_hits, most_confident_mistakes
+from mafnet.report.statistics.intervals import Interval, wilson
 
 MAX_SAMPLES = 20
 """Samples that are listed for a class."""

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mafnet.common.files import read_json
 from mafnet.dataset.manifest import Sample, read_manifest
 from mafnet.dataset.origin import DEMO
-from mafnet.files import read_json
 from mafnet.model.metrics import percent
 from mafnet.report.frames import FrameReader
 from mafnet.report.page.classes import ClassEntry, class_entries
@@ -23,8 +23,8 @@ from mafnet.report.page.verdicts import (
     verdicts,
 )
 from mafnet.report.protocol import protocol_notes
-from mafnet.report.summary import read_run
-from mafnet.video.table import read_media
+from mafnet.report.statistics.summary import read_run
+from mafnet.video.media import read_media
 
 MAX_SAMPLES = 2000
 """Test samples that the page lists."""

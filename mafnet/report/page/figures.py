@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mafnet.errors import MafnetError
+from mafnet.common.errors import MafnetError
 from mafnet.report.captions import caption
 
 MAX_BYTES = 8_000_000

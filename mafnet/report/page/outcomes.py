@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mafnet.dataset.media import media_outcome, media_reasons
+from mafnet.features.media_table import media_outcome, media_reasons
 from mafnet.video.media import Media
 
 MAX_VIDEOS = 50

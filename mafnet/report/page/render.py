@@ -9,9 +9,9 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mafnet.files import replacing
+from mafnet.common.files import replacing
+from mafnet.common.terminal import printable
 from mafnet.report.page.content import Content
-from mafnet.terminal import printable
 
 PACKAGE = "mafnet.report.page"
 MINUS = "\N{MINUS SIGN}"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import Sample
-from mafnet.errors import MafnetError
-from mafnet.report.summary import Run
+from mafnet.report.statistics.summary import Run
 
 TOP = 3
 """Classes that are named beside a mistake."""

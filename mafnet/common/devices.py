@@ -1,0 +1,73 @@
+"""The device a command computes on."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mafnet.common.errors import MafnetError
+from mafnet.common.gpus import claim_card, lock_folder
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger(__name__)
+
+GPU_FILES = ("nvidia[0-9]*", "dxg", "kfd")
+"""Linux has one of these below /dev where torch can see a GPU (CUDA, WSL, ROCm)."""
+
+
+def on_cpu(name: str) -> bool:
+    """True if `choose_device` would give the CPU; torch is imported only if it has to say so."""
+    if name != "auto":
+        return name == "cpu"
+    if not any(any(Path("/dev").glob(pattern)) for pattern in GPU_FILES):
+        return True
+    import torch
+
+    return not torch.cuda.is_available()
+
+
+def choose_device(name: str, threads: int, shared: bool = False) -> torch.device:
+    """A device by name, and torch's number of threads and current GPU.
+
+    To be called once by a command: the settings are the process's.
+
+    name: "auto" takes a GPU that no other job has, and waits for one, or the CPU where there is no
+        GPU. A GPU by its name is taken without asking.
+    shared: jobs that say so may share a GPU (mafnet.common.gpus).
+    """
+    import torch
+
+    torch.set_num_threads(threads)
+    device = _free_device(shared) if name == "auto" else _named(name)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    log.info("computing on %s with %d threads", device, threads)
+    return device
+
+
+def _free_device(shared: bool) -> torch.device:
+    """A GPU of this process's own, or the CPU."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    count = torch.cuda.device_count()
+    cards = [str(torch.cuda.get_device_properties(index).uuid) for index in range(count)]
+    return torch.device("cuda", claim_card(cards, lock_folder(), shared))
+
+
+def _named(name: str) -> torch.device:
+    """A device by name; MafnetError if there is none of that name."""
+    import torch
+
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise MafnetError(f"--device {name}: is not a device; give cpu, cuda or cuda:N") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise MafnetError(f"--device {name}: torch sees {count} GPUs; give another or cpu")
+    return device

@@ -1,0 +1,65 @@
+"""Options that several verbs share."""
+
+import json
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from mafnet.common.errors import MafnetError
+
+T = TypeVar("T")
+
+existing = click.Path(exists=True, dir_okay=False, path_type=Path)
+folder = click.Path(exists=True, file_okay=False, path_type=Path)
+new_file = click.Path(dir_okay=False, path_type=Path)
+any_path = click.Path(path_type=Path)
+
+
+class JsonType(click.ParamType):
+    """A JSON object, or @FILE to read one from."""
+
+    name = "json"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dict:
+        """The object; a usage error if it is none."""
+        text = str(value)
+        try:
+            found = json.loads(Path(text[1:]).read_text() if text.startswith("@") else text)
+        except (OSError, ValueError) as error:
+            self.fail(f"is not a JSON object or @FILE ({error})", param, ctx)
+        if not isinstance(found, dict):
+            self.fail("is not a JSON object", param, ctx)
+        return found
+
+
+manifests = click.option(
+    "--manifest", "manifests", type=existing, multiple=True, required=True,
+    help="Manifest (CSV); may be given for every split.",
+)  # fmt: skip
+root = click.option("--root", type=any_path, required=True, help="Folder of the videos.")
+output = click.option("--output", type=new_file, required=True, help="File to write.")
+settings = click.option(
+    "--settings", type=JsonType(), required=True,
+    help="Settings as a JSON object or @FILE; the keys are those of config.yaml.",
+)  # fmt: skip
+threads = click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Processor cores."
+)
+device = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="cpu, cuda, cuda:1, ...; auto takes a free GPU.",
+)
+classes = click.option("--classes", type=existing, help="Closed list of labels, one a line.")
+
+
+def build(kind: type[T], values: dict, what: str) -> T:
+    """A settings class from a mapping; MafnetError names what it does not know."""
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise MafnetError(f"--settings {what}: {error}") from error

@@ -1,0 +1,78 @@
+"""Tables of videos: one line a video, tab separated, written whole or not at all."""
+
+import csv
+import re
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import replacing
+
+Row = TypeVar("Row")
+
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_CHARACTERS = {escape: character for character, escape in _ESCAPES.items()}
+
+
+def write_rows(kind: type[Row], rows: Iterable[Row], path: Path) -> None:
+    r"""Write rows of a dataclass, sorted by video; None is an empty cell, a tab in a name is \t.
+
+    Fields are of type str, int, float, tuple[str, ...] or one of the numbers or None. Names that
+    are no valid UTF-8 keep their bytes.
+    """
+    names = [field.name for field in fields(kind)]
+    with (
+        replacing(path) as beside,
+        beside.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
+        writer = csv.writer(file, dialect="excel-tab", lineterminator="\n")
+        writer.writerow(names)
+        for row in sorted(rows, key=lambda row: row.video):
+            writer.writerow(_cell(getattr(row, name)) for name in names)
+
+
+def read_rows(kind: type[Row], path: Path) -> list[Row]:
+    """Read what `write_rows` wrote; MafnetError names the file and line of what does not fit."""
+    try:
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            reader = csv.reader(file, dialect="excel-tab", strict=True)
+            if next(reader, None) != [field.name for field in fields(kind)]:
+                raise MafnetError(
+                    f"{path}: is not a table of this version; delete it to have it made again"
+                )
+            return [_row(kind, cells, f"{path}, line {reader.line_num}") for cells in reader]
+    except (OSError, csv.Error) as error:
+        raise MafnetError(
+            f"{path}: cannot be read ({error}); delete it to have it made again"
+        ) from error
+
+
+def _row(kind: type[Row], cells: list[str], place: str) -> Row:
+    """A line's row; MafnetError names its place if a cell is missing or of another type."""
+    try:
+        columns = zip(fields(kind), cells, strict=True)
+        return kind(**{field.name: _value(cell, field.type) for field, cell in columns})
+    except (KeyError, ValueError) as error:
+        raise MafnetError(
+            f"{place}: is damaged ({error}); delete the file to have it made again"
+        ) from error
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    text = ",".join(value) if isinstance(value, tuple) else str(value)
+    return re.sub(r"[\\\t\n\r]", lambda match: _ESCAPES[match[0]], text)
+
+
+def _value(cell: str, kind: Any) -> object:  # noqa: ANN401 - a field's type has no narrower one
+    text = re.sub(r"\\.", lambda match: _CHARACTERS[match[0]], cell)
+    if kind is str:
+        return text
+    if kind == tuple[str, ...]:
+        return tuple(filter(None, text.split(",")))
+    if not text and kind in (int | None, float | None):
+        return None
+    return float(text) if kind == float | None else int(text)

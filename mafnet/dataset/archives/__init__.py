@@ -1,0 +1,1 @@
+"""Archives of published data sets, treated as untrusted input."""

@@ -1,8 +1,0 @@
-"""The registry of published data sets: one module and one entry here for a new one."""
-
-from mafnet.dataset import ave, kinetics, ucf51
-from mafnet.dataset.source import Source
-
-SOURCES: dict[str, Source] = {
-    source.name: source for source in (ave.SOURCE, ucf51.SOURCE, kinetics.SOURCE)
-}

@@ -1,0 +1,8 @@
+"""The registry of published data sets: one module and one entry here for a new one."""
+
+from mafnet.dataset.sources import ave, kinetics, ucf51
+from mafnet.dataset.sources.base import Source
+
+SOURCES: dict[str, Source] = {
+    source.name: source for source in (ave.SOURCE, ucf51.SOURCE, kinetics.SOURCE)
+}

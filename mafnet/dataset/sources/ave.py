@@ -1,0 +1,89 @@
+"""AVE (Tian et al., ECCV 2018): 4,143 rows of 4,097 videos, some of which have several labels."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from mafnet.common.errors import MafnetError
+from mafnet.dataset.manifest import SUBSETS, Sample
+from mafnet.dataset.sources.base import (
+    Holdout,
+    Protocol,
+    Source,
+    Texts,
+    declared,
+    lines_of,
+    numbered,
+)
+
+FIELDS = ("Category", "VideoID", "Quality", "StartTime", "EndTime")
+
+
+def samples(texts: Texts, split: str, holdout: Holdout) -> list[Sample]:
+    """The samples of the split `official` or `single_label`; nothing is held out.
+
+    single_label leaves out every video that has several rows, in whichever subsets they are.
+    """
+    rows = [row for subset in SUBSETS for row in parse(texts[subset], subset)]
+    rows = numbered(rows)
+    if split == "single_label":
+        count = Counter(row.video for row in rows)
+        rows = [row for row in rows if count[row.video] == 1]
+    return declared(rows)
+
+
+def parse(text: str, subset: str) -> list[Sample]:
+    """The rows of a split file, `Category&VideoID&Quality&StartTime&EndTime`, header or none.
+
+    Categories hold commas, blanks and brackets, and ids may begin with `-`: only `&` separates.
+    An event that ends where it starts (one row, Church bell) is no event, but stays a sample.
+    """
+    lines = [line for line in lines_of(text) if line.strip() != "&".join(FIELDS)]
+    return [_sample(line, subset) for line in lines]
+
+
+def _sample(line: str, subset: str) -> Sample:
+    fields = line.strip().split("&")
+    try:
+        category, video, _, start, end = fields
+        event = (float(start), float(end))
+    except ValueError as error:
+        raise MafnetError(
+            f"AVE, list of {subset}: {line!r} is not {'&'.join(FIELDS)}; take the split files "
+            "out of the archive again"
+        ) from error
+    return Sample(
+        video, f"AVE/{video}.mp4", category, subset, event if event[0] < event[1] else None
+    )
+
+
+def wanted(texts: Texts) -> Callable[[str], bool]:
+    """Videos and lists; not what some systems add to archives."""
+    return lambda path: path.endswith((".mp4", ".txt")) and "__MACOSX" not in path
+
+
+SOURCE = Source(
+    name="ave",
+    lists={
+        "train": r"trainSet\.txt",
+        "val": r"valSet\.txt",
+        "test": r"testSet\.txt",
+        "annotations": r"Annotations\.txt",
+    },
+    optional=("annotations",),
+    protocols={
+        "single_label": Protocol(
+            ("single_label",),
+            "ave",
+            "videos with several labels are left out (3,268/390/394 rows): the paper's test size",
+        ),
+        "official": Protocol(
+            ("official",),
+            "ave",
+            "all rows (3,339/402/402); the paper's test set had 394, see protocol single_label",
+            as_paper=False,
+        ),
+    },
+    samples=samples,
+    wanted=wanted,
+    events=True,
+)

@@ -1,0 +1,107 @@
+"""UCF51: the 51 actions of UCF101 (Soomro et al., 2012) that have sound, in three splits."""
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import PurePosixPath
+
+from mafnet.common.errors import MafnetError
+from mafnet.common.resources import resource
+from mafnet.dataset.manifest import Sample, read_classes
+from mafnet.dataset.sources.base import Holdout, Protocol, Source, Texts, lines_of
+
+log = logging.getLogger(__name__)
+
+SPLITS = ("split01", "split02", "split03")
+GROUP = re.compile(r"_(g\d+)_c\d+$", re.IGNORECASE)
+
+
+def samples(texts: Texts, split: str, holdout: Holdout) -> list[Sample]:
+    """The samples of one official split; val is whole groups of its training list.
+
+    A group (gNN) is one person or place filmed several times: clips of it on both sides of a
+    border would be recognised by their background. The share is of each class's groups.
+    """
+    number = split.removeprefix("split")
+    train = parse(texts[f"train{number}"], "train")
+    test = parse(texts[f"test{number}"], "test")
+    return _held_out(train, holdout, split) + test
+
+
+def parse(text: str, subset: str) -> list[Sample]:
+    """The rows of a list that are of the 51 classes: `Class/v_Class_g08_c01.avi`, with or without
+    the class's number behind it, any line ends."""
+    found = []
+    for line in lines_of(text):
+        path = re.sub(r"\s+\d+\s*$", "", line).strip().replace("\\", "/")
+        folder = PurePosixPath(path).parent.name
+        if not folder or not GROUP.search(PurePosixPath(path).stem):
+            raise MafnetError(
+                f"UCF101, list of {subset}: {line!r} is not CLASS/v_CLASS_gNN_cNN.avi; take the "
+                "lists out of their archive again"
+            )
+        if label := _classes().get(folder.casefold()):
+            found.append(Sample(PurePosixPath(path).stem, path, label, subset))
+    return found
+
+
+def _held_out(train: Sequence[Sample], holdout: Holdout, split: str) -> list[Sample]:
+    """The training samples, those of the groups that are held out as validation samples."""
+    by_class: dict[str, list[str]] = {}
+    for sample in train:
+        by_class.setdefault(sample.label, []).append(group_of(sample))
+    chosen = {
+        label: holdout.choose(groups, f"{split}/{label}") for label, groups in by_class.items()
+    }
+    return [
+        replace(sample, subset="val") if group_of(sample) in chosen[sample.label] else sample
+        for sample in train
+    ]
+
+
+def group_of(sample: Sample) -> str:
+    """The group of a video, `g08` of `v_Archery_g08_c01`."""
+    match = GROUP.search(sample.sample)
+    assert match is not None, sample
+    return match[1].lower()
+
+
+def wanted(texts: Texts) -> Callable[[str], bool]:
+    """The lists, and the videos in folders of the 51 classes."""
+
+    def is_wanted(path: str) -> bool:
+        parent = PurePosixPath(path).parent.name.casefold()
+        return path.endswith(".txt") or (path.lower().endswith(".avi") and parent in _classes())
+
+    return is_wanted
+
+
+@cache
+def _classes() -> dict[str, str]:
+    """The 51 classes by their names without case."""
+    names = read_classes(resource("classes/ucf51.txt"))
+    return {name.casefold(): name for name in names}
+
+
+SOURCE = Source(
+    name="ucf51",
+    lists={
+        f"{kind}{number:02d}": rf"{kind}list{number:02d}\.txt"
+        for number in (1, 2, 3)
+        for kind in ("train", "test")
+    },
+    protocols={
+        "three_splits": Protocol(
+            SPLITS,
+            "ucf51",
+            "mean over the three official splits; validation is whole groups held out of each "
+            "training list, which the paper does not describe; 6,845 videos by the lists, 6,836 in "
+            "the paper",
+        )
+    },
+    samples=samples,
+    wanted=wanted,
+    folded=True,
+)

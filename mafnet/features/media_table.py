@@ -1,0 +1,153 @@
+"""The media table of a data set: what probing and both extractions say of every video."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from rich.table import Table
+from rich.text import Text
+
+from mafnet.common.errors import MafnetError
+from mafnet.common.terminal import printable
+from mafnet.features.extract import Extracted
+from mafnet.video.decode import OVERHANG_SECONDS
+from mafnet.video.media import OK, Media
+from mafnet.video.settings import VideoSettings
+
+DROPPED = "dropped"
+"""Status of a video without sound under the policy "drop": left out, but no failure."""
+
+NO_AUDIO = "no_audio"
+DAMAGED = "damaged"
+
+OUTCOMES = ("ok", "warned", "dropped", "failed")
+
+EXAMPLES = 3
+"""Videos that the table of outcomes names for each reason."""
+
+
+def merge_media(
+    probed: Iterable[Media], reports: Mapping[str, Iterable[Extracted]], settings: VideoSettings
+) -> list[Media]:
+    """One row a video, sorted: the first failure counts, warnings of all steps are kept.
+
+    reports: rows of the extractions, by modality.
+    settings: `silent`, `max_lost_fraction` and `max_error_lines` decide what is usable.
+    """
+    rows = {row.video: row for row in probed}
+    for modality, extracted in reports.items():
+        for row in extracted:
+            if row.video not in rows:
+                raise MafnetError(f"{row.video}: is extracted but not probed; run mafnet probe")
+            rows[row.video] = _merged(rows[row.video], row, modality, settings)
+    return [_judged(rows[video], settings) for video in sorted(rows)]
+
+
+def usable(media: Sequence[Media], max_failed_fraction: float, source: object) -> list[Media]:
+    """The rows that training may use; MafnetError if too many failed."""
+    failed = [row for row in media if row.status not in (OK, DROPPED)]
+    if len(failed) > max_failed_fraction * len(media):
+        first = failed[0]
+        raise MafnetError(
+            f"{source}: {len(failed)} of {len(media)} videos failed, more than "
+            f"video.max_failed_fraction = {max_failed_fraction:g}; the first is {first.video} "
+            f"({first.status}: {first.error}); mend the files or raise the limit"
+        )
+    return [row for row in media if row.ok]
+
+
+def media_counts(media: Iterable[Media]) -> dict:
+    """How many videos are ok, warned and failed, and how often each reason was given."""
+    counts = dict.fromkeys(OUTCOMES, 0)
+    reasons: dict[str, int] = {}
+    for row in media:
+        counts[media_outcome(row)] += 1
+        for reason in media_reasons(row):
+            reasons[reason] = reasons.get(reason, 0) + 1
+    return counts | {"reasons": dict(sorted(reasons.items()))}
+
+
+def outcome_table(media: Iterable[Media], title: str) -> Table:
+    """For the terminal: how many videos had each outcome and reason, and the first of them."""
+    videos: dict[tuple[str, str], list[str]] = {}
+    for row in media:
+        for reason in media_reasons(row) or ("",):
+            videos.setdefault((media_outcome(row), reason), []).append(row.video)
+    table = Table("outcome", "reason", title=Text(printable(title)), title_justify="left")
+    table.add_column("videos", justify="right")
+    table.add_column("the first", overflow="fold")
+    for outcome, reason in sorted(videos, key=lambda key: (OUTCOMES.index(key[0]), key[1])):
+        named = videos[outcome, reason]
+        first = "" if outcome == "ok" else ", ".join(map(repr, named[:EXAMPLES]))
+        # Text, because in a plain string rich would take [brackets] for markup.
+        table.add_row(outcome, reason, str(len(named)), Text(first))
+    return table
+
+
+def media_outcome(media: Media) -> str:
+    """What became of a video, one of OUTCOMES."""
+    if media.ok:
+        return "warned" if media.warnings else "ok"
+    return media.status if media.status == DROPPED else "failed"
+
+
+def media_reasons(media: Media) -> tuple[str, ...]:
+    """The names of why a video was not used, or of what was odd about it."""
+    return media.warnings if media.ok else (media.status,)
+
+
+def _merged(media: Media, extracted: Extracted, modality: str, settings: VideoSettings) -> Media:
+    """A row with what one modality's extraction adds to it."""
+    if not media.ok:
+        return media
+    media = replace(
+        media,
+        warnings=tuple(dict.fromkeys(media.warnings + extracted.warnings)),
+        error="; ".join(dict.fromkeys(filter(None, (media.error, extracted.error)))),
+        error_lines=media.error_lines + extracted.error_lines,
+    )
+    if extracted.status != OK:
+        return replace(media, status=extracted.status)
+    if modality == "audio" and not extracted.clips:
+        return _silent(media, settings.silent)
+    lost = 1 - extracted.clips / _expected_clips(media, extracted, modality, settings.clips)
+    if lost > settings.max_lost_fraction:
+        return _damaged(media, f"{lost:.0%} of the {modality} clips are lost")
+    return media
+
+
+def _expected_clips(media: Media, extracted: Extracted, modality: str, clips: int) -> int:
+    """How many clips the file says a stream fills; what there is if it does not say.
+
+    Where only the container states a duration, a stream may rightly be shorter; it is taken at its
+    word if the decoder complained.
+    """
+    start, length = media.video_start_seconds, media.video_duration_seconds
+    if modality == "audio":
+        start, length = media.audio_start_seconds, media.audio_duration_seconds
+    if length is not None:
+        end = (start or 0) - (media.start_seconds or 0) + length
+    elif extracted.error_lines and media.duration_seconds is not None:
+        end = media.duration_seconds
+    else:
+        return max(extracted.clips, 1)
+    return max(min(math.ceil(end - OVERHANG_SECONDS), clips), extracted.clips, 1)
+
+
+def _judged(media: Media, settings: VideoSettings) -> Media:
+    """The row as a failure if the decoder complained too often."""
+    if media.ok and media.error_lines > settings.max_error_lines:
+        return _damaged(media, f"{media.error_lines} lines of decoder errors")
+    return media
+
+
+def _damaged(media: Media, what: str) -> Media:
+    return replace(media, status=DAMAGED, error="; ".join(filter(None, (what, media.error))))
+
+
+def _silent(media: Media, policy: str) -> Media:
+    """A row of a video without sound under the policy."""
+    if policy == "zero":
+        return replace(media, warnings=tuple(dict.fromkeys((*media.warnings, NO_AUDIO))))
+    words = media.error or "the file has no sound"
+    return replace(media, status=DROPPED if policy == "drop" else NO_AUDIO, error=words)

@@ -1,0 +1,76 @@
+"""Writes feature files (`features.feature_file` says what they hold) from the cache."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import replacing
+from mafnet.common.progress import Progress
+from mafnet.features.cache import DamagedEntryError, Entry
+from mafnet.features.extract import Extractor
+from mafnet.features.hdf5 import Layer, new_hdf5
+from mafnet.video.media import OK, Media
+
+log = logging.getLogger(__name__)
+
+
+def pack(media: Sequence[Media], extractor: Extractor, path: Path, maps: bool) -> None:
+    """Write the feature file of one modality from the cache.
+
+    Entries that are gone or damaged are extracted again. One video is in memory at a time.
+    """
+    if not media:
+        raise MafnetError(f"{path}: no usable video; see the media table beside it for the reasons")
+    arrays = _arrays(len(media), extractor, maps)
+
+    def describe(file: h5py.File) -> None:
+        file.attrs["fingerprint"] = json.dumps(extractor.cache.fingerprint.as_dict())
+        file["videos"] = [row.video for row in media]
+
+    with replacing(path) as beside, new_hdf5(beside, describe, arrays) as layers:
+        progress = Progress(f"pack {extractor.name}", len(media), "videos", log)
+        for row, item in enumerate(media):
+            _fill(layers, row, _read(item, extractor))
+            progress.advance()
+
+
+def _arrays(videos: int, extractor: Extractor, maps: bool) -> dict[str, tuple[tuple, type]]:
+    """Shape and type of every layer."""
+    shape = (videos, extractor.video.clips)
+    feature_shape = extractor.spec.feature_shape
+    arrays = {"valid": (shape, bool)}
+    if extractor.name == "visual":
+        arrays["pooled"] = ((*shape, feature_shape[-1]), np.float16)
+    if maps:
+        arrays["maps"] = ((*shape, *feature_shape), np.float16)
+    return arrays
+
+
+def _fill(layers: dict[str, Layer], row: int, entry: Entry) -> None:
+    """Write one video's row."""
+    layers["valid"].write(row, np.ones(len(entry.clips), bool))
+    if "maps" in layers:
+        layers["maps"].write(row, entry.clips)
+    if "pooled" in layers:
+        layers["pooled"].write(row, entry.clips.mean(axis=(1, 2), dtype=np.float32))
+
+
+def _read(media: Media, extractor: Extractor) -> Entry:
+    """A video's entry, extracted again if the cache has lost or damaged it."""
+    try:
+        return extractor.cache.read(media.sha256)
+    except DamagedEntryError as error:
+        log.warning("%s; extracting %s again", error, media.video)
+    extractor.cache.discard(media.sha256)
+    (row,) = extractor.extract([media])
+    if row.status != OK:
+        raise MafnetError(
+            f"{media.video}: its features are gone from the cache and it cannot be extracted "
+            f"again ({row.status}: {row.error}); rerun with --forcerun probe"
+        )
+    return extractor.cache.read(media.sha256)

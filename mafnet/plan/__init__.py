@@ -1,0 +1,1 @@
+"""What Snakemake asks at parse time: config, names, paths of the stages, video identity."""

@@ -1,0 +1,36 @@
+"""Verbs that look before any work."""
+
+from pathlib import Path
+
+import click
+
+from mafnet.common import options
+from mafnet.common.errors import MafnetError
+from mafnet.common.terminal import printable
+
+
+@click.command()
+@click.argument("dataset")
+@click.option(
+    "--configfile", "configs", type=options.existing, multiple=True,
+    help="Settings laid over config.yaml, as for snakemake.",
+)  # fmt: skip
+@click.option("--output", type=options.new_file, help="Table of every missing and surplus file.")
+def check(dataset: str, configs: tuple[Path, ...], output: Path | None) -> None:
+    """Say what of a data set is expected, there, missing or surplus; exit 1 if too much is missing.
+
+    DATASET is a name in the config's `datasets`. Nothing is unpacked, read or changed.
+    """
+    from mafnet.dataset.inventory import report_inventory, take_inventory, write_inventory
+    from mafnet.plan.config import dataset_config, read_config
+
+    config = read_config(configs)
+    if dataset not in config["datasets"]:
+        known = ", ".join(config["datasets"])
+        raise MafnetError(f"{dataset}: is not in the config's datasets ({known})")
+    limit = dataset_config(config, dataset)["video"]["max_failed_fraction"]
+    found = take_inventory(dataset, config["datasets"][dataset], limit)
+    click.echo(printable(report_inventory(found)))
+    if output:
+        write_inventory(found, output)
+    found.require_enough()

@@ -1,0 +1,87 @@
+"""How much attention lies on the seconds of the event."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mafnet.dataset.manifest import Sample
+from mafnet.model.metrics import percent
+from mafnet.report.figures.inputs import FigureRun, read_attention
+from mafnet.report.statistics.intervals import RESAMPLES, Interval
+
+INTERVAL_METHOD = "percentile bootstrap over test samples, of the distance to chance"
+
+
+@dataclass(frozen=True)
+class Focus:
+    """Where the attention of one run lies; S are samples whose event fills a part of the video.
+
+    split, seed: of the run. modalities: names (K,).
+    inside: (S, K + 1) share of each modality's attention, and of all, that lies on the event.
+    chance: (S,) share of the T seconds that the event fills: what uniform attention would have.
+    shares: (S, K) share of each modality in all attention.
+    """
+
+    split: str
+    seed: int
+    modalities: list[str]
+    inside: np.ndarray
+    chance: np.ndarray
+    shares: np.ndarray
+
+
+def focus_of(run: FigureRun, samples: Mapping[str, Sample]) -> Focus:
+    """The focus of a run; samples: of its split, by name."""
+    attention = read_attention(run.folder)
+    clips = attention.weights.shape[1]
+    covers = {
+        index: covered(samples[name], clips) for index, name in enumerate(attention.samples)
+        if name in samples and samples[name].event
+    }  # fmt: skip
+    rows = [index for index, cover in covers.items() if 0 < cover.mean() < 1]
+    parts = np.array([covers[index] for index in rows]).reshape(-1, clips)  # (S, T)
+    weights = attention.weights[rows].astype(float)  # (S, T, K)
+    chance, shares = parts.mean(axis=1), weights.sum(axis=1)
+    on_event = (weights * parts[..., None]).sum(axis=1)  # (S, K)
+    # A modality without any attention looks nowhere: it counts as chance.
+    own = np.where(shares > 0, on_event / np.maximum(shares, 1e-30), chance[:, None])
+    inside = np.concatenate((own, on_event.sum(axis=1, keepdims=True)), axis=1)
+    return Focus(run.split, run.seed, attention.modalities, inside, chance, shares)
+
+
+def covered(sample: Sample, clips: int) -> np.ndarray:
+    """(T,) share of each second [t, t + 1) that the sample's event fills."""
+    start, end = sample.event
+    seconds = np.arange(clips)
+    return np.clip(np.minimum(end, seconds + 1) - np.maximum(start, seconds), 0, 1)
+
+
+def by_split(found: Sequence[Focus]) -> dict[str, list[Focus]]:
+    """The runs of each split that has samples to judge by."""
+    groups: dict[str, list[Focus]] = {}
+    for focus in found:
+        if len(focus.chance):
+            groups.setdefault(focus.split, []).append(focus)
+    return groups
+
+
+def focus_mean(found: Sequence[Focus], column: int) -> tuple[float, Interval]:
+    """Mean of a column of `inside` in percent, splits counting alike, with its interval.
+
+    The interval is of the distance to chance, laid around the mean chance: how long the events of
+    the drawn samples are moves both alike, so it does not count.
+    """
+    generator = np.random.default_rng(0)
+    chances, gains, draws = [], [], []
+    for runs in by_split(found).values():
+        inside = np.mean([focus.inside[:, column] for focus in runs], axis=0)  # (S,), over seeds
+        gain = inside - runs[0].chance
+        chosen = generator.integers(len(gain), size=(RESAMPLES, len(gain)))
+        chances.append(runs[0].chance.mean())
+        gains.append(gain.mean())
+        draws.append(gain[chosen].mean(axis=1))
+    chance = np.mean(chances)
+    low, high = chance + np.percentile(np.mean(draws, axis=0), [2.5, 97.5])
+    interval = Interval(percent(low), percent(high), INTERVAL_METHOD)
+    return percent(chance + np.mean(gains)), interval

@@ -1,0 +1,75 @@
+"""Made-up feature files: real in every respect but where their numbers come from."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mafnet.dataset.manifest import Sample, write_manifest
+from mafnet.features.backbones import Backbone
+from mafnet.features.cache import Entry, FeatureCache
+from mafnet.features.extract import Extractor
+from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
+from mafnet.features.pack import pack
+from mafnet.model.data import Data
+from mafnet.video.media import Media
+from mafnet.video.settings import VideoSettings
+
+BACKBONE = {"visual": "densenet201", "audio": "vggish"}
+
+
+def never() -> Backbone:
+    """For an extractor that is to find everything in its cache."""
+    raise AssertionError("a video is extracted though it is in the cache")
+
+
+def extractor(root: Path, modality: str, clips: int = 2) -> Extractor:
+    """An extractor of videos in `root` with a cache there, which has no backbone to compute by."""
+    video = VideoSettings(clips=clips)
+    print_ = fingerprint_of(FeatureSettings(BACKBONE[modality], "random"), video, "0" * 64)
+    return Extractor(FeatureCache(root / "cache", print_), root, video, never, workers=1)
+
+
+def made_samples(counts: Mapping[str, int], classes: int = 3) -> list[Sample]:
+    """So many samples of each class in each subset, a video each."""
+    numbers = [(subset, n) for subset, count in counts.items() for n in range(count)]
+    return [
+        Sample(f"{subset}{n}-{c}", f"{subset}{n}-{c}.mp4", f"class{c}", subset)
+        for subset, n in numbers
+        for c in range(classes)
+    ]
+
+
+def made_maps(label: str, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+    """Maps (*shape) as after a ReLU, of which a third of the channels is livelier, by label."""
+    maps = generator.normal(-0.5, 1, shape)
+    maps[..., int(label[-1]) :: 3] += 0.3
+    return np.maximum(maps, 0).astype(np.float16)
+
+
+def write_features(
+    root: Path, samples: list[Sample], modality: str, clips: int = 2, name: str = ""
+) -> Path:
+    """Cache and pack made-up features of the samples' videos; returns the feature file.
+
+    name: of the file, if it is not the modality; `visual_maps` has the maps too.
+    """
+    worker = extractor(root, modality, clips)
+    generator = np.random.default_rng(len(modality))
+    media = []
+    for number, sample in enumerate(sorted(samples, key=lambda sample: sample.video)):
+        row = Media(sample.video, sha256=f"{number:064x}")
+        maps = made_maps(sample.label, (clips, *worker.spec.feature_shape), generator)
+        worker.cache.write(row.sha256, Entry(maps))
+        media.append(row)
+    name = name or modality
+    path = root / f"{name}.h5"
+    pack(media, worker, path, maps=name in ("audio", "visual_maps"))
+    return path
+
+
+def made_data(root: Path, samples: list[Sample], modalities: tuple[str, ...]) -> Data:
+    """Manifest and feature files of the samples below `root`, opened."""
+    write_manifest(samples, root / "manifest.csv")
+    files = [write_features(root, samples, modality) for modality in modalities]
+    return Data(root / "manifest.csv", files, None)

@@ -1,0 +1,170 @@
+"""Made-up results for the pages: real files in every respect but where their numbers come from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from support.media import AAC, H264, counting_picture, ffmpeg, tone
+
+from mafnet.common.files import write_json
+from mafnet.dataset.manifest import Sample, write_manifest
+from mafnet.model.evaluate import run_metrics
+from mafnet.report.dataset_metrics import dataset_metrics
+from mafnet.report.page.content import Sources
+from mafnet.report.partial import partial_path
+from mafnet.report.protocol import read_protocol
+from mafnet.report.statistics.summary import read_run
+from mafnet.report.study import study_table, write_study
+from mafnet.video.media import Media, write_media
+from mafnet.video.probe import probe
+
+ROOT = Path(__file__).parents[2]
+PAPER = ROOT / "resources/paper.tsv"
+MODALITIES = ("visual", "audio")
+SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="120">'
+    '<rect width="300" height="120" fill="#fff"/><text x="9" y="60">{}</text></svg>'
+)
+
+
+def fingerprint(weights: str) -> dict:
+    """What settings.json says of a modality's features, as far as a page shows it."""
+    return {
+        "backbone": "made", "weights": weights, "weights_sha256": "0" * 64, "precision": "float32",
+    }  # fmt: skip
+
+
+@dataclass
+class Results:
+    """The results of one data set with samples s0, s1, ... of the classes in turn.
+
+    clips: T. videos: the file of each sample; v{n}.mp4 where there is none.
+    """
+
+    folder: Path
+    classes: Sequence[str]
+    samples: int
+    dataset: str = "made"
+    split: str = "main"
+    clips: int = 3
+    weights: str = "random"
+    videos: dict[int, str] = field(default_factory=dict)
+    runs: dict[str, list[Path]] = field(default_factory=dict)
+
+    @property
+    def home(self) -> Path:
+        """The folder of the data set's results."""
+        return self.folder / "results" / self.dataset
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(S,) class indices of the samples."""
+        return np.arange(self.samples) % len(self.classes)
+
+    def video(self, number: int) -> str:
+        """The video of a sample, a path below the root."""
+        return self.videos.get(number, f"v{number}.mp4")
+
+    def run(self, variant: str, seed: int, predicted: np.ndarray, sure: float = 0.8) -> Path:
+        """An evaluated run whose predictions (S,) are given, each with a probability of `sure`."""
+        folder = self.home / self.split / variant / f"seed{seed}"
+        folder.mkdir(parents=True)
+        count = len(self.classes)
+        probabilities = np.full((self.samples, count), (1 - sure) / (count - 1))
+        probabilities[np.arange(self.samples), predicted] = sure
+        names = [f"s{number}" for number in range(self.samples)]
+        table = {
+            "sample": names,
+            "label": [self.classes[label] for label in self.labels],
+            "predicted": [self.classes[choice] for choice in predicted],
+        } | {
+            f"p({name})": column for name, column in zip(self.classes, probabilities.T, strict=True)
+        }
+        pd.DataFrame(table).to_csv(folder / "predictions.csv", index=False)
+        about = {
+            "split": self.split, "variant": variant, "seed": seed, "settings": "0" * 64,
+            "random_weights": list(MODALITIES) if self.weights == "random" else [],
+        }  # fmt: skip
+        measured = run_metrics(self.labels, probabilities, list(self.classes), top_k=5)
+        write_json(about | measured, folder / "metrics.json")
+        features = {name: fingerprint(self.weights) for name in MODALITIES}
+        write_json({"features": features}, folder / "settings.json")
+        self._write_attention(names, seed, folder / "attention.npz")
+        self.runs.setdefault(variant, []).append(folder)
+        return folder
+
+    def _write_attention(self, names: list[str], seed: int, path: Path) -> None:
+        shape = (self.samples, self.clips, len(MODALITIES))
+        scores = np.random.default_rng(seed).random(shape).astype(np.float32)
+        scores /= scores.sum(axis=(1, 2), keepdims=True)
+        np.savez(
+            path, sample=names, modality=MODALITIES, attention=scores, valid=np.ones(shape, bool)
+        )
+
+    def make_videos(self, numbers: Sequence[int], size: str = "96x64") -> None:
+        """Real files for some of the samples."""
+        for number in numbers:
+            path = self.folder / "videos" / self.video(number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture, sound = counting_picture(self.clips, 10, size), tone(self.clips)
+            ffmpeg(*picture, *sound, *H264, *AAC, path)
+
+    def sources(
+        self, main: str, studies: Sequence[Path] = (), figures: Sequence[Path] = (), protocol="own"
+    ) -> Sources:
+        """All that a page of the main variant is made of; media tables of what files there are."""
+        manifest, media = self.folder / f"{self.split}.csv", self.home / "media.tsv"
+        write_manifest([self._sample(number) for number in range(self.samples)], manifest)
+        rows = [self._media(number) for number in range(self.samples)]
+        write_media({row.video: row for row in [*self.spoilt, *rows]}.values(), media)
+        metrics = dataset_metrics(
+            self.dataset, self.runs[main], media, PAPER, read_protocol(protocol, []), "0" * 64
+        )
+        write_json(metrics, self.home / "metrics.json")
+        settings = {"video": {"clips": self.clips}, "model": {"main": main, "seeds": [0, 1]}}
+        return Sources(
+            self.home / "metrics.json", media, self.runs[main], {self.split: manifest},
+            self.folder / "videos", settings, studies, figures,
+        )  # fmt: skip
+
+    spoilt: list[Media] = field(default_factory=list)
+    """Rows of the media table for videos that could not be used."""
+
+    def _sample(self, number: int) -> Sample:
+        label = self.classes[self.labels[number]]
+        return Sample(f"s{number}", self.video(number), label, "test", event=(1.0, 2.5))
+
+    def _media(self, number: int) -> Media:
+        path = self.folder / "videos" / self.video(number)
+        return probe(path, self.video(number)) if path.exists() else Media(self.video(number))
+
+    def study(
+        self,
+        name: str,
+        variants: Sequence[str],
+        main: str,
+        missing: Mapping[str, str] | None = None,
+    ) -> Path:
+        """A study of some variants' runs; an unfinished one if words on missing runs are given."""
+        runs = {variant: [read_run(path) for path in self.runs[variant]] for variant in variants}
+        path = self.home / "studies" / f"{name}.csv"
+        own = read_protocol("own", [])
+        table = study_table(self.dataset, runs, PAPER, own, main, missing or {})
+        write_study(table, partial_path(path) if missing else path)
+        return path
+
+    def figure(self, name: str, words: str = "") -> Path:
+        """A small figure."""
+        path = self.home / "figures" / f"{name}.svg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(SVG.format(words or name))
+        return path
+
+
+def noisy(labels: np.ndarray, classes: int, seed: int, wrong: float) -> np.ndarray:
+    """(S,) predictions of which a share is wrong."""
+    generator = np.random.default_rng(seed)
+    other = (labels + generator.integers(1, classes, len(labels))) % classes
+    return np.where(generator.random(len(labels)) < wrong, other, labels)

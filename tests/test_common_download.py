@@ -1,0 +1,198 @@
+"""Files from elsewhere: downloads that break, lie or are missing; archives that reach outside."""
+
+import io
+import tarfile
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from mafnet.common.download import MIRROR, obtain
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import sha256_of
+from mafnet.common.unpack import unpack_tar
+
+# Downloads
+
+
+def address_of(path):
+    return path.resolve().as_uri()
+
+
+@pytest.fixture
+def source(tmp_path):
+    file = tmp_path / "elsewhere" / "file.bin"
+    file.parent.mkdir()
+    file.write_bytes(np.random.default_rng(0).bytes(3_000_000))
+    return file
+
+
+class Server(ThreadingHTTPServer):
+    """Serves one file; `cuts` answers end early, `ranges` says whether it resumes."""
+
+    def __init__(self, content, cuts=0, ranges=True, kind="application/octet-stream"):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.content, self.cuts, self.ranges, self.kind = content, cuts, ranges, kind
+        self.asked = []
+        self.address = f"http://127.0.0.1:{self.server_port}/file.bin"
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *args):
+        self.shutdown()
+        self.server_close()
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        server, start = self.server, 0
+        wanted = self.headers.get("Range")
+        server.asked.append(wanted)
+        if wanted and server.ranges:
+            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+            if start >= len(server.content):
+                return self.send_error(416)
+        body = server.content[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Type", server.kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if server.cuts:
+            server.cuts -= 1
+            body = body[: len(body) // 2]
+        self.wfile.write(body)
+        return None
+
+    def log_message(self, *args):
+        """Nothing on the terminal."""
+
+
+def test_a_broken_connection_is_resumed(tmp_path, source):
+    with Server(source.read_bytes(), cuts=2) as server:
+        path = obtain(tmp_path / "file.bin", [server.address], sha256_of(source)[:8])
+    assert path.read_bytes() == source.read_bytes()
+    assert server.asked == [None, "bytes=1500000-", "bytes=2250000-"]
+
+
+def test_a_later_run_goes_on_where_an_earlier_one_stopped(tmp_path, source):
+    path = tmp_path / "file.bin"
+    with Server(source.read_bytes(), cuts=9) as server, pytest.raises(MafnetError, match="broke"):
+        obtain(path, [server.address], sha256_of(source))
+    got = (tmp_path / "file.bin.part").stat().st_size
+    with Server(source.read_bytes()) as server:
+        obtain(path, [server.address], sha256_of(source))
+    assert server.asked == [f"bytes={got}-"]
+    assert got > 0
+    assert path.read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_beginning_of_another_file_is_dropped(tmp_path, source, ranges):
+    (tmp_path / "file.bin.part").write_bytes(b"something else")
+    with Server(source.read_bytes(), ranges=ranges) as server:
+        path = obtain(tmp_path / "file.bin", [server.address], sha256_of(source))
+    assert path.read_bytes() == source.read_bytes()
+    assert server.asked[0] == "bytes=14-"
+    assert server.asked[1:] == ([None] if ranges else [])
+
+
+def test_a_web_page_is_not_taken_for_the_file(tmp_path):
+    page = Server(b"<html>sign in first</html>", kind="text/html; charset=utf-8")
+    with page as server, pytest.raises(MafnetError, match="web page"):
+        obtain(tmp_path / "file.bin", [server.address])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_first_address_with_the_right_bytes_is_taken(tmp_path, source):
+    wrong = tmp_path / "wrong.bin"
+    wrong.write_bytes(b"other bytes")
+    addresses = [
+        "file:///nowhere/file.bin", "no address", address_of(wrong), address_of(source),
+    ]  # fmt: skip
+    path = obtain(tmp_path / "file.bin", addresses, sha256_of(source)[:10])
+    assert path.read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("as_address", [False, True])
+def test_the_mirror_comes_first(tmp_path, source, monkeypatch, as_address):
+    monkeypatch.setenv(MIRROR, address_of(source.parent) if as_address else str(source.parent))
+    path = obtain(tmp_path / "file.bin", ["file:///nowhere"], sha256_of(source))
+    assert path.read_bytes() == source.read_bytes()
+
+
+def test_all_failed_says_what_to_do_by_hand(tmp_path):
+    with pytest.raises(MafnetError) as caught:
+        obtain(tmp_path / "file.bin", ["file:///nowhere/a", "file:///nowhere/b"], "abcd")
+    text = str(caught.value)
+    assert "\n" not in text
+    for part in (str(tmp_path / "file.bin"), "nowhere/a", "nowhere/b", "by hand", "abcd", MIRROR):
+        assert part in text
+
+
+def test_a_wrong_file_that_was_there_is_left_alone(tmp_path, source):
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"somebody's own")
+    with pytest.raises(MafnetError, match="left as it is"):
+        obtain(path, [address_of(source)], sha256_of(source))
+    assert path.read_bytes() == b"somebody's own"
+
+
+def test_an_unpublished_digest_is_recorded_and_holds(tmp_path, source):
+    path = obtain(tmp_path / "file.bin", [address_of(source)])
+    record = (tmp_path / "file.bin.sha256").read_text()
+    assert record == f"{sha256_of(source)}  file.bin\n"
+    path.unlink()
+    source.write_bytes(b"replaced behind our back")
+    with pytest.raises(MafnetError, match="sha256 is"):
+        obtain(path, [address_of(source)])
+    path.write_bytes(b"damaged")
+    with pytest.raises(MafnetError, match="left as it is"):
+        obtain(path, [address_of(source)])
+
+
+# Archives
+
+
+def archive_of(path, *members):
+    with tarfile.open(path, "w:gz") as tar:
+        for name, kind in members:
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname, member.size = kind, "/etc/passwd", 0
+            if kind == tarfile.REGTYPE:
+                member.size = 4
+            tar.addfile(member, io.BytesIO(b"data"))
+    return path
+
+
+def test_an_archive_is_unpacked(tmp_path):
+    members = (("./variables", tarfile.DIRTYPE), ("./variables/a", tarfile.REGTYPE))
+    unpack_tar(archive_of(tmp_path / "a.tar.gz", *members), tmp_path / "out")
+    assert (tmp_path / "out" / "variables" / "a").read_bytes() == b"data"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("../outside", tarfile.REGTYPE),
+        ("a/../../outside", tarfile.REGTYPE),
+        ("/tmp/outside", tarfile.REGTYPE),
+        ("link", tarfile.SYMTYPE),
+        ("link", tarfile.LNKTYPE),
+        ("device", tarfile.CHRTYPE),
+    ],
+)
+def test_a_member_that_reaches_outside_is_refused_before_anything_is_written(tmp_path, name, kind):
+    archive = archive_of(tmp_path / "a.tar.gz", ("fine", tarfile.REGTYPE), (name, kind))
+    with pytest.raises(MafnetError, match=name):
+        unpack_tar(archive, tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tar.gz"]
+
+
+def test_a_damaged_archive_is_named(tmp_path):
+    archive = archive_of(tmp_path / "a.tar.gz", ("fine", tarfile.REGTYPE))
+    archive.write_bytes(archive.read_bytes()[:-20])
+    with pytest.raises(MafnetError, match=r"a\.tar\.gz: cannot be unpacked"):
+        unpack_tar(archive, tmp_path / "out")

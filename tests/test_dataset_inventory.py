@@ -1,0 +1,171 @@
+"""`mafnet check`: expected, there, missing, surplus, on miniatures with deliberate holes."""
+
+import csv
+
+import pytest
+import yaml
+from support import miniatures
+from support.miniature_runs import ROOT, mafnet, write_config
+
+from mafnet.common.errors import MafnetError
+from mafnet.common.resources import resource
+from mafnet.dataset.manifest import read_manifest
+from mafnet.dataset.sources import SOURCES
+from mafnet.plan.config import check_config, merged, read_config
+
+
+def config_of(place, name, **entry):
+    return write_config(place, {name: {"source": name} | entry})
+
+
+@pytest.fixture
+def ave(tmp_path):
+    """AVE with two videos gone and one that no list names."""
+    files = miniatures.ave_files([b"a", b"b", b"c"])
+    for name in ("church1", "-fry3"):
+        del files[f"AVE/AVE/{name}.mp4"]
+    files["AVE/AVE/stranger.mp4"] = b"s"
+    folder = miniatures.write_files(tmp_path / "ave", files)
+    return config_of(tmp_path, "ave", folder=str(folder), video={"max_failed_fraction": 0.2})
+
+
+def test_holes_are_named_and_counted(ave, tmp_path):
+    done = mafnet(tmp_path, "check", "ave", "--configfile", ave, "--output", "all.tsv")
+    assert done.returncode == 0, done.stderr
+    assert "protocol single_label: videos with several labels are left out" in done.stdout
+    assert "splits shown in metrics.json: single_label; made: single_label, official" in done.stdout
+    assert "11 of 13 videos are there" in done.stdout
+    assert (
+        "13 files for 15 rows: a row is a sample, a video may have several labels (2 have 2 rows)"
+        in done.stdout
+    )
+    assert "missing: 2\n  AVE/AVE/-fry3.mp4\n  AVE/AVE/church1.mp4" in done.stdout
+    assert "surplus: 1\n  AVE/AVE/stranger.mp4" in done.stdout
+    assert "note: official: 1 test videos are in train too (other label)" in done.stdout
+    assert "note: official: 8 train rows, 3,339 expected" in done.stdout
+    with (tmp_path / "all.tsv").open() as file:
+        rows = {row["video"]: row["status"] for row in csv.DictReader(file, delimiter="\t")}
+    assert (rows["AVE/AVE/-fry3.mp4"], rows["AVE/AVE/stranger.mp4"]) == ("missing", "surplus")
+    assert list(rows.values()).count("ok") == 11
+
+
+def test_columns_are_expected_rows_videos_missing(ave, tmp_path):
+    said = mafnet(tmp_path, "check", "ave", "--configfile", ave).stdout
+    lines = [line.split() for line in said.splitlines()]
+    assert ["official", "train", "3,339", "8", "7", "1"] in lines
+    assert ["single_label", "test", "394", "3", "3", "1"] in lines
+    assert ["Church", "bell", "4", "3", "1"] in lines
+
+
+def test_too_many_missing_is_status_1(ave, tmp_path):
+    strict = tmp_path / "strict.yaml"
+    strict.write_text("datasets: {ave: {video: {max_failed_fraction: 0.05}}}")
+    done = mafnet(tmp_path, "check", "ave", "--configfile", ave, "--configfile", strict)
+    assert done.returncode == 1
+    assert "2 of 13 videos are missing, more than video.max_failed_fraction = 0.05" in done.stderr
+
+
+def test_archive_that_is_not_unpacked_says_how(tmp_path):
+    config = config_of(tmp_path, "ave", archive="AVE_Dataset.zip")
+    done = mafnet(tmp_path, "check", "ave", "--configfile", config)
+    assert done.returncode == 1
+    assert "snakemake data/ave/unpacked.tsv" in done.stderr
+
+
+def test_kinetics_class_by_class(tmp_path):
+    files = miniatures.kinetics_videos("train", 4, [b"a", b"b", b"c"])
+    del files["./-t10_id_000000_000010.mp4"]  # one of playing violin
+    files |= {f"{name}.csv": miniatures.kinetics_csv(name, 4) for name in ("train", "val")}
+    folder = miniatures.write_files(tmp_path / "k400", files)
+    config = config_of(tmp_path, "kinetics_sounds", folder=str(folder))
+    done = mafnet(tmp_path, "check", "kinetics_sounds", "--configfile", config)
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert ["playing", "violin", "8", "3", "5"] in lines
+    assert ["bowling", "8", "4", "4"] in lines
+    assert "none is named in the lists" in done.stdout  # 29 classes that the miniature lacks
+    assert done.returncode == 1  # all of val is missing
+
+
+def test_ucf51_beside_the_published_counts(tmp_path):
+    files = miniatures.ucf_videos([b"a", b"b", b"c"], b"d") | miniatures.ucf_lists()
+    folder = miniatures.write_files(tmp_path / "ucf", files)
+    config = config_of(tmp_path, "ucf51", folder=str(folder))
+    done = mafnet(tmp_path, "check", "ucf51", "--configfile", config)
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert ["split01", "train+val", "4,901", "12", "12", "0"] in lines
+    assert ["split03", "test", "1,900", "3", "3", "0"] in lines
+    assert "surplus: 1\n  UCF-101/Basketball/v_Basketball_g01_c01.avi" in done.stdout
+
+
+def test_own_manifest(tmp_path):
+    (tmp_path / "own.csv").write_text(
+        "sample,video,label,subset\na,a.mp4,A,train\nb,b.mp4,B,test\n"
+    )
+    (tmp_path / "a.mp4").write_bytes(b"a")
+    entry = {"root": str(tmp_path), "splits": {"main": str(tmp_path / "own.csv")}}
+    config = write_config(tmp_path, {"mine": entry})
+    done = mafnet(tmp_path, "check", "mine", "--configfile", config)
+    assert "1 of 2 videos are there" in done.stdout
+    assert "missing: 1\n  b.mp4" in done.stdout
+
+
+def test_unknown_data_set_is_one_line(tmp_path):
+    done = mafnet(tmp_path, "check", "avee")
+    assert done.returncode == 1
+    assert done.stderr.strip() == "mafnet check: avee: is not in the config's datasets (demo)"
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"source": "ave"}, "one of `archive`, `folder` and `download: true`"),
+        ({"source": "ave", "archive": "a", "folder": "b"}, "one of `archive`, `folder`"),
+        ({"source": "demo", "archive": "a"}, "other keys of these do not go together"),
+        ({"root": "r", "splits": {"main": "m"}, "protocol": "x"}, "do not go together"),
+        ({"source": "ave", "folder": "b", "protocol": "ks32"}, "'ks32' is not one of ave's"),
+        ({"source": "ave", "folder": "b", "foldr": "c"}, "foldr: is unknown; did you mean folder?"),
+        ({"source": "ucf51", "folder": "b", "val_share": 1.5}, "val_share"),
+    ],
+)
+def test_wrong_entries_are_named(entry, words):
+    base = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config = merged(base, {"datasets": {"mine": entry}})
+    schema = ROOT / "workflow/schemas/config.schema.yaml"
+    with pytest.raises(MafnetError, match=words.replace("?", r"\?")):
+        check_config(config, schema, resource("weights.tsv"))
+
+
+def test_schema_and_registry_name_the_same_sources():
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    dataset = schema["$defs"]["dataset"]
+    assert set(dataset["properties"]["source"]["enum"]) == {"demo", *SOURCES}
+    assert set(dataset["oneOf"][2]["properties"]["source"]["enum"]) == set(SOURCES)
+
+
+def test_example_of_docs_is_a_manifest(tmp_path):
+    text = (ROOT / "docs/datasets.md").read_text()
+    (tmp_path / "manifest.csv").write_text(text.split("```csv\n")[1].split("```")[0])
+    rows = read_manifest(tmp_path / "manifest.csv")
+    assert {row.subset for row in rows} == {"train", "val", "test"}
+
+
+def test_entries_of_docs_are_valid(tmp_path):
+    blocks = (ROOT / "docs/datasets.md").read_text().split("```yaml\n")[1:]
+    for number, block in enumerate(blocks):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(block.split("```")[0])
+        assert len(read_config([path])["datasets"]) == 2  # the demo and this one
+    assert len(blocks) == 4
+
+
+def test_entries_that_config_yaml_shows_are_valid(tmp_path):
+    """The commented entries, with the marks of the comment taken off."""
+    lines = (ROOT / "config.yaml").read_text().splitlines()
+    start = next(number for number, line in enumerate(lines) if line == "  # ave:")
+    shown = [line[4:] for line in lines[start:] if line.startswith("  # ")]
+    entries = yaml.safe_load("\n".join(line for line in shown if not line.startswith("Your own")))
+    assert {"ave", "ucf51", "kinetics_sounds", "mine"} <= set(entries)
+    path = tmp_path / "all.yaml"
+    path.write_text(yaml.safe_dump({"datasets": entries}))
+    assert read_config([path])["datasets"]["ucf51"]["video"] == {"silent": "drop"}
