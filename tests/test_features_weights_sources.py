@@ -1,7 +1,7 @@
 """Stage 2, features: where weights come from, and that every source gives the same ones.
 
-The tests that need TensorFlow build its files themselves (tests/support/vggish_models.py) and are slow:
-`make vggish-env` makes their environment, `make test-all` runs them.
+The tests that need TensorFlow build its files themselves (tests/support/vggish_models.py) and are
+slow: `make vggish-env` makes their environment, `make test-all` runs them.
 """
 
 import os

@@ -2,9 +2,9 @@
 
     python tests/data/make_versions.py
 
-Run it after raising a version in mafnet/common/versions.py or in the registry of backbones; values of
-steps whose version stayed are left as they are stored, so that it cannot hide a change.
-tests/test_versions.py compares.
+Run it after raising a version in mafnet/common/versions.py or in the registry of backbones. Steps
+whose version did not change keep their stored values, so the script cannot hide a change.
+tests/test_common_versions.py compares.
 """
 
 import json

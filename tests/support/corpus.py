@@ -223,8 +223,8 @@ def table() -> str:
 
 HEAD = f"""# Media: what becomes of bad and odd files
 
-Every one of these {len(CASES)} inputs is made by `tests/support/corpus.py` and its outcome asserted by
-`tests/test_video_corpus.py`. This page is written by
+Every one of these {len(CASES)} inputs is made by `tests/support/corpus.py` and its outcome
+asserted by `tests/test_video_corpus.py`. This page is written by
 
     PYTHONPATH=tests python -m support.corpus docs/media.md
 
