@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 from inputs import Inputs, prepare
 from measured import measure
-from results import about, compared, summary
+from ratios import about, compared, summary
 from shown import console, show_comparison, show_stage
 from stages import STAGES
 

@@ -1,6 +1,6 @@
 """Tables of a benchmark on the terminal."""
 
-from results import spread
+from ratios import spread
 from rich import box
 from rich.console import Console
 from rich.table import Table
