@@ -1,17 +1,14 @@
 """Evaluation: a trained network on the test subset, once."""
 
-import csv
 import logging
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
 from mafnet.common.errors import MafnetError
-from mafnet.common.files import read_json, replacing, write_json
 from mafnet.model.batches import Reader, predict
-from mafnet.model.data import Data, Subset
+from mafnet.model.data import Data
 from mafnet.model.metrics import (
     balanced_accuracy,
     confusion_matrix,
@@ -22,32 +19,37 @@ from mafnet.model.metrics import (
 )
 from mafnet.model.networks import network_spec
 from mafnet.model.precision import resolve
-from mafnet.model.settings import RunSettings, run_settings
-from mafnet.model.train import new_network
+from mafnet.model.run_folder import Attention, Predictions, RunFolder
+from mafnet.model.settings import RunSettings
+from mafnet.model.train import trained_network
 
 log = logging.getLogger(__name__)
-
-FIXED_COLUMNS = ("sample", "label", "predicted")
 
 
 def evaluate(
     folder: Path, data: Data, batch_size: int, top_k: int, split: str, device: torch.device
 ) -> None:
-    """Write predictions.csv, attention.npz and metrics.json to a run's folder."""
-    settings = run_settings(read_json(folder / "settings.json"))
+    """Write the predictions, the attention and the metrics of a trained run to its folder."""
+    run = RunFolder(folder)
+    settings = run.read_settings()
     _require_same_features(settings, data)
-    network = new_network(settings, data)
-    network.load_state_dict(load_file(folder / "model.safetensors"))
+    network = trained_network(run, data)
     subset = data.subset("test")
     precision = resolve(settings.training.precision, device)
     reader = Reader(data, settings.network, device, precision)
     batches = list(predict(network.to(device), reader, subset, batch_size, precision))
     probabilities = np.concatenate([batch[0].numpy() for batch in batches])
     attention = np.concatenate([batch[1].numpy() for batch in batches])
-    _write_predictions(settings.classes, subset, probabilities, folder / "predictions.csv")
-    _write_attention(settings, data, subset, attention, folder / "attention.npz")
+    samples = [sample.sample for sample in subset.samples]
+    predicted = probabilities.argmax(axis=1)
+    run.write_predictions(
+        Predictions(settings.classes, samples, subset.labels, predicted, probabilities)
+    )
+    modalities = network_spec(settings.network).modalities
+    valid = data.valid(subset.rows, modalities)
+    run.write_attention(Attention(samples, modalities, attention, valid))
     metrics = run_metrics(subset.labels, probabilities, settings.classes, top_k)
-    write_json(_about(settings, split) | metrics, folder / "metrics.json")
+    run.write_metrics(about_run(settings, split) | metrics)
     log.info("test accuracy %.2f %% of %d samples", metrics["accuracy"], metrics["samples"])
 
 
@@ -76,8 +78,8 @@ def run_metrics(
     }
 
 
-def _about(settings: RunSettings, split: str) -> dict:
-    """What the run is, and whether its backbones had random weights."""
+def about_run(settings: RunSettings, split: str) -> dict:
+    """The entries of metrics.json that say which run it is and which backbones are random."""
     random = [name for name, print_ in settings.features.items() if print_["weights"] == "random"]
     return {
         "split": split,
@@ -96,31 +98,3 @@ def _require_same_features(settings: RunSettings, data: Data) -> None:
                 f"{data.files[name].path}: these features are not those that the run was trained "
                 "on; train it again"
             )
-
-
-def _write_predictions(
-    classes: list[str], subset: Subset, probabilities: np.ndarray, path: Path
-) -> None:
-    """One row a test sample: its label, the predicted one, the probability of each class."""
-    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*FIXED_COLUMNS, *(f"p({name})" for name in classes)])
-        for sample, row in zip(subset.samples, probabilities, strict=True):
-            predicted = classes[row.argmax()]
-            fields = [f"{value:.6g}" for value in row]
-            writer.writerow([sample.sample, sample.label, predicted, *fields])
-
-
-def _write_attention(
-    settings: RunSettings, data: Data, subset: Subset, attention: np.ndarray, path: Path
-) -> None:
-    """The scores (S, T, K) of every test sample, beside which clips are valid and who K is."""
-    modalities = network_spec(settings.network).modalities
-    with replacing(path) as beside, beside.open("wb") as file:
-        np.savez_compressed(
-            file,
-            sample=np.array([sample.sample for sample in subset.samples]),
-            modality=np.array(modalities),
-            attention=attention.astype(np.float32),
-            valid=data.valid(subset.rows, modalities),
-        )

@@ -1,16 +1,15 @@
-"""What a killed training needs to go on as if nothing had happened."""
+"""The state that lets a killed training continue, with the same result as without the kill."""
 
 import logging
-import pickle
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from mafnet.common.files import replacing
+from mafnet.common.errors import MafnetError
 from mafnet.model.networks.blocks import Network
+from mafnet.model.run_folder import Epoch, RunFolder
 
 log = logging.getLogger(__name__)
 
@@ -20,58 +19,59 @@ SECONDS_BETWEEN = 15.0
 
 @dataclass
 class Progression:
-    """How far a training is.
+    """The progress of a training.
 
-    epoch: epochs done. best_accuracy: on the validation subset, 0 to 1.
-    best_weights: of the epoch with that accuracy. history: one row an epoch.
+    epoch: number of finished epochs. best_accuracy: on the validation subset, 0 to 1.
+    best_weights: of the epoch with that accuracy.
     """
 
     epoch: int = 0
     best_epoch: int = 0
     best_accuracy: float = -1.0
     best_weights: dict[str, Tensor] = field(default_factory=dict)
-    history: list[tuple] = field(default_factory=list)
+    history: list[Epoch] = field(default_factory=list)
 
 
 class Resume:
-    """The file `resume.pt` in a run's folder, there while the run is not finished.
+    """Saves the state of a training to the run's folder and restores it.
 
-    key: digest of all that decides the run's files; a file made under another one is not used.
-    seconds_between: the least time from one save to the next.
+    key: digest of everything that decides the run's files; a state with another key is not used.
+    seconds_between: shortest time between two saves.
     """
 
-    def __init__(self, folder: Path, key: str, seconds_between: float = SECONDS_BETWEEN) -> None:
-        self._path = folder / "resume.pt"
+    def __init__(self, run: RunFolder, key: str, seconds_between: float = SECONDS_BETWEEN) -> None:
+        self._run = run
         self._key = key
         self._seconds_between = seconds_between
         self._saved = time.monotonic()
 
     def save(self, network: Network, optimiser: torch.optim.Optimizer, state: Progression) -> None:
-        """Write the whole state between two epochs, unless it was done a moment ago."""
+        """Write the whole state between two epochs, unless the last save was a moment ago."""
         if time.monotonic() - self._saved < self._seconds_between:
             return
         content = {
             "key": self._key,
             "network": network.state_dict(),
             "optimiser": optimiser.state_dict(),
-            "state": vars(state),
+            # torch.load(weights_only=True) refuses classes of ours, so epochs are plain tuples.
+            "state": vars(state) | {"history": [tuple(epoch) for epoch in state.history]},
             "random": torch.get_rng_state(),
             "random_gpu": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
         }
-        with replacing(self._path) as beside:
-            torch.save(content, beside)
+        self._run.write_resume(content)
         self._saved = time.monotonic()
 
     def restore(
         self, network: Network, optimiser: torch.optim.Optimizer, state: Progression
     ) -> None:
-        """Bring everything to the saved state, if there is one with this key."""
+        """Set everything to the saved state, if there is one with this key."""
         content = self._read()
         if content.get("key") != self._key:
             return
         network.load_state_dict(content["network"])
         optimiser.load_state_dict(content["optimiser"])
         vars(state).update(content["state"])
+        state.history = [Epoch(*row) for row in state.history]
         torch.set_rng_state(content["random"])
         if content.get("random_gpu") is not None and torch.cuda.is_available():
             torch.cuda.set_rng_state(content["random_gpu"])  # dropout draws on the GPU
@@ -79,14 +79,12 @@ class Resume:
 
     def discard(self) -> None:
         """Remove the file."""
-        self._path.unlink(missing_ok=True)
+        self._run.discard_resume()
 
     def _read(self) -> dict:
         """The saved state, empty if there is none that can be read."""
         try:
-            return torch.load(self._path, weights_only=True, map_location="cpu")
-        except FileNotFoundError:
-            return {}
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
-            log.warning("%s cannot be read (%s); starting anew", self._path, error)
+            return self._run.read_resume()
+        except MafnetError as error:
+            log.warning("%s; starting anew", error)
             return {}

@@ -1,18 +1,16 @@
 """Training: Adam, cross-entropy, dropped updates of the visual path, early stopping."""
 
-import csv
 import logging
 import math
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional
 
 from mafnet.common import versions
 from mafnet.common.errors import MafnetError
-from mafnet.common.files import digest_of, replacing, write_json
+from mafnet.common.files import digest_of
 from mafnet.common.progress import Progress
 from mafnet.model.batches import Reader, predict, require_finite
 from mafnet.model.data import Data, Subset
@@ -20,34 +18,36 @@ from mafnet.model.networks import build_network
 from mafnet.model.networks.blocks import Features, Network
 from mafnet.model.precision import autocast, resolve
 from mafnet.model.resume import SECONDS_BETWEEN, Progression, Resume
+from mafnet.model.run_folder import Epoch, RunFolder
 from mafnet.model.settings import RunSettings
 
 log = logging.getLogger(__name__)
-
-HISTORY_COLUMNS = ("epoch", "loss", "val_accuracy", "best")
 
 
 def train(
     settings: RunSettings,
     data: Data,
-    output: Path,
+    folder: Path,
     device: torch.device,
     save_seconds: float = SECONDS_BETWEEN,
 ) -> None:
-    """Train one run and write model.safetensors, settings.json and history.csv to a folder.
+    """Train one run and write its weights, settings and history to a folder.
 
     The same settings, data, device and number of threads give the same files, also if the run was
-    killed and started again in between. save_seconds: how often it saves where it is. The settings
-    that are written name the precision that was used, also if it was chosen by "auto".
+    killed and started again. save_seconds: time between two saves of the state. The written
+    settings name the precision that was used, also if "auto" chose it.
     """
+    run = RunFolder(folder)
     settings = settings.with_precision(resolve(settings.training.precision, device))
     key = digest_of([settings.as_dict(), data.digest, versions.TRAIN, device.type])
-    resume = Resume(output, key, save_seconds)
+    resume = Resume(run, key, save_seconds)
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         progression = _fit(settings, data, resume, device)
-    _write(settings, progression, output)
-    resume.discard()  # last, so that there is always one or the other
+    run.write_settings(settings)
+    run.write_history(progression.history)
+    run.write_weights(progression.best_weights, settings)
+    resume.discard()  # last, so that the state or the result always exists
 
 
 def _fit(settings: RunSettings, data: Data, resume: Resume, device: torch.device) -> Progression:
@@ -87,6 +87,13 @@ def new_network(settings: RunSettings, data: Data) -> Network:
         audio_features=data.width("audio"),
         options=settings.options,
     )
+
+
+def trained_network(run: RunFolder, data: Data) -> Network:
+    """The network of a trained run, on the CPU."""
+    network = new_network(run.read_settings(), data)
+    network.load_state_dict(run.read_weights())
+    return network
 
 
 def new_optimiser(network: Network, learning_rate: float) -> torch.optim.Adam:
@@ -171,15 +178,4 @@ def _keep_best(
         state.best_accuracy, state.best_epoch = accuracy, state.epoch
         weights = network.state_dict()
         state.best_weights = {name: value.detach().cpu().clone() for name, value in weights.items()}
-    state.history.append((state.epoch, loss, accuracy, int(best)))
-
-
-def _write(settings: RunSettings, state: Progression, output: Path) -> None:
-    """Write the run's files."""
-    write_json(settings.as_dict(), output / "settings.json")
-    with replacing(output / "history.csv") as beside, beside.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(HISTORY_COLUMNS)
-        writer.writerows(state.history)
-    with replacing(output / "model.safetensors") as beside:
-        beside.write_bytes(save(state.best_weights, {"settings": settings.digest}))
+    state.history.append(Epoch(state.epoch, loss, accuracy, int(best)))

@@ -1,0 +1,297 @@
+"""A run: results/{dataset}/{split}/{variant}/seed{seed}/. Only this module knows its files.
+
+`train` writes model.safetensors, settings.json and history.csv, and resume.pt while it is not
+finished. `evaluate` writes predictions.csv, attention.npz and metrics.json. Torch is imported only
+where weights are written or read.
+"""
+
+import csv
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+
+from mafnet.common.errors import MafnetError
+from mafnet.common.files import read_json, replacing, write_json
+from mafnet.model.settings import RunSettings, run_settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Epoch(NamedTuple):
+    """One row of history.csv.
+
+    epoch: counted from 1. loss: mean over the steps of the epoch. val_accuracy: 0 to 1.
+    best: 1 if the accuracy is higher than in all epochs before, else 0.
+    """
+
+    epoch: int
+    loss: float
+    val_accuracy: float
+    best: int
+
+
+class Prediction(NamedTuple):
+    """The prediction for one sample: names of two classes, and the probability of the second."""
+
+    label: str
+    predicted: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The predictions for S test samples.
+
+    classes: names (C,). samples: names (S,). labels, predicted: class indices (S,).
+    probabilities: (S, C), sum 1 over C.
+    """
+
+    classes: Sequence[str]
+    samples: Sequence[str]
+    labels: np.ndarray
+    predicted: np.ndarray
+    probabilities: np.ndarray
+
+    def of(self, sample: str) -> Prediction:
+        """The prediction for one sample."""
+        row = self.samples.index(sample)
+        label, predicted = self.labels[row], self.predicted[row]
+        probability = float(self.probabilities[row, predicted])
+        return Prediction(self.classes[label], self.classes[predicted], probability)
+
+
+@dataclass(frozen=True)
+class Attention:
+    """The attention scores of every test sample.
+
+    samples: names (S,). modalities: names (K,). weights: (S, T, K) float32, sum 1 over T and K.
+    valid: (S, T, K), False where a clip is padding.
+    """
+
+    samples: Sequence[str]
+    modalities: Sequence[str]
+    weights: np.ndarray
+    valid: np.ndarray
+
+    def of(self, sample: str) -> tuple[np.ndarray, np.ndarray]:
+        """Scores and validity (T, K) of one sample."""
+        index = self.samples.index(sample)
+        return self.weights[index], self.valid[index]
+
+
+PREDICTION_COLUMNS = ("sample", "label", "predicted")
+"""The first columns of predictions.csv; a column `p(CLASS)` follows for each class."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run; each is written whole or not at all.
+
+    A file that cannot be read is a MafnetError that names it and the step to repeat.
+    """
+
+    path: Path
+
+    @property
+    def split(self) -> str:
+        """The split, from the path."""
+        return self.path.parent.parent.name
+
+    @property
+    def variant(self) -> str:
+        """The variant, from the path."""
+        return self.path.parent.name
+
+    @property
+    def seed(self) -> str:
+        """The seed, from the path."""
+        return self.path.name.removeprefix("seed")
+
+    @property
+    def is_evaluated(self) -> bool:
+        """True if the run has all files that `evaluate` writes."""
+        return all(path.exists() for path in (self.predictions, self.attention, self.metrics))
+
+    # Paths
+
+    @property
+    def weights(self) -> Path:
+        """The weights of the best epoch; the metadata has the digest of the settings."""
+        return self.path / "model.safetensors"
+
+    @property
+    def settings(self) -> Path:
+        """All settings of the run."""
+        return self.path / "settings.json"
+
+    @property
+    def history(self) -> Path:
+        """One row an epoch."""
+        return self.path / "history.csv"
+
+    @property
+    def resume(self) -> Path:
+        """The state of a training that is not finished."""
+        return self.path / "resume.pt"
+
+    @property
+    def predictions(self) -> Path:
+        """One row a test sample."""
+        return self.path / "predictions.csv"
+
+    @property
+    def attention(self) -> Path:
+        """The attention scores of the test samples."""
+        return self.path / "attention.npz"
+
+    @property
+    def metrics(self) -> Path:
+        """The measures on the test samples; workflow/schemas/run.schema.json describes them."""
+        return self.path / "metrics.json"
+
+    # Files that `train` writes
+
+    def write_settings(self, settings: RunSettings) -> None:
+        """Write settings.json."""
+        write_json(settings.as_dict(), self.settings)
+
+    def read_settings(self) -> RunSettings:
+        """Read settings.json."""
+        values = read_json(self.settings)
+        with _reading(self.settings, "train"):
+            return run_settings(values)
+
+    def write_history(self, history: Sequence[Epoch]) -> None:
+        """Write history.csv."""
+        _write_csv([Epoch._fields, *history], self.history)
+
+    def read_history(self) -> list[Epoch]:
+        """Read history.csv, the epochs in their order."""
+        with _reading(self.history, "train"):
+            header, *rows = _read_csv(self.history)
+            if header != list(Epoch._fields):
+                raise ValueError(f"its columns are not {', '.join(Epoch._fields)}")
+            return [Epoch(int(row[0]), float(row[1]), float(row[2]), int(row[3])) for row in rows]
+
+    def write_weights(self, weights: Mapping[str, "Tensor"], settings: RunSettings) -> None:
+        """Write model.safetensors."""
+        from safetensors.torch import save
+
+        with replacing(self.weights) as beside:
+            beside.write_bytes(save(dict(weights), {"settings": settings.digest}))
+
+    def read_weights(self) -> dict[str, "Tensor"]:
+        """Read model.safetensors, on the CPU."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        with _reading(self.weights, "train", SafetensorError):
+            return load_file(self.weights)
+
+    def write_resume(self, state: Mapping) -> None:
+        """Write resume.pt: tensors, numbers, texts and nested lists and mappings of these."""
+        import torch
+
+        with replacing(self.resume) as beside:
+            torch.save(dict(state), beside)
+
+    def read_resume(self) -> dict:
+        """Read resume.pt, on the CPU; empty if there is none."""
+        import pickle
+
+        import torch
+
+        if not self.resume.exists():
+            return {}
+        with _reading(self.resume, "", RuntimeError, pickle.UnpicklingError):
+            return torch.load(self.resume, weights_only=True, map_location="cpu")
+
+    def discard_resume(self) -> None:
+        """Remove resume.pt."""
+        self.resume.unlink(missing_ok=True)
+
+    # Files that `evaluate` writes
+
+    def write_predictions(self, found: Predictions) -> None:
+        """Write predictions.csv, the probabilities with six digits."""
+        header = [*PREDICTION_COLUMNS, *(f"p({name})" for name in found.classes)]
+        names = zip(found.samples, found.labels, found.predicted, strict=True)
+        rows = (
+            [sample, found.classes[label], found.classes[predicted], *(f"{p:.6g}" for p in row)]
+            for (sample, label, predicted), row in zip(names, found.probabilities, strict=True)
+        )
+        _write_csv([header, *rows], self.predictions)
+
+    def read_predictions(self) -> Predictions:
+        """Read predictions.csv."""
+        with _reading(self.predictions, "evaluate"):
+            header, *rows = _read_csv(self.predictions)
+            fixed = len(PREDICTION_COLUMNS)
+            if header[:fixed] != list(PREDICTION_COLUMNS):
+                raise ValueError(f"its first columns are not {', '.join(PREDICTION_COLUMNS)}")
+            classes = [name.removeprefix("p(").removesuffix(")") for name in header[fixed:]]
+            index = {name: number for number, name in enumerate(classes)}
+            return Predictions(
+                classes,
+                [row[0] for row in rows],
+                np.array([index[row[1]] for row in rows], int),
+                np.array([index[row[2]] for row in rows], int),
+                np.array([row[fixed:] for row in rows], float).reshape(len(rows), len(classes)),
+            )
+
+    def write_attention(self, found: Attention) -> None:
+        """Write attention.npz: arrays `sample`, `modality`, `attention` and `valid`."""
+        with replacing(self.attention) as beside, beside.open("wb") as file:
+            np.savez_compressed(
+                file,
+                sample=np.array(found.samples),
+                modality=np.array(found.modalities),
+                attention=found.weights.astype(np.float32),
+                valid=found.valid,
+            )
+
+    def read_attention(self) -> Attention:
+        """Read attention.npz."""
+        damage = _reading(self.attention, "evaluate", BadZipFile, zlib.error)
+        with damage, np.load(self.attention) as found:
+            names = found["sample"].tolist(), found["modality"].tolist()
+            return Attention(*names, found["attention"], found["valid"])
+
+    def write_metrics(self, metrics: Mapping) -> None:
+        """Write metrics.json."""
+        write_json(metrics, self.metrics)
+
+    def read_metrics(self) -> dict:
+        """Read metrics.json."""
+        return read_json(self.metrics)
+
+
+@contextmanager
+def _reading(path: Path, step: str, *more: type[Exception]) -> Iterator[None]:
+    """Turn the errors of a damaged or missing file into one line.
+
+    step: what to repeat, empty if nothing. more: further errors of the file's format.
+    """
+    known = (OSError, EOFError, ValueError, LookupError, csv.Error, MafnetError)
+    try:
+        yield
+    except (*known, *more) as error:
+        advice = f"; {step} the run again" if step else ""
+        raise MafnetError(f"{path}: cannot be read ({error}){advice}") from error
+
+
+def _write_csv(rows: Sequence[Sequence], path: Path) -> None:
+    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _read_csv(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file, strict=True))
