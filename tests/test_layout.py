@@ -1,15 +1,21 @@
 """The package follows the data: no module imports a stage that comes after its own."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from mafnet.model.run_folder import RunFolder
+from mafnet.report import figures
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "mafnet"
 
 ORDER = ("common", "dataset", "video", "features", "model", "report", "plan")
 """A folder may import those before it, and itself; `cli` and `__main__` may import all."""
+
+REGISTRY = {name for name in vars(figures) if not name.startswith("_")}
 
 
 def imported(path):
@@ -22,6 +28,12 @@ def imported(path):
             yield from ((node.lineno, a.name) for a in node.names if a.name.startswith("mafnet"))
 
 
+def run_files(run):
+    """All files that a run may have."""
+    return (run.weights, run.settings, run.history, run.resume, run.predictions, run.attention,
+            run.metrics)  # fmt: skip
+
+
 @pytest.mark.parametrize("folder", ORDER)
 def test_no_import_runs_against_the_order_of_the_data(folder):
     later = set(ORDER[ORDER.index(folder) + 1 :]) | {"cli", "__main__"}
@@ -32,6 +44,62 @@ def test_no_import_runs_against_the_order_of_the_data(folder):
         if module.split(".")[1:2] and module.split(".")[1] in later
     ]
     assert not against, "\n".join(against)
+
+
+def test_figures_and_pages_import_the_rest_of_the_report_and_not_the_reverse():
+    """But for the commands, and the registry of figures, which imports no matplotlib."""
+    upper = [PACKAGE / "report/figures", PACKAGE / "report/page"]
+    lower = [
+        path
+        for folder in ("model", "report", "plan")
+        for path in sorted((PACKAGE / folder).rglob("*.py"))
+        if path.parent not in upper and path != PACKAGE / "report/commands.py"
+    ]
+    against = [
+        f"{path.relative_to(ROOT)}:{line} imports {module}"
+        for path in lower
+        for line, module in imported(path)
+        if module.startswith(("mafnet.report.figures.", "mafnet.report.page"))
+        and module.removeprefix("mafnet.report.figures.") not in REGISTRY
+    ]
+    assert not against, "\n".join(against)
+
+
+def test_the_registry_of_figures_imports_nothing_of_the_package():
+    assert not list(imported(PACKAGE / "report/figures/__init__.py"))
+
+
+def test_pages_and_figures_do_not_import_each_other():
+    for folder, other in (("page", "figures"), ("figures", "page")):
+        for path in (PACKAGE / "report" / folder).glob("*.py"):
+            names = [module for _, module in imported(path)]
+            assert not [name for name in names if name.startswith(f"mafnet.report.{other}")]
+
+
+def test_a_module_of_the_report_has_a_name_of_its_own():
+    stems = Counter(
+        path.stem for path in PACKAGE.rglob("*.py") if path.stem not in ("__init__", "commands")
+    )
+    folders = {path.parent.name for path in PACKAGE.rglob("__init__.py")}
+    twice = [
+        str(path.relative_to(ROOT))
+        for path in sorted((PACKAGE / "report").rglob("*.py"))
+        if stems[path.stem] > 1 or path.stem in folders
+    ]
+    assert not twice, "give each another name: " + ", ".join(twice)
+
+
+def test_only_run_folder_names_the_files_of_a_run():
+    """Other modules ask it, so that a change of the format is a change of one module."""
+    names = [path.name for path in run_files(RunFolder(Path()))]
+    texts = {
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}"
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "run_folder.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in names
+    }
+    assert not texts, "\n".join(sorted(texts))
 
 
 def test_every_folder_of_the_package_has_its_place_in_the_order():

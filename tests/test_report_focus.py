@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 from support.made_features import made_data, made_samples
 from support.made_runs import made_inputs, made_run, samples_to_test
 from support.media import counting_video, probed, rotated
@@ -13,15 +12,17 @@ from support.media import counting_video, probed, rotated
 from mafnet.dataset.manifest import Sample, write_manifest
 from mafnet.dataset.origin import origin_of, records_events
 from mafnet.model.networks import network_spec
+from mafnet.model.run_folder import RunFolder
 from mafnet.model.settings import RunSettings, Training
 from mafnet.model.train import train
-from mafnet.report.figures.choice import drawn, example_variants
+from mafnet.report.figures import example_variants
+from mafnet.report.figures.choice import drawn
 from mafnet.report.figures.draw import draw_to
-from mafnet.report.figures.inputs import FigureRun, Inputs
-from mafnet.report.frames import SIDE, FrameReader
-from mafnet.report.statistics.film_space import chance_share, film_spaces, same_class_share
+from mafnet.report.figures.inputs import Inputs
+from mafnet.report.statistics.film_vectors import chance_share, film_vectors, same_class_share
 from mafnet.report.statistics.focus import covered, focus_mean, focus_of
-from mafnet.report.statistics.summary import read_run
+from mafnet.report.statistics.runs import read_run
+from mafnet.report.video_frames import SIDE, FrameReader
 from mafnet.video.media import write_media
 
 CLASSES = ("cat", "dog")
@@ -31,13 +32,9 @@ def focus_with(tmp_path, weights, event, seed=0):
     """The focus of a run whose every sample has the same weights (T, K) and event."""
     weights = np.asarray(weights, np.float32)
     samples = [replace(row, event=event) for row in samples_to_test(CLASSES)]
-    folder = made_run(tmp_path, samples, CLASSES, seed, clips=len(weights))
-    found = dict(np.load(folder / "attention.npz"))
-    found["attention"] = np.repeat(weights[None], len(samples), axis=0)
-    np.savez(folder / "attention.npz", **found)
-    return focus_of(
-        FigureRun(folder, read_run(folder)), {sample.sample: sample for sample in samples}
-    )
+    attention = np.repeat(weights[None], len(samples), axis=0)
+    folder = made_run(tmp_path, samples, CLASSES, seed, clips=len(weights), attention=attention)
+    return focus_of(read_run(folder), {sample.sample: sample for sample in samples})
 
 
 # Attention on the event
@@ -152,11 +149,11 @@ def trained(tmp_path_factory):
 def test_before_and_after_differ_by_film_alone(trained):
     """FiLM is linear in the maps, so it does to their mean over places what it does to them."""
     run, data = trained
-    (space,) = film_spaces(run, data)
+    (space,) = film_vectors(RunFolder(run), data)
     assert space.modality == "audio"
     assert space.before.shape == space.after.shape == (12 * 2, 8)
     assert space.labels.tolist() == np.repeat(data.subset("test").labels, 2).tolist()
-    weights = load_file(run / "model.safetensors")
+    weights = RunFolder(run).read_weights()
     sight = data.read(data.subset("test").rows, ["visual"])["visual"].reshape(24, -1)
     generated = torch.from_numpy(sight).float() @ weights["audio_block.film.generator.weight"].T
     gamma, beta = (

@@ -15,14 +15,15 @@ from support.made_page import Results, noisy
 from mafnet.cli import main
 from mafnet.common.errors import MafnetError
 from mafnet.features.media_table import DAMAGED
-from mafnet.report.page import content, figures, outcomes
-from mafnet.report.page.classes import class_entries
+from mafnet.report.page import content, embedded_figures, media_section
+from mafnet.report.page.class_section import class_entries
 from mafnet.report.page.content import page_content
+from mafnet.report.page.mistake_section import mean_attention
+from mafnet.report.page.partial_page import write_partial_page
 from mafnet.report.page.render import fixed, flat, plural, render, signed
-from mafnet.report.page.scenes import mean_attention
-from mafnet.report.page.unfinished import unfinished_path, write_unfinished
 from mafnet.report.page.verdicts import verdicts
-from mafnet.report.statistics.summary import read_run
+from mafnet.report.partial_study import partial_path
+from mafnet.report.statistics.runs import read_run
 from mafnet.video.decode import UNDECODABLE
 from mafnet.video.media import Media
 
@@ -128,7 +129,7 @@ def test_worst_mistakes_come_first_with_frames_and_attention(tmp_path):
     shot = found.worst[0]
     assert len(shot.seconds) == 2
     assert [second.event for second in shot.seconds] == [False, True]  # 1.0 to 2.5
-    attention = mean_attention(made.runs["main"])
+    attention = mean_attention([read_run(folder) for folder in made.runs["main"]])
     for number, second in enumerate(shot.seconds):
         shares = [score.percent / 100 for score in second.scores]
         assert shares == pytest.approx(attention.weights[1, number])
@@ -244,17 +245,17 @@ def test_report_is_shown_unfinished_where_the_main_variant_is_whole(tmp_path):
     made.study("one", ["main", "other"], "main", {"other": "main seed1: out of memory"})
     sources = made.sources("main", [one, made.home / "studies/two.csv"], figures)
     output = made.home / "report.html"
-    assert write_unfinished(sources, output)
-    page = unfinished_path(output).read_text()
+    assert write_partial_page(sources, output)
+    page = partial_path(output).read_text()
     assert 'id="figure-curves"' in page
     assert 'id="figure-study-one"' not in page
     assert "out of memory" in page
     assert "It has not been made" in page
     assert not output.exists()
-    unfinished_path(output).unlink()
+    partial_path(output).unlink()
     (made.runs["main"][0] / "attention.npz").unlink()
-    assert not write_unfinished(sources, output)
-    assert not unfinished_path(output).exists()
+    assert not write_partial_page(sources, output)
+    assert not partial_path(output).exists()
 
 
 # Headline
@@ -301,23 +302,23 @@ def test_figures_beyond_the_budget_are_named(tmp_path):
     made = results(tmp_path, [0] * 6)
     small, large = made.figure("curves"), made.figure("confusion")
     last = made.figure("classes")
-    large.write_bytes(b" " * figures.MAX_BYTES)
-    found = figures.read_figures([small, large, last])
+    large.write_bytes(b" " * embedded_figures.MAX_BYTES)
+    found = embedded_figures.read_figures([small, large, last])
     assert [bool(figure.uri) for figure in found] == [True, False, True]
     assert "confusion.svg has 8.0 MB" in found[1].note
-    assert [figure.place for figure in found] == ["result", "classes", "classes"]
+    assert [figure.section for figure in found] == ["result", "classes", "classes"]
 
 
 def test_media_reasons_failures_first_and_capped(tmp_path):
     rows = [
-        *(Media(f"w{n}.mp4", warnings=("no_audio",)) for n in range(outcomes.MAX_VIDEOS + 5)),
+        *(Media(f"w{n}.mp4", warnings=("no_audio",)) for n in range(media_section.MAX_VIDEOS + 5)),
         Media("b.mp4", status=DAMAGED, error="half of it is lost"),
         Media("fine.mp4"),
     ]
-    failed, warned = outcomes.media_outcomes(rows)
+    failed, warned = media_section.media_outcomes(rows)
     assert (failed.outcome, failed.name) == ("failed", DAMAGED)
     assert failed.shown == [("b.mp4", "half of it is lost")]
-    assert (warned.count, warned.hidden) == (outcomes.MAX_VIDEOS + 5, 5)
+    assert (warned.count, warned.hidden) == (media_section.MAX_VIDEOS + 5, 5)
 
 
 # The command, and small things
@@ -345,7 +346,7 @@ def test_damaged_predictions_are_one_line(tmp_path):
     sources = made.sources("main")
     path = made.runs["main"][0] / "predictions.csv"
     path.write_text(path.read_text().replace("p(owl)", "p(bear)"))
-    with pytest.raises(MafnetError, match=r"predictions of split main: .*p\(owl\).*evaluate"):
+    with pytest.raises(MafnetError, match=r"predictions\.csv: .*no column p\(owl\).*evaluate"):
         page_content(sources, made.home / "report.html", workers=1)
 
 

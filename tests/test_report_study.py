@@ -10,41 +10,35 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from rich.console import Console
+from support.made_runs import MODALITIES, PAPER, write_run
 
 from mafnet.cli import main
 from mafnet.common.errors import MafnetError
-from mafnet.common.files import write_json
-from mafnet.model.evaluate import run_metrics
-from mafnet.report.partial import partial_path, partial_study
+from mafnet.dataset.manifest import Sample
+from mafnet.report.partial_study import partial_path, partial_study
 from mafnet.report.protocol import read_protocol
 from mafnet.report.statistics.intervals import paired_bootstrap
 from mafnet.report.statistics.paired import compare
-from mafnet.report.statistics.summary import read_run
-from mafnet.report.study import print_study, read_study, study_table, write_study
+from mafnet.report.statistics.runs import read_run
+from mafnet.report.study_table import print_study, read_study, study_table, write_study
 
 ROOT = Path(__file__).parents[1]
-PAPER = ROOT / "resources/paper.tsv"
 CLASSES = ["cat", "dog"]
 OWN = read_protocol("own", [])
 
 
 def made_run(root, variant, seed, right, split="main"):
     """The folder of an evaluated run whose predictions are right where `right` (S,) is True."""
-    folder = root / "results" / split / variant / f"seed{seed}"
-    folder.mkdir(parents=True)
     labels = np.arange(len(right)) % 2
     predicted = np.where(right, labels, 1 - labels)
-    rows = {
-        "sample": [f"s{number}" for number in range(len(right))],
-        "label": [CLASSES[label] for label in labels],
-        "predicted": [CLASSES[label] for label in predicted],
-    }
-    pd.DataFrame(rows).to_csv(folder / "predictions.csv", index=False)
-    measured = run_metrics(labels, np.eye(2)[predicted], CLASSES, top_k=1)
-    about = {"split": split, "variant": variant, "seed": seed, "random_weights": []}
-    write_json(about | measured, folder / "metrics.json")
-    write_json({"features": {}}, folder / "settings.json")
-    return folder
+    samples = [
+        Sample(f"s{number}", f"{number}.mp4", CLASSES[label], "test")
+        for number, label in enumerate(labels)
+    ]
+    return write_run(
+        root / "results", samples, CLASSES, np.eye(2)[predicted], seed=seed, variant=variant,
+        split=split, weights=dict.fromkeys(MODALITIES, "published"),
+    )  # fmt: skip
 
 
 def right(*wrong, size=20):
@@ -269,7 +263,7 @@ def test_every_study_compares_with_the_main_variant_and_has_the_paper_beside_it(
 
 
 def test_papers_accuracies_on_ave_are_of_394_videos_or_near():
-    """FACTS: 14 of the 20 are exact multiples of 1/394, which tells a mistyped digit."""
+    """14 of the 20 are exact multiples of 1/394; a mistyped digit would not be one."""
     paper = pd.read_csv(PAPER, sep="\t")
     accuracies = paper.loc[paper["dataset"] == "ave", "accuracy"].unique()
     exact = {round(100 * hits / 394, 2) for hits in range(395)}

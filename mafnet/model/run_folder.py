@@ -237,12 +237,11 @@ class RunFolder:
             if header[:fixed] != list(PREDICTION_COLUMNS):
                 raise ValueError(f"its first columns are not {', '.join(PREDICTION_COLUMNS)}")
             classes = [name.removeprefix("p(").removesuffix(")") for name in header[fixed:]]
-            index = {name: number for number, name in enumerate(classes)}
             return Predictions(
                 classes,
                 [row[0] for row in rows],
-                np.array([index[row[1]] for row in rows], int),
-                np.array([index[row[2]] for row in rows], int),
+                _class_indices([row[1] for row in rows], classes),
+                _class_indices([row[2] for row in rows], classes),
                 np.array([row[fixed:] for row in rows], float).reshape(len(rows), len(classes)),
             )
 
@@ -271,6 +270,14 @@ class RunFolder:
     def read_metrics(self) -> dict:
         """Read metrics.json."""
         return read_json(self.metrics)
+
+
+def _class_indices(names: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+    """(S,) indices of classes by name; ValueError for a name that has no column."""
+    index = {name: number for number, name in enumerate(classes)}
+    if unknown := sorted(set(names) - set(index)):
+        raise ValueError(f"it has no column p({unknown[0]})")
+    return np.array([index[name] for name in names], int)
 
 
 @contextmanager

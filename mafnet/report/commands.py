@@ -79,14 +79,12 @@ def study(
     """Compare variants in a table."""
     from rich.console import Console
 
-    from mafnet.report.partial import partial_path
+    from mafnet.report.partial_study import partial_path
     from mafnet.report.protocol import read_protocol
-    from mafnet.report.statistics.summary import read_run
-    from mafnet.report.study import print_study, study_table, write_study
+    from mafnet.report.statistics.runs import grouped, read_run
+    from mafnet.report.study_table import print_study, study_table, write_study
 
-    by_variant: dict[str, list] = {}
-    for run in map(read_run, runs):
-        by_variant.setdefault(run.metrics["variant"], []).append(run)
+    by_variant = grouped(map(read_run, runs), "variant")
     measured = read_protocol(protocol, described)
     found = study_table(dataset, by_variant, paper, measured, main)
     write_study(found, output)
@@ -138,7 +136,7 @@ def table(path: Path) -> None:
     """Show a study (CSV) on the terminal."""
     from rich.console import Console
 
-    from mafnet.report.study import print_study, read_study
+    from mafnet.report.study_table import print_study, read_study
 
     print_study(read_study(path), f"{path.parent.parent.name}: {path.stem}", Console())
 
@@ -175,9 +173,9 @@ def report(
     """Write a page of results: one HTML file that opens offline."""
     from mafnet.report.page.content import Sources, page_content
     from mafnet.report.page.render import write_page
-    from mafnet.report.page.unfinished import unfinished_path
+    from mafnet.report.partial_study import partial_path
 
     sources = Sources(metrics, media, runs, dict(manifests), root, settings, studies, figures)
     write_page(page_content(sources, output, threads), output)
-    unfinished_path(output).unlink(missing_ok=True)
+    partial_path(output).unlink(missing_ok=True)
     logging.getLogger(__name__).info("%s: open it in a browser", output)

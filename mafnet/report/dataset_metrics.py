@@ -10,12 +10,11 @@ from mafnet.common.ffmpeg import ffmpeg_version
 from mafnet.common.files import digest_of
 from mafnet.features.media_table import media_counts
 from mafnet.report.protocol import paper_name, protocol_notes
+from mafnet.report.statistics.runs import Run, read_run
 from mafnet.report.statistics.summary import (
-    Run,
     describe_weights,
     paper_value,
     random_weights,
-    read_run,
     summarise,
 )
 from mafnet.video.media import read_media
@@ -36,7 +35,7 @@ def dataset_metrics(
     protocol: what `read_protocol` gives.
     """
     runs = [read_run(folder) for folder in folders]
-    variant = runs[0].metrics["variant"]
+    variant = runs[0].variant
     value = paper_value(paper, paper_name(dataset, protocol), variant)
     return {
         "dataset": dataset,
@@ -66,7 +65,7 @@ def log_metrics(metrics: dict, log: logging.Logger) -> None:
 
 def provenance(dataset: str, runs: Sequence[Run], config_digest: str) -> dict:
     """Versions, weights, fingerprints and the command that makes these numbers."""
-    features = runs[0].features
+    features = runs[0].settings.features
     return {
         "versions": {"mafnet": __version__, "ffmpeg": ffmpeg_version()} | _versions(),
         "weights": describe_weights(runs),

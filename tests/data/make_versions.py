@@ -8,7 +8,6 @@ tests/test_common_versions.py compares.
 """
 
 import json
-import re
 import sys
 import tempfile
 import zlib
@@ -26,7 +25,6 @@ from support.made_features import extractor, made_data, made_samples  # noqa: E4
 from support.media import SETTINGS, ffmpeg, frames_of, probed, sound_of  # noqa: E402
 
 from mafnet.common import versions  # noqa: E402
-from mafnet.common.files import sha256_of  # noqa: E402
 from mafnet.features.backbones import BACKBONES  # noqa: E402
 
 STORED = HERE / "versions.json"
@@ -187,18 +185,16 @@ def train(folder: Path) -> dict:
 
 def evaluate(folder: Path) -> dict:
     """Probabilities and attention of a network whose weights follow from their names."""
-    from safetensors.torch import save_file
-
-    from mafnet.common.files import write_json
     from mafnet.model.evaluate import evaluate as run
+    from mafnet.model.run_folder import RunFolder
     from mafnet.model.train import new_network
 
     data = made_data(folder, made_samples({"test": 1}), ("visual", "audio"))
     settings = run_settings(data)
     state = new_network(settings, data).state_dict()
     made = {name: named_values(name, value) for name, value in state.items()}
-    write_json(settings.as_dict(), folder / "settings.json")
-    save_file(made, folder / "model.safetensors")
+    RunFolder(folder).write_settings(settings)
+    RunFolder(folder).write_weights(made, settings)
     run(folder, data, 2, 5, "main", torch.device("cpu"))
     header, *rows = (folder / "predictions.csv").read_text().splitlines()
     cells = [row.split(",") for row in rows]
@@ -222,63 +218,28 @@ def metrics(folder: Path) -> dict:
     """The summary of two seeds of 40 made-up test samples."""
     from mafnet.report.statistics.summary import summarise
 
-    return summarise(made_runs())
+    return summarise(made_runs(folder))
 
 
-def page(folder: Path) -> dict:
-    """What a page's files hold, and what it gathers of the same samples."""
-    from mafnet.report.page.classes import class_entries
-    from mafnet.report.page.verdicts import most_confident_mistakes, verdicts
-    from mafnet.report.statistics.summary import per_class
-
-    home = HERE.parents[1] / "mafnet/report/page"
-    files = sorted([*home.glob("templates/*"), home / "style.css", home / "script.js"])
-    found = verdicts(made_runs(), {})
-    entries = class_entries(per_class(made_runs()), found)
-    return {
-        "files": {path.name: sha256_of(path) for path in files},
-        "mistakes": [[row.sample, row.predicted] for row in most_confident_mistakes(found)],
-        "taken_for": [[asdict(other) for other in entry.taken_for] for entry in entries],
-    }
-
-
-def made_runs() -> list:
+def made_runs(folder: Path) -> list:
     """Two seeds of 40 made-up test samples."""
-    import pandas as pd
+    from support.made_runs import write_run
 
-    from mafnet.model.evaluate import run_metrics
-    from mafnet.report.statistics.summary import Run
+    from mafnet.dataset.manifest import Sample
+    from mafnet.report.statistics.runs import read_run
 
     generator = np.random.default_rng(0)
     classes = ["a", "b", "c"]
     labels = generator.integers(3, size=40)
-    runs = []
-    for seed in (0, 1):
-        probabilities = generator.dirichlet(np.ones(3), 40) + 0.8 * np.eye(3)[labels]
-        columns = {"label": labels, "predicted": probabilities.argmax(axis=1)}
-        named = {key: [classes[index] for index in column] for key, column in columns.items()}
-        named |= {"sample": [f"s{number}" for number in range(len(labels))]}
-        named |= {f"p({name})": probabilities[:, index] for index, name in enumerate(classes)}
-        about = {"split": "main", "variant": "tried", "seed": seed, "random_weights": []}
-        found = about | run_metrics(labels, probabilities, classes, 2)
-        runs.append(Run(found, pd.DataFrame(named), {}))
-    return runs
-
-
-def figures(folder: Path) -> dict:
-    """The words of the figures of two made-up runs, and how many shapes each has."""
-    from support.made_runs import made_inputs
-
-    from mafnet.report.figures.draw import draw_to
-
-    found = {}
-    inputs = made_inputs(folder)
-    for name in ("curves", "confusion", "classes", "event_attention", "study"):
-        draw_to(name, inputs, folder / f"{name}.svg")
-        text = (folder / f"{name}.svg").read_text()
-        words = re.findall(r"<text[^>]*>([^<]*)<", text)
-        found[name] = {"words": words, "paths": text.count("<path")}
-    return found
+    samples = [Sample(f"s{n}", f"{n}.mp4", classes[c], "test") for n, c in enumerate(labels)]
+    folders = [
+        write_run(
+            folder, samples, classes, generator.dirichlet(np.ones(3), 40) + 0.8 * np.eye(3)[labels],
+            seed=seed, variant="tried", top_k=2,
+        )
+        for seed in (0, 1)
+    ]  # fmt: skip
+    return [read_run(path) for path in folders]
 
 
 def demo(folder: Path) -> dict:
@@ -333,8 +294,6 @@ STEPS: dict[str, Callable[[Path], object]] = {
     "TRAIN": train,
     "EVALUATE": evaluate,
     "METRICS": metrics,
-    "FIGURES": figures,
-    "PAGE": page,
     "DEMO": demo,
     "densenet201": densenet201,
     "vggish": vggish,

@@ -5,35 +5,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+from support.made_runs import MODALITIES, PAPER, write_run
 from support.media import AAC, H264, counting_picture, ffmpeg, tone
 
 from mafnet.common.files import write_json
 from mafnet.dataset.manifest import Sample, write_manifest
-from mafnet.model.evaluate import run_metrics
 from mafnet.report.dataset_metrics import dataset_metrics
 from mafnet.report.page.content import Sources
-from mafnet.report.partial import partial_path
+from mafnet.report.partial_study import partial_path
 from mafnet.report.protocol import read_protocol
-from mafnet.report.statistics.summary import read_run
-from mafnet.report.study import study_table, write_study
+from mafnet.report.statistics.runs import read_run
+from mafnet.report.study_table import study_table, write_study
 from mafnet.video.media import Media, write_media
 from mafnet.video.probe import probe
 
-ROOT = Path(__file__).parents[2]
-PAPER = ROOT / "resources/paper.tsv"
-MODALITIES = ("visual", "audio")
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="120">'
     '<rect width="300" height="120" fill="#fff"/><text x="9" y="60">{}</text></svg>'
 )
-
-
-def fingerprint(weights: str) -> dict:
-    """What settings.json says of a modality's features, as far as a page shows it."""
-    return {
-        "backbone": "made", "weights": weights, "weights_sha256": "0" * 64, "precision": "float32",
-    }  # fmt: skip
 
 
 @dataclass
@@ -69,39 +58,16 @@ class Results:
 
     def run(self, variant: str, seed: int, predicted: np.ndarray, sure: float = 0.8) -> Path:
         """An evaluated run whose predictions (S,) are given, each with a probability of `sure`."""
-        folder = self.home / self.split / variant / f"seed{seed}"
-        folder.mkdir(parents=True)
         count = len(self.classes)
         probabilities = np.full((self.samples, count), (1 - sure) / (count - 1))
         probabilities[np.arange(self.samples), predicted] = sure
-        names = [f"s{number}" for number in range(self.samples)]
-        table = {
-            "sample": names,
-            "label": [self.classes[label] for label in self.labels],
-            "predicted": [self.classes[choice] for choice in predicted],
-        } | {
-            f"p({name})": column for name, column in zip(self.classes, probabilities.T, strict=True)
-        }
-        pd.DataFrame(table).to_csv(folder / "predictions.csv", index=False)
-        about = {
-            "split": self.split, "variant": variant, "seed": seed, "settings": "0" * 64,
-            "random_weights": list(MODALITIES) if self.weights == "random" else [],
-        }  # fmt: skip
-        measured = run_metrics(self.labels, probabilities, list(self.classes), top_k=5)
-        write_json(about | measured, folder / "metrics.json")
-        features = {name: fingerprint(self.weights) for name in MODALITIES}
-        write_json({"features": features}, folder / "settings.json")
-        self._write_attention(names, seed, folder / "attention.npz")
+        samples = [self._sample(number) for number in range(self.samples)]
+        folder = write_run(
+            self.home, samples, self.classes, probabilities, seed=seed, variant=variant,
+            split=self.split, clips=self.clips, weights=dict.fromkeys(MODALITIES, self.weights),
+        )  # fmt: skip
         self.runs.setdefault(variant, []).append(folder)
         return folder
-
-    def _write_attention(self, names: list[str], seed: int, path: Path) -> None:
-        shape = (self.samples, self.clips, len(MODALITIES))
-        scores = np.random.default_rng(seed).random(shape).astype(np.float32)
-        scores /= scores.sum(axis=(1, 2), keepdims=True)
-        np.savez(
-            path, sample=names, modality=MODALITIES, attention=scores, valid=np.ones(shape, bool)
-        )
 
     def make_videos(self, numbers: Sequence[int], size: str = "96x64") -> None:
         """Real files for some of the samples."""
@@ -147,7 +113,7 @@ class Results:
         main: str,
         missing: Mapping[str, str] | None = None,
     ) -> Path:
-        """A study of some variants' runs; an unfinished one if words on missing runs are given."""
+        """A study of some variants' runs; a partial one if runs are missing (variant: message)."""
         runs = {variant: [read_run(path) for path in self.runs[variant]] for variant in variants}
         path = self.home / "studies" / f"{name}.csv"
         own = read_protocol("own", [])

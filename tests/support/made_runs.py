@@ -1,26 +1,27 @@
-"""Made-up folders of finished runs: every file that a figure reads, with numbers from a seed."""
+"""Made-up folders of finished runs, written as `train` and `evaluate` write them."""
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from mafnet.common.files import write_json
 from mafnet.dataset.manifest import Sample, write_manifest
-from mafnet.model.evaluate import FIXED_COLUMNS, run_metrics
-from mafnet.model.settings import Training
+from mafnet.model.evaluate import about_run, run_metrics
+from mafnet.model.run_folder import Attention, Epoch, Predictions, RunFolder
+from mafnet.model.settings import RunSettings, Training
 from mafnet.report.figures.inputs import Inputs
 from mafnet.report.protocol import read_protocol
-from mafnet.report.statistics.summary import read_run
-from mafnet.report.study import study_table, write_study
+from mafnet.report.statistics.runs import grouped, read_run
+from mafnet.report.study_table import study_table, write_study
 
 PAPER = Path(__file__).parents[2] / "resources/paper.tsv"
+MODALITIES = ("visual", "audio")
+WEIGHTS = {"visual": "imagenet", "audio": "random"}
 
 
 def samples_to_test(classes: Sequence[str], each: int = 4, clips: int = 3) -> list[Sample]:
-    """So many test samples of each class; the event of each fills one second."""
+    """Some test samples of each class; the event of each fills one second."""
     names = [(number, label) for number in range(each) for label in classes]
     return [
         Sample(
@@ -31,36 +32,69 @@ def samples_to_test(classes: Sequence[str], each: int = 4, clips: int = 3) -> li
     ]  # fmt: skip
 
 
-def made_run(
-    folder: Path, samples: Sequence[Sample], classes: Sequence[str], seed: int = 0,
-    variant: str = "mafnet", split: str = "main", right: float = 0.7, clips: int = 3,
-    modalities: Sequence[str] = ("visual", "audio"), training: Training | None = None,
+def fingerprint(weights: str) -> dict:
+    """The part of a modality's fingerprint that metrics and pages show."""
+    return {
+        "backbone": "made", "weights": weights, "weights_sha256": "0" * 64, "precision": "float32",
+    }  # fmt: skip
+
+
+def write_run(
+    root: Path, samples: Sequence[Sample], classes: Sequence[str], probabilities: np.ndarray, *,
+    seed: int = 0, variant: str = "mafnet", split: str = "main", clips: int = 3, top_k: int = 5,
+    modalities: Sequence[str] = MODALITIES, weights: Mapping[str, str] = WEIGHTS,
+    attention: np.ndarray | None = None, network: str = "", training: Training | None = None,
 ) -> Path:  # fmt: skip
-    """Write a run of the samples, right in about the given share of them; returns its folder."""
-    folder = folder / split / variant / f"seed{seed}"
-    folder.mkdir(parents=True)
+    """Write a finished run, without its weights, by `RunFolder`; returns its folder.
+
+    probabilities: (S, C). attention: (S, T, K), random if it is None.
+    weights: name of the backbone's weights of each modality. network: the variant, if empty.
+    """
+    run = RunFolder(root / split / variant / f"seed{seed}")
+    settings = RunSettings(
+        variant=variant, network=network or variant, options={}, seed=seed,
+        training=training or Training(), classes=list(classes), clips=clips,
+        features={name: fingerprint(weights[name]) for name in modalities},
+    )  # fmt: skip
+    run.write_settings(settings)
+    generator = np.random.default_rng([seed, len(variant)])
+    run.write_history(made_history(generator))
+    names = [sample.sample for sample in samples]
+    labels = np.array([list(classes).index(sample.label) for sample in samples])
+    predicted = probabilities.argmax(axis=1)
+    run.write_predictions(Predictions(list(classes), names, labels, predicted, probabilities))
+    shape = (len(samples), clips, len(modalities))
+    if attention is None:
+        attention = generator.dirichlet(np.ones(clips * len(modalities)), len(samples))
+    valid = np.ones(shape, bool)
+    run.write_attention(Attention(names, modalities, attention.reshape(shape), valid))
+    measured = run_metrics(labels, probabilities, list(classes), top_k)
+    run.write_metrics(about_run(settings, split) | measured)
+    return run.path
+
+
+def made_history(generator: np.random.Generator) -> list[Epoch]:
+    """Twelve epochs, the best of which is the seventh."""
+    return [
+        Epoch(
+            number, 2 / number + 0.1 * generator.random(), 0.9 if number == 7 else 0.5,
+            int(number in (1, 7)),
+        )
+        for number in range(1, 13)
+    ]  # fmt: skip
+
+
+def made_run(
+    root: Path, samples: Sequence[Sample], classes: Sequence[str], seed: int = 0,
+    variant: str = "mafnet", right: float = 0.7, **given,
+) -> Path:  # fmt: skip
+    """Write a run that is right for about the given share of the samples; given: of `write_run`."""
     generator = np.random.default_rng([seed, len(variant)])
     labels = np.array([list(classes).index(sample.label) for sample in samples])
     probabilities = generator.dirichlet(np.ones(len(classes)), len(samples))
     probabilities[np.arange(len(samples)), labels] += generator.random(len(samples)) < right
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    about = {"split": split, "variant": variant, "seed": seed, "random_weights": ["audio"]}
-    write_json(
-        about | run_metrics(labels, probabilities, list(classes), 5), folder / "metrics.json"
-    )
-    _write_predictions(folder / "predictions.csv", samples, classes, probabilities)
-    shape = (len(samples), clips, len(modalities))
-    attention = generator.dirichlet(np.ones(shape[1] * shape[2]), shape[0]).reshape(shape)
-    np.savez_compressed(
-        folder / "attention.npz", sample=np.array([sample.sample for sample in samples]),
-        modality=np.array(modalities), attention=attention.astype(np.float32),
-        valid=np.ones(shape, bool),
-    )  # fmt: skip
-    _write_history(folder / "history.csv", generator)
-    settings = {"network": variant, "options": {}, "features": {}}
-    settings["training"] = vars(training or Training())
-    write_json(settings, folder / "settings.json")
-    return folder
+    return write_run(root, samples, classes, probabilities, seed=seed, variant=variant, **given)
 
 
 def made_inputs(folder: Path, classes: Sequence[str] = ("cat", "dog", "owl"), **given) -> Inputs:
@@ -80,27 +114,6 @@ def made_inputs(folder: Path, classes: Sequence[str] = ("cat", "dog", "owl"), **
 
 def write_made_study(path: Path, folders: Sequence[Path]) -> Path:
     """The table of a study of some runs, with the paper's values for AVE."""
-    variants: dict[str, list] = {}
-    for folder in folders:
-        variants.setdefault(folder.parent.name, []).append(read_run(folder))
+    variants = grouped(map(read_run, folders), "variant")
     write_study(study_table("ave", variants, PAPER, read_protocol("own", []), "mafnet"), path)
     return path
-
-
-def _write_predictions(
-    path: Path, samples: Sequence[Sample], classes: Sequence[str], probabilities: np.ndarray
-) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*FIXED_COLUMNS, *(f"p({name})" for name in classes)])
-        for sample, row in zip(samples, probabilities, strict=True):
-            writer.writerow([sample.sample, sample.label, classes[row.argmax()], *row])
-
-
-def _write_history(path: Path, generator: np.random.Generator) -> None:
-    """Twelve epochs, the best of which is the seventh."""
-    rows = ["epoch,loss,val_accuracy,best"]
-    for epoch in range(1, 13):
-        loss, accuracy = 2 / epoch + 0.1 * generator.random(), 0.9 if epoch == 7 else 0.5
-        rows.append(f"{epoch},{loss},{accuracy},{int(epoch in (1, 7))}")
-    path.write_text("\n".join([*rows, ""]))

@@ -15,8 +15,8 @@ from mafnet.features.fingerprint import MODALITIES
 from mafnet.features.weights import TABLE, read_published
 from mafnet.plan.guard import claim_directory, put_python_on_path
 from mafnet.plan.stages import Plan
-from mafnet.report.figures import study_figures
-from mafnet.report.figures.choice import example_variants
+from mafnet.report.figures import example_variants, study_figures
+from mafnet.report.output_digest import figures_digest, page_digest
 from mafnet.common.resources import resource
 
 PAPER = resource("paper.tsv")
@@ -187,8 +187,8 @@ def features_of_main(wildcards):
 
 
 def show_partial_studies(dataset):
-    """The studies of a data set without the runs that failed, each named with its last words."""
-    from mafnet.report.partial import partial_study
+    """The studies of a data set without the failed runs, each named with its last message."""
+    from mafnet.report.partial_study import partial_study
     from mafnet.report.protocol import read_protocol
 
     described = [Path(path) for path in PLAN.descriptions(dataset) if Path(path).exists()]
@@ -206,7 +206,8 @@ def show_partial_studies(dataset):
 def write_partial_report(dataset):
     """The report of the runs that there are, if the main variant's are all there."""
     from mafnet.report.page.content import Sources
-    from mafnet.report.page.unfinished import unfinished_path, write_unfinished
+    from mafnet.report.page.partial_page import write_partial_page
+    from mafnet.report.partial_study import partial_path
 
     home = Path("results", dataset)
     sources = Sources(
@@ -219,8 +220,8 @@ def write_partial_report(dataset):
         list(map(Path, study_tables(dataset))),
         list(map(Path, all_figures(dataset))),
     )
-    if write_unfinished(sources, home / "report.html"):
-        logger.info(f"What there is of the report: {unfinished_path(home / 'report.html')}")
+    if write_partial_page(sources, home / "report.html"):
+        logger.info(f"What there is of the report: {partial_path(home / 'report.html')}")
 
 
 def run_folder(wildcards, output):

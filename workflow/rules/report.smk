@@ -104,7 +104,7 @@ rule page:
         settings=asked("shown_settings"),
         studies=each("study", "studies"),
         figures=each("figure", "figures"),
-        version=versions.PAGE,
+        version=page_digest(),
     message:
         "Writing results/{wildcards.dataset}/{wildcards.page}.html."
     shell:

@@ -1,8 +1,9 @@
-# Stage 5, report: the figures. They differ in what they are drawn of; the command is one.
+# Stage 5, report: the figures (SVG). One command draws all; they differ in their inputs. The captions
+# in workflow/report/ say how to read each.
 
 
 rule curves:
-    """A figure (SVG); workflow/report/ has captions that say how to read each."""
+    """Figure: loss and validation accuracy of every epoch of the main variant's runs."""
     input:
         metrics=metrics_of_main,
     output:
@@ -30,7 +31,7 @@ rule curves:
         features=each("features", "features"),
         classes=each("classes", "classes"),
         study=each("study", "study"),
-        version=versions.FIGURES,
+        version=figures_digest(),
     message:
         "Drawing {output}."
     shell:
@@ -40,6 +41,7 @@ rule curves:
 
 
 use rule curves as confusion with:
+    """Figure: confusion matrix of the main variant."""
     output:
         report(
             "results/{dataset}/figures/confusion.svg",
@@ -56,6 +58,7 @@ use rule curves as confusion with:
 
 
 use rule curves as classes with:
+    """Figure: accuracy of each class with its interval."""
     output:
         report(
             "results/{dataset}/figures/classes.svg",
@@ -72,6 +75,7 @@ use rule curves as classes with:
 
 
 use rule curves as timeline with:
+    """Figure: attention over time beside the frames of some test videos (paper, Figure 3)."""
     input:
         metrics=metrics_of_main,
         splits=shown_manifests,
@@ -92,6 +96,7 @@ use rule curves as timeline with:
 
 
 use rule curves as event_attention with:
+    """Figure: share of the attention on the seconds of the event, beside chance."""
     input:
         metrics=metrics_of_main,
         splits=shown_manifests,
@@ -111,6 +116,7 @@ use rule curves as event_attention with:
 
 
 use rule curves as film_space with:
+    """Figure: features before and after FiLM in two dimensions (paper, Figure 7)."""
     input:
         metrics=metrics_of_main,
         splits=shown_manifests,
@@ -135,6 +141,7 @@ use rule curves as film_space with:
 
 
 use rule curves as examples with:
+    """Figure: predictions of several variants for the same test videos (paper, Figure 5)."""
     input:
         metrics=metrics_of_examples,
         splits=shown_manifests,
@@ -155,6 +162,7 @@ use rule curves as examples with:
 
 
 use rule curves as study_figure with:
+    """Figure: accuracy of each variant of a study, and its difference to the main one."""
     input:
         metrics=study_runs,
         study="results/{dataset}/studies/{study}.csv",

@@ -1,15 +1,15 @@
-"""The registry of figures: one module and one entry here for a new one.
+"""The registry of figures: a new figure is a module and an entry here.
 
-Read without importing matplotlib, so that the workflow can ask which figures a data set has.
+It imports no matplotlib, because the workflow asks it which figures a data set has.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class FigureSpec:
-    """What is known of a figure without drawing it.
+    """What the workflow knows about a figure.
 
     location: "module:function"; the function makes a matplotlib figure of `Inputs`.
     needs: fields of `Inputs` that must be given besides the runs.
@@ -52,3 +52,15 @@ def main_figures(film: bool, events: bool) -> list[str]:
 def study_figures(studies: Iterable[str]) -> list[str]:
     """The figures of a comparison of variants: a study each, and some examples."""
     return [*(f"study-{study}" for study in studies), "examples"]
+
+
+EXAMPLE_STUDY = "modalities"
+EXAMPLE_EXTRA = "no_film"
+"""Figure `examples` (paper, Figure 5) shows the variants of this study, and this variant if any
+study has it."""
+
+
+def example_variants(main: str, studies: Mapping[str, Sequence[str]]) -> list[str]:
+    """The variants whose predictions `examples` shows side by side, the main one first."""
+    extra = [EXAMPLE_EXTRA] if any(EXAMPLE_EXTRA in names for names in studies.values()) else []
+    return list(dict.fromkeys([main, *studies.get(EXAMPLE_STUDY, ()), *extra]))

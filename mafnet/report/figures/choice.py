@@ -1,25 +1,15 @@
-"""Which figures a data set has, and of which variants and samples they are."""
+"""Which samples a figure shows."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from mafnet.dataset.manifest import Sample
 
-EXAMPLE_STUDY = "modalities"
-EXAMPLE_EXTRA = "no_film"
-"""The variants of this study, and this one where any study has it, make the paper's Figure 5."""
-
-
-def example_variants(main: str, studies: Mapping[str, Sequence[str]]) -> list[str]:
-    """The variants whose predictions are shown side by side, the main one first."""
-    extra = [EXAMPLE_EXTRA] if any(EXAMPLE_EXTRA in names for names in studies.values()) else []
-    return list(dict.fromkeys([main, *studies.get(EXAMPLE_STUDY, ()), *extra]))
-
 
 def drawn(preferred: Sequence[Sample], others: Sequence[Sample], count: int) -> list[Sample]:
-    """So many samples, the preferred ones first, of as many classes as there are.
+    """At most `count` samples, the preferred ones first, of as many classes as possible.
 
-    Chance drew the order once, by hashes of names: the same samples come each time.
+    The order is random but fixed, by hashes of names: every call gives the same samples.
     """
     chosen = _round_robin(preferred)[:count]
     known = {sample.label for sample in chosen}

@@ -1,20 +1,20 @@
 """Accuracy by class: which events are found, and how sure one can be of it."""
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mafnet.report.figures.inputs import FigureRun, Inputs
+from mafnet.report.figures.inputs import Inputs
 from mafnet.report.figures.style import BLUE, GREY, PALE, about, key, label, sheet, warnings_of
 from mafnet.report.statistics.intervals import wilson
+from mafnet.report.statistics.runs import Run, seed_means
 from mafnet.report.statistics.summary import measures, per_class
 
 
 def classes(inputs: Inputs) -> Figure:
     """A dot with its 95 % interval for each class, best first; each seed as a small mark."""
     runs = inputs.runs
-    found = per_class([run.run for run in runs])
+    found = per_class(runs)
     measured = [name for name in found if found[name]["accuracy"] is not None]
     order = sorted(measured, key=lambda name: (found[name]["accuracy"], name), reverse=True)
     notes = [_untested(found, measured)] if len(measured) < len(found) else []
@@ -25,7 +25,7 @@ def classes(inputs: Inputs) -> Figure:
     axes = figure.subplots()
     for row, name in enumerate(order):
         _row(axes, row, found[name], _by_seed(runs, name))
-    mean = measures([run.run for run in runs])["accuracy"]["mean"]
+    mean = measures(runs)["accuracy"]["mean"]
     axes.axvline(mean, color=GREY, linestyle="--", linewidth=1)
     _dress(axes, order, found)
     _key(figure, mean, several=len({run.seed for run in runs}) > 1)
@@ -45,14 +45,9 @@ def _row(axes: Axes, row: int, entry: dict, seeds: list[float]) -> None:
         axes.plot(seeds, [row] * len(seeds), "|", color="black", markersize=7, zorder=5)
 
 
-def _by_seed(runs: list[FigureRun], name: str) -> list[float]:
+def _by_seed(runs: list[Run], name: str) -> list[float]:
     """The class's accuracy of each seed, mean over splits."""
-    by_seed: dict[int, list[float]] = {}
-    for run in runs:
-        accuracy = run.run.metrics["per_class"][name]["accuracy"]
-        if accuracy is not None:
-            by_seed.setdefault(run.seed, []).append(accuracy)
-    return [float(np.mean(values)) for values in by_seed.values()]
+    return seed_means(runs, lambda run: run.metrics["per_class"][name]["accuracy"])
 
 
 def _dress(axes: Axes, order: list[str], found: dict) -> None:

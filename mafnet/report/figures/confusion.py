@@ -37,8 +37,8 @@ _CELL, _AXIS, _BAR = 0.72, 0.45, 0.95
 
 def confusion(inputs: Inputs) -> Figure:
     """One row a true class, in percent of its samples; summed over seeds and splits."""
-    names = list(inputs.runs[0].run.metrics["per_class"])
-    counts = _counts(inputs, names)
+    names = inputs.runs[0].predictions.classes
+    counts = _counts(inputs, len(names))
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     shown = [label(name, NAME_COLUMNS) for name in names]
@@ -55,19 +55,15 @@ def confusion(inputs: Inputs) -> Figure:
     return figure
 
 
-def _counts(inputs: Inputs, names: list[str]) -> np.ndarray:
+def _counts(inputs: Inputs, classes: int) -> np.ndarray:
     """(C, C) predictions of all runs by true and predicted class."""
-    index = {name: number for number, name in enumerate(names)}
-    total = np.zeros((len(names), len(names)), int)
-    for run in inputs.runs:
-        truth, found = (run.run.predictions[column].map(index) for column in ("label", "predicted"))
-        total += confusion_matrix(truth.to_numpy(), found.to_numpy(), len(names))
-    return total
+    found = [run.predictions for run in inputs.runs]
+    return sum(confusion_matrix(one.labels, one.predicted, classes) for one in found)
 
 
 def _how(inputs: Inputs) -> str:
     """What a cell counts."""
-    few = len(inputs.runs[0].run.metrics["per_class"]) <= FEW
+    few = len(inputs.runs[0].predictions.classes) <= FEW
     cells = "Cells: % of the row's true class" + (" (predictions)" if few else "")
     seeds = len({run.seed for run in inputs.runs})
     return (

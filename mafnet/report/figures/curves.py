@@ -3,12 +3,12 @@
 import math
 from collections.abc import Sequence
 
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mafnet.report.figures.inputs import FigureRun, Inputs, read_history
+from mafnet.model.run_folder import Epoch
+from mafnet.report.figures.inputs import Inputs
 from mafnet.report.figures.style import (
     COLOURS,
     LINES,
@@ -18,6 +18,7 @@ from mafnet.report.figures.style import (
     sheet,
     warnings_of,
 )
+from mafnet.report.statistics.runs import Run
 
 COLUMNS = 2
 """Of the key."""
@@ -32,26 +33,27 @@ def curves(inputs: Inputs) -> Figure:
     loss, accuracy = figure.subplots(2, 1, sharex=True)
     handles, names = [], []
     for run in runs:
-        history = read_history(run.folder)
-        best = history[history["best"] == 1].iloc[-1]
-        look = _style(runs, run) | {"markevery": [int(best["epoch"]) - 1]}
-        handles += loss.plot(history["epoch"], history["loss"], **look)
-        accuracy.plot(history["epoch"], 100 * history["val_accuracy"], **look)
+        history = run.folder.read_history()
+        best = [epoch for epoch in history if epoch.best][-1]
+        look = _style(runs, run) | {"markevery": [best.epoch - 1]}
+        epochs = [epoch.epoch for epoch in history]
+        handles += loss.plot(epochs, [epoch.loss for epoch in history], **look)
+        accuracy.plot(epochs, [100 * epoch.val_accuracy for epoch in history], **look)
         names.append(_name(runs, run, best))
     _dress(loss, accuracy)
     key(figure, handles, names, COLUMNS)
     return figure
 
 
-def _name(runs: Sequence[FigureRun], run: FigureRun, best: pd.Series) -> str:
+def _name(runs: Sequence[Run], run: Run, best: Epoch) -> str:
     """Split, where there are several, seed, and the epoch that was kept."""
     several = len({other.split for other in runs}) > 1
     where = f"{run.split}, " if several else ""
-    reached = f"{100 * best['val_accuracy']:.1f} % in epoch {best['epoch']:.0f}"
+    reached = f"{100 * best.val_accuracy:.1f} % in epoch {best.epoch}"
     return f"{where}seed {run.seed}: best {reached}"
 
 
-def _style(runs: Sequence[FigureRun], run: FigureRun) -> dict:
+def _style(runs: Sequence[Run], run: Run) -> dict:
     """Colour and mark by seed, line by split."""
     seeds = sorted({other.seed for other in runs})
     splits = list(dict.fromkeys(other.split for other in runs))

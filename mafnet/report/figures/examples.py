@@ -8,16 +8,16 @@ from matplotlib.figure import Figure
 
 from mafnet.dataset.manifest import Sample
 from mafnet.report.figures.choice import drawn
-from mafnet.report.figures.inputs import FigureRun, Inputs, read_attention
+from mafnet.report.figures.inputs import Inputs
 from mafnet.report.figures.pictures import (
-    prediction,
     show_frame,
     show_problem,
     usual_aspect,
     verdict,
 )
 from mafnet.report.figures.style import WIDTH, about, label, place, sheet, warnings_of
-from mafnet.report.frames import Frames
+from mafnet.report.statistics.runs import Run
+from mafnet.report.video_frames import Frames
 
 VIDEOS = 8
 COLUMNS = 4
@@ -33,7 +33,7 @@ def examples(inputs: Inputs) -> Figure:
     """Cards of test videos, those first on which the variants disagree."""
     runs = _one_of_each(inputs)
     videos = _choose(inputs, runs)
-    frames = inputs.frames(videos, read_attention(inputs.shown.folder).weights.shape[1])
+    frames = inputs.frames(videos, inputs.shown.settings.clips)
     picture = _WIDTH / usual_aspect(frames)
     height = _TITLE + picture + _PAIR * len(runs) + _BELOW
     words = f"{about(inputs.dataset, list(runs.values()))} · {len(videos)} of them are shown"
@@ -49,7 +49,7 @@ def examples(inputs: Inputs) -> Figure:
     return figure
 
 
-def _one_of_each(inputs: Inputs) -> dict[str, FigureRun]:
+def _one_of_each(inputs: Inputs) -> dict[str, Run]:
     """Each variant's run of the first split with the lowest seed."""
     split = inputs.shown.split
     runs = sorted((run for run in inputs.runs if run.split == split), key=lambda run: -run.seed)
@@ -57,15 +57,15 @@ def _one_of_each(inputs: Inputs) -> dict[str, FigureRun]:
     return {run.variant: found[run.variant] for run in inputs.runs if run.variant in found}
 
 
-def _choose(inputs: Inputs, runs: Mapping[str, FigureRun]) -> list[Sample]:
+def _choose(inputs: Inputs, runs: Mapping[str, Run]) -> list[Sample]:
     """Videos of different classes, those first of which the variants say different things."""
-    said: dict[str, set[str]] = {}
-    for run in runs.values():
-        for _, row in run.run.predictions.iterrows():
-            said.setdefault(row["sample"], set()).add(row["predicted"])
     samples = inputs.tested(inputs.shown)
-    disputed = [sample for sample in samples if len(said[sample.sample]) > 1]
-    agreed = [sample for sample in samples if len(said[sample.sample]) == 1]
+    answers: dict[str, set[int]] = {}
+    for found in (run.predictions for run in runs.values()):
+        for sample, predicted in zip(found.samples, found.predicted, strict=True):
+            answers.setdefault(sample, set()).add(int(predicted))
+    disputed = [sample for sample in samples if len(answers[sample.sample]) > 1]
+    agreed = [sample for sample in samples if len(answers[sample.sample]) == 1]
     return drawn(disputed, agreed, VIDEOS)
 
 
@@ -89,10 +89,10 @@ def _middle(video: Sample, seconds: int) -> int:
     return min(int((start + end) / 2), seconds - 1)
 
 
-def _say(axes: Axes, video: Sample, runs: Mapping[str, FigureRun], height: float) -> None:
+def _say(axes: Axes, video: Sample, runs: Mapping[str, Run], height: float) -> None:
     """Two lines a variant below the frame, which is so many inches high: its name, its verdict."""
     for number, (variant, run) in enumerate(runs.items()):
-        words, colour = verdict(prediction(run.run.predictions, video.sample), 20)
+        words, colour = verdict(run.predictions.of(video.sample), 20)
         first = -(0.13 + _PAIR * number) / height
         second = first - _LINE / height
         axes.text(0, first, label(variant, 26), fontsize=7, va="center")

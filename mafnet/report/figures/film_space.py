@@ -10,10 +10,10 @@ from matplotlib.lines import Line2D
 from mafnet.model.data import Data
 from mafnet.report.figures.inputs import Inputs
 from mafnet.report.figures.style import COLOURS, MARKERS, about, key, label, sheet, warnings_of
-from mafnet.report.statistics.film_space import (
-    FilmSpace,
+from mafnet.report.statistics.film_vectors import (
+    FilmVectors,
     chance_share,
-    film_spaces,
+    film_vectors,
     same_class_share,
 )
 
@@ -32,7 +32,7 @@ def film_space(inputs: Inputs) -> Figure:
     """Two panels, before and after, for each modality whose maps FiLM shapes."""
     run = inputs.shown
     data = Data(inputs.splits[run.split], inputs.features, inputs.classes)
-    spaces = [_thinned(space) for space in film_spaces(run.folder, data)]
+    spaces = [_thinned(space) for space in film_vectors(run.folder, data)]
     lines = math.ceil(len(data.classes) / COLUMNS)
     words = f"{about(inputs.dataset, [run])} · {len(spaces[0].labels):,} of their seconds"
     notes = warnings_of([run], spread=False)
@@ -47,17 +47,17 @@ def film_space(inputs: Inputs) -> Figure:
     return figure
 
 
-def _thinned(space: FilmSpace) -> FilmSpace:
+def _thinned(space: FilmVectors) -> FilmVectors:
     """At most MOST_POINTS clips, drawn by a fixed seed, in their order."""
     if len(space.labels) <= MOST_POINTS:
         return space
     drawn = np.random.default_rng(0).choice(len(space.labels), MOST_POINTS, replace=False)
     drawn.sort()
     arrays = (space.before, space.after, space.labels, space.videos)
-    return FilmSpace(space.modality, *(array[drawn] for array in arrays))
+    return FilmVectors(space.modality, *(array[drawn] for array in arrays))
 
 
-def _panel(axes: Axes, when: str, space: FilmSpace, vectors: np.ndarray) -> None:
+def _panel(axes: Axes, when: str, space: FilmVectors, vectors: np.ndarray) -> None:
     """The points of one side, and how often the nearest neighbour is of the same class."""
     points = _two_dimensions(vectors)
     for index in np.unique(space.labels):

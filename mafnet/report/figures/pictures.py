@@ -1,14 +1,14 @@
-"""Frames in figures, and words on what was predicted."""
+"""Frames in figures, and the text about a prediction."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from mafnet.model.run_folder import Prediction
 from mafnet.report.figures.style import DARK_GREEN, DARK_RED, PALE, label
-from mafnet.report.frames import Frames
+from mafnet.report.video_frames import Frames
 
 RIGHT, WRONG = "✓", "✗"
 
@@ -47,14 +47,8 @@ def show_problem(axes: Axes, problem: str, box: Box) -> None:
     )  # fmt: skip
 
 
-def prediction(predictions: pd.DataFrame, sample: str) -> Mapping[str, str]:
-    """The row of a sample in a run's predictions."""
-    return predictions.loc[predictions["sample"] == sample].iloc[0]
-
-
-def verdict(row: Mapping[str, str], width: int = 24) -> tuple[str, str]:
-    """What was predicted, with its probability and whether it is right, and its colour."""
-    right = row["predicted"] == row["label"]
-    share = 100 * float(row[f"p({row['predicted']})"])
+def verdict(found: Prediction, width: int = 24) -> tuple[str, str]:
+    """The predicted class with its probability and whether it is right, and the text's colour."""
+    right = found.predicted == found.label
     mark, colour = (RIGHT, DARK_GREEN) if right else (WRONG, DARK_RED)
-    return f"{mark} {label(row['predicted'], width)} {share:.0f} %", colour
+    return f"{mark} {label(found.predicted, width)} {100 * found.probability:.0f} %", colour

@@ -1,17 +1,17 @@
 """A study as a figure: accuracy of each variant, and how far it is from the main one."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mafnet.common.files import read_json
-from mafnet.report.figures.inputs import FigureRun, Inputs
+from mafnet.report.figures.inputs import Inputs
 from mafnet.report.figures.style import BLACK, BLUE, GREY, PALE, about, key, sheet, warnings_of
-from mafnet.report.study import read_study
+from mafnet.report.statistics.runs import Run, seed_means
+from mafnet.report.study_table import read_study
 
 _DOT = {"marker": "o", "markersize": 5.5, "color": BLUE}
 _SEED = {"marker": "|", "markersize": 7, "color": BLACK, "linestyle": ""}
@@ -35,14 +35,14 @@ def study(inputs: Inputs) -> Figure:
     return _side_by_side(inputs, table)
 
 
-def _rates(runs: Sequence[FigureRun]) -> Mapping[str, float]:
+def _rates(runs: Sequence[Run]) -> Mapping[str, float]:
     """The drop rate of each variant if they differ in nothing else; empty if they do."""
     rates, others = {}, set()
     for run in runs:
-        settings = read_json(run.folder / "settings.json")
-        training = dict(settings["training"])
-        rates[run.variant] = training.pop("drop_rate")
-        others.add(repr((settings["network"], settings["options"], sorted(training.items()))))
+        settings = run.settings
+        rates[run.variant] = settings.training.drop_rate
+        training = replace(settings.training, drop_rate=0.0)
+        others.add(repr((settings.network, settings.options, training)))
     several = len(set(rates.values())) == len(rates) > 1
     return rates if several and len(others) == 1 else {}
 
@@ -74,7 +74,7 @@ def _over_rates(inputs: Inputs, table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _rate_accuracies(axes: Axes, runs: Sequence[FigureRun], table: pd.DataFrame) -> None:
+def _rate_accuracies(axes: Axes, runs: Sequence[Run], table: pd.DataFrame) -> None:
     """A line with its band, the seeds, the paper's values."""
     rate = 100 * table["rate"]
     axes.fill_between(rate, table["ci_low"], table["ci_high"], color=BLUE, alpha=0.15, linewidth=0)
@@ -100,13 +100,11 @@ def _sheet(inputs: Inputs, height: float) -> Figure:
     return sheet(f"Study: {inputs.study.stem}", words, height, notes, key_lines=1)
 
 
-def _by_seed(runs: Sequence[FigureRun], variant: str) -> list[float]:
+def _by_seed(runs: Sequence[Run], variant: str) -> list[float]:
     """The variant's accuracy of each seed, mean over splits; nothing where there is one seed."""
-    by_seed: dict[int, list[float]] = {}
-    for run in runs:
-        if run.variant == variant:
-            by_seed.setdefault(run.seed, []).append(run.run.metrics["accuracy"])
-    return [float(np.mean(values)) for values in by_seed.values()] if len(by_seed) > 1 else []
+    own = [run for run in runs if run.variant == variant]
+    means = seed_means(own, lambda run: run.metrics["accuracy"])
+    return means if len(means) > 1 else []
 
 
 def _accuracy(axes: Axes, row: int, entry: Mapping, seeds: Sequence[float]) -> None:
@@ -148,7 +146,7 @@ def _dress(left: Axes, right: Axes, table: pd.DataFrame, main: str) -> None:
 
 
 def _key(
-    figure: Figure, runs: Sequence[FigureRun], table: pd.DataFrame, places: tuple[str, str],
+    figure: Figure, runs: Sequence[Run], table: pd.DataFrame, places: tuple[str, str],
     seed: Mapping,
 ) -> None:  # fmt: skip
     """What the marks mean; places: where accuracies are and where differences; seed: its mark."""

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mafnet.common.terminal import printable
-from mafnet.report.figures.inputs import FigureRun
+from mafnet.report.statistics.runs import Run, count_test_samples
 
 BLACK, GREY, PALE = "#000000", "#666666", "#dddddd"
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -91,7 +91,7 @@ def place(figure: Figure, left: float, top: float, width: float, height: float) 
     return figure.add_axes((left / WIDTH, bottom / total, width / WIDTH, height / total))
 
 
-def about(dataset: str, runs: Sequence[FigureRun], tested: bool = True) -> str:
+def about(dataset: str, runs: Sequence[Run], tested: bool = True) -> str:
     """Data set, variant, splits, seeds and, if they were `tested` on, test samples in one line."""
     splits = list(dict.fromkeys(run.split for run in runs))
     seeds = sorted({run.seed for run in runs})
@@ -99,21 +99,16 @@ def about(dataset: str, runs: Sequence[FigureRun], tested: bool = True) -> str:
     parts = [dataset, *(variants if len(variants) == 1 else [])]
     parts += [f"{len(splits)} splits"] if len(splits) > 1 else []
     parts += [f"{len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}"]
-    parts += [f"{test_samples(runs):,} test samples"] * tested
+    parts += [f"{count_test_samples(runs):,} test samples"] * tested
     return " · ".join(parts)
 
 
-def test_samples(runs: Sequence[FigureRun]) -> int:
-    """The test samples of all splits; runs of a split share them."""
-    return sum({run.split: run.run.metrics["samples"] for run in runs}.values())
-
-
-def warnings_of(runs: Sequence[FigureRun], spread: bool = True) -> list[str]:
+def warnings_of(runs: Sequence[Run], spread: bool = True) -> list[str]:
     """What must be known of the runs before a figure of them is believed.
 
     spread: the figure shows how far seeds differ, which one seed cannot say.
     """
-    random = sorted({name for run in runs for name in run.run.metrics["random_weights"]})
+    random = sorted({name for run in runs for name in run.metrics["random_weights"]})
     notes = [f"RANDOM weights ({', '.join(random)} backbone): says nothing about real networks."]
     notes = notes if random else []
     if spread and len({run.seed for run in runs}) == 1:

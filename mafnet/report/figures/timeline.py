@@ -1,7 +1,7 @@
 """Attention over time (paper, Figure 3): frames of each second, the T x K scores under them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mafnet.dataset.manifest import Sample
+from mafnet.model.run_folder import Attention, Prediction
 from mafnet.report.figures.choice import drawn
-from mafnet.report.figures.inputs import Attention, FigureRun, Inputs, read_attention
+from mafnet.report.figures.inputs import Inputs
 from mafnet.report.figures.pictures import (
-    prediction,
     show_frame,
     show_problem,
     usual_aspect,
@@ -31,8 +31,9 @@ from mafnet.report.figures.style import (
     sheet,
     warnings_of,
 )
-from mafnet.report.frames import Frames
 from mafnet.report.statistics.focus import covered
+from mafnet.report.statistics.runs import Run
+from mafnet.report.video_frames import Frames
 
 VIDEOS = 6
 MOST_FRAMES = 12
@@ -93,7 +94,7 @@ class Strip:
 def timeline(inputs: Inputs) -> Figure:
     """Some test videos of different classes, drawn by chance."""
     run = inputs.shown
-    attention = read_attention(run.folder)
+    attention = run.folder.read_attention()
     clips, modalities = attention.weights.shape[1:]
     videos = _choose(inputs, run, clips)
     frames = inputs.frames(videos, clips)
@@ -104,7 +105,7 @@ def timeline(inputs: Inputs) -> Figure:
     for number, video in enumerate(videos):
         pictures = _frames_axes(figure, strip, strip.corner(number))
         _show_frames(pictures, strip, frames[number])
-        _show_title(pictures, strip, video, prediction(run.run.predictions, video.sample))
+        _show_title(pictures, strip, video, run.predictions.of(video.sample))
     highest = max(float(attention.of(video.sample)[0].max()) for video in videos)
     for number, video in enumerate(videos):
         bars = _bars_axes(figure, strip, strip.corner(number))
@@ -113,7 +114,7 @@ def timeline(inputs: Inputs) -> Figure:
     return figure
 
 
-def _choose(inputs: Inputs, run: FigureRun, clips: int) -> list[Sample]:
+def _choose(inputs: Inputs, run: Run, clips: int) -> list[Sample]:
     """Videos of different classes; first such whose event fills a part of them only."""
     telling, others = [], []
     for sample in inputs.tested(run):
@@ -154,10 +155,10 @@ def _show_frames(axes: Axes, strip: Strip, frames: Frames) -> None:
     axes.set_ylim(0, 1)
 
 
-def _show_title(axes: Axes, strip: Strip, video: Sample, row: Mapping[str, str]) -> None:
-    """The true class on the left, what was predicted on the right."""
+def _show_title(axes: Axes, strip: Strip, video: Sample, found: Prediction) -> None:
+    """The true class on the left, the predicted class on the right."""
     room = 22 if strip.columns > 1 else 44
-    words, colour = verdict(row, room)
+    words, colour = verdict(found, room)
     axes.set_title(label(video.label, room - 2), fontsize=8, weight="bold", pad=3)
     axes.set_title(words, fontsize=8, color=colour, loc="right", pad=3)
 

@@ -9,13 +9,12 @@ from mafnet.common.files import read_json
 from mafnet.dataset.manifest import Sample, read_manifest
 from mafnet.dataset.origin import DEMO
 from mafnet.model.metrics import percent
-from mafnet.report.frames import FrameReader
-from mafnet.report.page.classes import ClassEntry, class_entries
-from mafnet.report.page.figures import Figure, read_figures
-from mafnet.report.page.frames import read_films
-from mafnet.report.page.outcomes import Reason, media_outcomes
-from mafnet.report.page.scenes import MAX_SCENES, Scene, mean_attention, scenes
-from mafnet.report.page.studies import StudyTable, study_tables
+from mafnet.report.page.class_section import ClassEntry, class_entries
+from mafnet.report.page.embedded_figures import EmbeddedFigure, read_figures
+from mafnet.report.page.frame_strips import read_strips
+from mafnet.report.page.media_section import Reason, media_outcomes
+from mafnet.report.page.mistake_section import MAX_SCENES, Scene, mean_attention, scenes
+from mafnet.report.page.study_section import StudySection, study_sections
 from mafnet.report.page.verdicts import (
     Verdict,
     least_sure_hits,
@@ -23,7 +22,8 @@ from mafnet.report.page.verdicts import (
     verdicts,
 )
 from mafnet.report.protocol import protocol_notes
-from mafnet.report.statistics.summary import read_run
+from mafnet.report.statistics.runs import Run, grouped, read_run
+from mafnet.report.video_frames import FrameReader
 from mafnet.video.media import read_media
 
 MAX_SAMPLES = 2000
@@ -75,14 +75,14 @@ class Content:
     shown: list[Verdict]
     total: int
     reasons: list[Reason]
-    studies: list[StudyTable]
-    figures: list[Figure]
+    studies: list[StudySection]
+    figures: list[EmbeddedFigure]
     settings: Mapping
     command: str
 
-    def figures_of(self, place: str) -> list[Figure]:
+    def figures_of(self, section: str) -> list[EmbeddedFigure]:
         """The figures of a section."""
-        return [figure for figure in self.figures if figure.place == place]
+        return [figure for figure in self.figures if figure.section == section]
 
 
 def page_content(sources: Sources, output: Path, workers: int) -> Content:
@@ -96,7 +96,7 @@ def page_content(sources: Sources, output: Path, workers: int) -> Content:
     mistakes, hits = most_confident_mistakes(found), least_sure_hits(found)
     unsure = hits[: max(0, MAX_NEAR_MISSES - len(mistakes))]
     worst = mistakes[:MAX_SCENES]
-    shots = _scenes([*worst, *unsure], sources, workers)
+    shots = _scenes([*worst, *unsure], runs, sources, workers)
     weights = metrics["provenance"]["weights"]
     return Content(
         metrics=metrics,
@@ -112,7 +112,7 @@ def page_content(sources: Sources, output: Path, workers: int) -> Content:
         shown=[*mistakes, *hits][:MAX_SAMPLES],
         total=len(found),
         reasons=media_outcomes(read_media(sources.media)),
-        studies=study_tables(sources.studies),
+        studies=study_sections(sources.studies),
         figures=read_figures(sources.figures),
         settings=sources.settings,
         command=f"snakemake --cores all {output}",
@@ -127,22 +127,20 @@ def _samples(manifests: Mapping[str, Path]) -> dict[str, dict[str, Sample]]:
     }
 
 
-def _scenes(chosen: Sequence[Verdict], sources: Sources, workers: int) -> list[Scene]:
+def _scenes(
+    chosen: Sequence[Verdict], runs: Sequence[Run], sources: Sources, workers: int
+) -> list[Scene]:
     """The chosen samples second by second."""
-    folders: dict[str, list[Path]] = {}
-    for folder in sources.runs:
-        folders.setdefault(read_json(folder / "metrics.json")["split"], []).append(folder)
-    attention = {split: mean_attention(group) for split, group in folders.items()}
+    attention = {split: mean_attention(group) for split, group in grouped(runs, "split").items()}
     seconds = max(one.weights.shape[1] for one in attention.values())
     reader = FrameReader(sources.root, sources.media)
-    films = read_films([one.video for one in chosen], reader, seconds, workers)
-    return scenes(chosen, attention, films)
+    strips = read_strips([one.video for one in chosen], reader, seconds, workers)
+    return scenes(chosen, attention, strips)
 
 
 def _most_frequent(found: Sequence[Verdict]) -> float:
     """Accuracy in percent of always giving the most frequent label, mean over splits."""
-    by_split: dict[str, list[str]] = {}
-    for verdict in found:
-        by_split.setdefault(verdict.split, []).append(verdict.label)
-    shares = [max(Counter(labels).values()) / len(labels) for labels in by_split.values()]
+    splits = grouped(found, "split").values()
+    most = [max(Counter(verdict.label for verdict in group).values()) for group in splits]
+    shares = [count / len(group) for count, group in zip(most, splits, strict=True)]
     return percent(sum(shares) / len(shares))

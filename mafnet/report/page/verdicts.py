@@ -1,14 +1,14 @@
-"""What all runs of the main variant say of each test sample."""
+"""The predictions of all runs of the main variant for each test sample."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import Sample
-from mafnet.report.statistics.summary import Run
+from mafnet.model.run_folder import Predictions
+from mafnet.report.statistics.runs import Run, grouped
 
 TOP = 3
 """Classes that are named beside a mistake."""
@@ -18,7 +18,7 @@ TOP = 3
 class Verdict:
     """One test sample of one split.
 
-    predicted: the class that most runs chose; among equals the more probable one.
+    predicted: the class that most runs chose; of several, the most probable one.
     probability: of that class, mean over runs, 0 to 1.
     own_probability: of the label, mean over runs, 0 to 1.
     choices: of the runs, in their order.
@@ -51,14 +51,6 @@ class Verdict:
         return "mixed" if self.right else "wrong"
 
 
-def by_split(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """The runs of each split."""
-    groups: dict[str, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(run.metrics["split"], []).append(run)
-    return groups
-
-
 def verdicts(runs: Sequence[Run], samples: Mapping[str, Mapping[str, Sample]]) -> list[Verdict]:
     """One a test sample and split, in the order of the predictions.
 
@@ -66,58 +58,50 @@ def verdicts(runs: Sequence[Run], samples: Mapping[str, Mapping[str, Sample]]) -
     """
     return [
         verdict
-        for split, group in by_split(runs).items()
+        for split, group in grouped(runs, "split").items()
         for verdict in _of_split(split, group, samples.get(split, {}))
     ]
 
 
 def _of_split(split: str, runs: Sequence[Run], samples: Mapping[str, Sample]) -> list[Verdict]:
-    classes = list(runs[0].metrics["per_class"])
-    tables = [_same_samples(run, runs[0]) for run in runs]
-    probabilities = np.mean([_probabilities(table, classes, split) for table in tables], axis=0)
-    choices = np.array([table["predicted"] for table in tables]).T  # (S, R)
-    rows = zip(tables[0]["sample"], tables[0]["label"], choices, probabilities, strict=True)
-    index = {name: number for number, name in enumerate(classes)}
+    found = [_same_samples(run, runs[0]) for run in runs]
+    first = found[0]
+    probabilities = np.mean([one.probabilities for one in found], axis=0)  # (S, C)
+    choices = np.array([one.predicted for one in found]).T  # (S, R)
+    rows = zip(first.samples, first.labels, choices, probabilities, strict=True)
     return [
-        _verdict(samples.get(name, Sample(name, "", label, "test")), split, chosen, row, index)
+        _verdict(
+            samples.get(name, Sample(name, "", first.classes[label], "test")),
+            split, int(label), chosen, row, first.classes,
+        )
         for name, label, chosen, row in rows
-    ]
+    ]  # fmt: skip
 
 
-def _same_samples(run: Run, first: Run) -> pd.DataFrame:
-    """A run's predictions; MafnetError if they are not of the samples of the first run."""
-    if not run.predictions["sample"].equals(first.predictions["sample"]):
+def _same_samples(run: Run, first: Run) -> Predictions:
+    """A run's predictions; MafnetError if their samples are not those of the first run."""
+    if run.predictions.samples != first.predictions.samples:
         raise MafnetError(
-            f"split {run.metrics['split']}: seeds {first.metrics['seed']} and "
-            f"{run.metrics['seed']} have other test samples; evaluate both again"
+            f"split {run.split}: seeds {first.seed} and {run.seed} have different test samples; "
+            "evaluate both again"
         )
     return run.predictions
 
 
-def _probabilities(table: pd.DataFrame, classes: Sequence[str], split: str) -> np.ndarray:
-    """(S, C) of one run; MafnetError if the table has no column for a class."""
-    try:
-        return table[[f"p({name})" for name in classes]].to_numpy(float)
-    except (KeyError, ValueError) as error:
-        raise MafnetError(
-            f"predictions of split {split}: {error}; evaluate the runs again"
-        ) from error
-
-
 def _verdict(
-    sample: Sample, split: str, choices: np.ndarray, probabilities: np.ndarray, index: Mapping
-) -> Verdict:
-    """choices: (R,) names. probabilities: (C,) mean over runs. index: of each class."""
-    names, counts = np.unique(choices, return_counts=True)
-    often = [str(name) for name in names[counts == counts.max()]]
-    predicted = max(often, key=lambda name: probabilities[index[name]])
-    classes = list(index)
+    sample: Sample, split: str, label: int, choices: np.ndarray, probabilities: np.ndarray,
+    classes: Sequence[str],
+) -> Verdict:  # fmt: skip
+    """choices: (R,) class indices. probabilities: (C,) mean over runs."""
+    indices, counts = np.unique(choices, return_counts=True)
+    often = indices[counts == counts.max()]
+    predicted = max(often, key=lambda index: probabilities[index])
     best = np.argsort(-probabilities, kind="stable")[:TOP]
     return Verdict(
-        split, sample.sample, sample.video, sample.label, sample.event, predicted,
-        float(probabilities[index[predicted]]), float(probabilities[index[sample.label]]),
-        tuple(map(str, choices)), int(np.sum(choices == sample.label)),
-        tuple((classes[place], float(probabilities[place])) for place in best),
+        split, sample.sample, sample.video, sample.label, sample.event, classes[predicted],
+        float(probabilities[predicted]), float(probabilities[label]),
+        tuple(classes[index] for index in choices), int(np.sum(choices == label)),
+        tuple((classes[index], float(probabilities[index])) for index in best),
     )  # fmt: skip
 
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from mafnet.dataset.manifest import Sample
 from mafnet.model.metrics import percent
-from mafnet.report.figures.inputs import FigureRun, read_attention
 from mafnet.report.statistics.intervals import RESAMPLES, Interval
+from mafnet.report.statistics.runs import Run, grouped
 
 INTERVAL_METHOD = "percentile bootstrap over test samples, of the distance to chance"
 
@@ -31,9 +31,9 @@ class Focus:
     shares: np.ndarray
 
 
-def focus_of(run: FigureRun, samples: Mapping[str, Sample]) -> Focus:
+def focus_of(run: Run, samples: Mapping[str, Sample]) -> Focus:
     """The focus of a run; samples: of its split, by name."""
-    attention = read_attention(run.folder)
+    attention = run.folder.read_attention()
     clips = attention.weights.shape[1]
     covers = {
         index: covered(samples[name], clips) for index, name in enumerate(attention.samples)
@@ -58,12 +58,8 @@ def covered(sample: Sample, clips: int) -> np.ndarray:
 
 
 def by_split(found: Sequence[Focus]) -> dict[str, list[Focus]]:
-    """The runs of each split that has samples to judge by."""
-    groups: dict[str, list[Focus]] = {}
-    for focus in found:
-        if len(focus.chance):
-            groups.setdefault(focus.split, []).append(focus)
-    return groups
+    """The runs of each split that has samples with an event to measure."""
+    return grouped((focus for focus in found if len(focus.chance)), "split")
 
 
 def focus_mean(found: Sequence[Focus], column: int) -> tuple[float, Interval]:

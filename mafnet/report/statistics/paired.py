@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from mafnet.common.errors import MafnetError
 from mafnet.model.metrics import percent
+from mafnet.model.run_folder import Predictions
 from mafnet.report.statistics.intervals import Interval, paired_bootstrap
-from mafnet.report.statistics.summary import Run
+from mafnet.report.statistics.runs import Run, grouped
 
 
 @dataclass(frozen=True)
@@ -29,35 +29,31 @@ def compare(runs: Sequence[Run], others: Sequence[Run]) -> Comparison | None:
 
     MafnetError if two runs of a pair have other test samples.
     """
-    other = {_key(run): run for run in others}
-    pairs = [(run, other[_key(run)]) for run in runs if _key(run) in other]
-    if not pairs:
+    partners = {(run.split, run.seed): run for run in others}
+    paired = [run for run in runs if (run.split, run.seed) in partners]
+    if not paired:
         return None
-    by_split: dict[str, list[np.ndarray]] = {}
-    for pair in pairs:
-        by_split.setdefault(pair[0].metrics["split"], []).append(_differences(*pair))
-    differences = [np.array(group) for group in by_split.values()]
+    differences = [
+        np.array([_differences(run, partners[run.split, run.seed]) for run in group])
+        for group in grouped(paired, "split").values()
+    ]
     mean = np.mean([group.mean() for group in differences])
-    return Comparison(percent(mean), paired_bootstrap(differences), len(pairs))
-
-
-def _key(run: Run) -> tuple[str, int]:
-    return run.metrics["split"], run.metrics["seed"]
+    return Comparison(percent(mean), paired_bootstrap(differences), len(paired))
 
 
 def _differences(run: Run, other: Run) -> np.ndarray:
     """(S,) 1 where only the first is right, -1 where only the other is, else 0."""
-    if not run.predictions["sample"].equals(other.predictions["sample"]):
+    if run.predictions.samples != other.predictions.samples:
         raise MafnetError(
-            f"{_name(run)} and {_name(other)} have other test samples; evaluate both again"
+            f"{_name(run)} and {_name(other)} have different test samples; evaluate both again"
         )
     return _right(run.predictions) - _right(other.predictions)
 
 
 def _name(run: Run) -> str:
-    return "{variant} (split {split}, seed {seed})".format(**run.metrics)
+    return f"{run.variant} (split {run.split}, seed {run.seed})"
 
 
-def _right(predictions: pd.DataFrame) -> np.ndarray:
+def _right(predictions: Predictions) -> np.ndarray:
     """(S,) 1 where a prediction is right, else 0."""
-    return (predictions["predicted"] == predictions["label"]).to_numpy(int)
+    return (predictions.predicted == predictions.labels).astype(int)

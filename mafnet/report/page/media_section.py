@@ -1,4 +1,4 @@
-"""What became of the videos, by reason."""
+"""Section `media`: how many videos failed, were dropped or were warned of, by reason."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ MAX_VIDEOS = 50
 
 @dataclass(frozen=True)
 class Reason:
-    """A reason with its videos and the decoder's words on each.
+    """A reason with its videos and the decoder's message about each.
 
     outcome: `warned` (used nevertheless), `dropped` or `failed`.
     """

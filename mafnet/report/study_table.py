@@ -14,7 +14,8 @@ from mafnet.common.errors import MafnetError
 from mafnet.common.files import replacing
 from mafnet.report.protocol import paper_name
 from mafnet.report.statistics.paired import compare
-from mafnet.report.statistics.summary import Run, measures, paper_value, random_weights
+from mafnet.report.statistics.runs import Run, count_test_samples
+from mafnet.report.statistics.summary import measures, paper_value, random_weights
 
 COLUMNS = (
     "variant", "accuracy", "std", "ci_low", "ci_high", "ci_method", "balanced_accuracy", "macro_f1",
@@ -37,10 +38,10 @@ def study_table(
 ) -> pd.DataFrame:
     """One row a variant; accuracies in percent.
 
-    variants: the runs of each that there are, perhaps none.
+    variants: the finished runs of each, which may be none.
     protocol: what `read_protocol` gives.
-    main: the variant that the others are compared with, where it is in the study.
-    missing: by variant, words on the runs that there are not.
+    main: the variant that the others are compared with, if it is in the study.
+    missing: by variant, a message about its missing runs.
     """
     named = paper_name(dataset, protocol)
     measured = {"protocol": protocol["name"], "as_paper": _yes_or_no(protocol["as_paper"])}
@@ -73,7 +74,6 @@ def _compared(runs: Sequence[Run], main: str, main_runs: Sequence[Run]) -> dict:
 def _measured(runs: Sequence[Run]) -> dict:
     """The columns of a variant by itself."""
     found = measures(runs)
-    by_split = {run.metrics["split"]: run.metrics["samples"] for run in runs}
     low, high = found["accuracy"]["ci95"]
     return {
         "accuracy": found["accuracy"]["mean"],
@@ -83,9 +83,9 @@ def _measured(runs: Sequence[Run]) -> dict:
         "ci_method": found["accuracy"]["ci_method"],
         "balanced_accuracy": found["balanced_accuracy"]["mean"],
         "macro_f1": found["macro_f1"]["mean"],
-        "samples": sum(by_split.values()),
-        "splits": len(by_split),
-        "seeds": len({run.metrics["seed"] for run in runs}),
+        "samples": count_test_samples(runs),
+        "splits": len({run.split for run in runs}),
+        "seeds": len({run.seed for run in runs}),
         "random_weights": " ".join(random_weights(runs)),
     }
 

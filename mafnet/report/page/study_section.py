@@ -1,11 +1,11 @@
-"""The studies of the config as tables, with what is missing in them."""
+"""Section `studies`: the studies of the config as tables, and which runs are missing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mafnet.report.partial import partial_path
-from mafnet.report.study import read_study
+from mafnet.report.partial_study import partial_path
+from mafnet.report.study_table import read_study
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class StudyTable:
+class StudySection:
     """A study: its rows, the variant that they are compared with, and how to read them.
 
     methods: of the intervals. notes: sentences. problem: why there are no rows.
@@ -60,20 +60,20 @@ class StudyTable:
         return [row for row in self.rows if row.missing]
 
 
-def study_tables(paths: Sequence[Path]) -> list[StudyTable]:
-    """The studies; one that is unfinished shows the runs that there are."""
-    return [_table(path) for path in paths]
+def study_sections(paths: Sequence[Path]) -> list[StudySection]:
+    """The studies; an unfinished one shows its finished runs."""
+    return [_section(path) for path in paths]
 
 
-def _table(path: Path) -> StudyTable:
-    # The whole study, once made, removes the partial one; beside it, it is of an earlier time.
+def _section(path: Path) -> StudySection:
+    # Writing the whole study removes the partial one; if both exist, the whole one is older.
     found = partial_path(path) if partial_path(path).exists() else path
     if not found.exists():
-        return StudyTable(path.stem, [], problem=f"It has not been made: {path} is missing.")
+        return StudySection(path.stem, [], problem=f"It has not been made: {path} is missing.")
     rows = read_study(found).to_dict("records")
     main = next((row["compared_with"] for row in rows if row["compared_with"]), "")
     methods = [row[key] for row in rows for key in ("ci_method", "difference_method") if row[key]]
-    return StudyTable(
+    return StudySection(
         path.stem, list(map(_row, rows)), main, tuple(dict.fromkeys(methods)), tuple(_notes(rows))
     )
 

@@ -9,30 +9,30 @@ from mafnet.common.errors import MafnetError
 from mafnet.report.captions import caption
 
 MAX_BYTES = 8_000_000
-"""Of all figures of a page together; what would go beyond is named instead."""
+"""Largest size of all figures of a page; a figure beyond it is named instead."""
 
-PLACES = {"curves": "result", "confusion": "classes", "classes": "classes"}
-"""Sections of the page by figure; studies have their own beside them, the others go together."""
+SECTIONS = {"curves": "result", "confusion": "classes", "classes": "classes"}
+"""Section of the page by figure; a study's figure is beside its table, others are together."""
 
 OTHERS = "figures"
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A figure: its name, where it stands, how to read it, and its picture.
+class EmbeddedFigure:
+    """A figure: its name, the section that shows it, its caption and its content.
 
-    uri: empty if the picture is left out; `note` says why.
+    uri: empty if the figure is left out; `note` says why.
     """
 
     name: str
-    place: str
+    section: str
     caption: str
     uri: str
     path: Path
     note: str = ""
 
 
-def read_figures(paths: Sequence[Path]) -> list[Figure]:
+def read_figures(paths: Sequence[Path]) -> list[EmbeddedFigure]:
     """The figures, in the order given; MafnetError if one cannot be read."""
     figures = []
     left = MAX_BYTES
@@ -44,18 +44,18 @@ def read_figures(paths: Sequence[Path]) -> list[Figure]:
     return figures
 
 
-def _figure(path: Path, picture: bytes) -> Figure:
+def _figure(path: Path, picture: bytes) -> EmbeddedFigure:
     uri = "data:image/svg+xml;base64," + b64encode(picture).decode()
-    return Figure(path.stem, _place(path.stem), caption(path.stem), uri, path)
+    return EmbeddedFigure(path.stem, _section(path.stem), caption(path.stem), uri, path)
 
 
-def _left_out(path: Path, size: int) -> Figure:
+def _left_out(path: Path, size: int) -> EmbeddedFigure:
     note = f"Left out to keep this page small: {path} has {size / 1e6:.1f} MB; open that file."
-    return Figure(path.stem, _place(path.stem), caption(path.stem), "", path, note)
+    return EmbeddedFigure(path.stem, _section(path.stem), caption(path.stem), "", path, note)
 
 
-def _place(name: str) -> str:
-    return name if name.startswith("study-") else PLACES.get(name, OTHERS)
+def _section(name: str) -> str:
+    return name if name.startswith("study-") else SECTIONS.get(name, OTHERS)
 
 
 def _read(path: Path) -> bytes:

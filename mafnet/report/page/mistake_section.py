@@ -1,14 +1,14 @@
-"""The worst mistakes second by second: a frame, and the attention that each modality got."""
+"""Section `mistakes`: the worst mistakes, with a frame and the attention of every second."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
-from mafnet.report.figures.inputs import Attention, read_attention
-from mafnet.report.page.frames import Film
+from mafnet.model.run_folder import Attention
+from mafnet.report.page.frame_strips import FrameStrip
 from mafnet.report.page.verdicts import Verdict
+from mafnet.report.statistics.runs import Run
 
 MAX_SCENES = 24
 HEAT_LEVELS = 10
@@ -46,38 +46,40 @@ class Scene:
     problem: str
 
 
-def mean_attention(folders: Sequence[Path]) -> Attention:
+def mean_attention(runs: Sequence[Run]) -> Attention:
     """The mean attention of the runs of one split; MafnetError if a file cannot be read."""
-    found = [read_attention(folder) for folder in folders]
+    found = [run.folder.read_attention() for run in runs]
     return replace(found[0], weights=np.mean([one.weights for one in found], axis=0))
 
 
 def scenes(
-    chosen: Sequence[Verdict], attention: Mapping[str, Attention], films: Mapping[str, Film]
+    chosen: Sequence[Verdict],
+    attention: Mapping[str, Attention],
+    strips: Mapping[str, FrameStrip],
 ) -> list[Scene]:
     """A scene of each verdict.
 
-    attention: by split. films: by video.
+    attention: by split. strips: by video.
     """
     return [
-        _scene(verdict, attention[verdict.split], films.get(verdict.video, Film()))
+        _scene(verdict, attention[verdict.split], strips.get(verdict.video, FrameStrip()))
         for verdict in chosen
     ]
 
 
-def _scene(verdict: Verdict, attention: Attention, film: Film) -> Scene:
+def _scene(verdict: Verdict, attention: Attention, strip: FrameStrip) -> Scene:
     scores, valid = attention.of(verdict.sample)  # (T, K)
     peak = float(np.max(scores, initial=0, where=valid)) or 1.0
     seconds = tuple(
         Second(
             number,
-            film.frames[number] if number < len(film.frames) else "",
+            strip.frames[number] if number < len(strip.frames) else "",
             _in_event(number, verdict.event),
             tuple(_score(*pair, peak) for pair in zip(scores[number], valid[number], strict=True)),
         )
         for number in range(len(scores))
     )
-    return Scene(verdict, tuple(attention.modalities), seconds, film.problem)
+    return Scene(verdict, tuple(attention.modalities), seconds, strip.problem)
 
 
 def _score(score: float, valid: bool, peak: float) -> Score:

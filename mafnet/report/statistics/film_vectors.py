@@ -1,31 +1,29 @@
-"""What FiLM does to the maps that it shapes: vectors of every clip before and after it."""
+"""The effect of FiLM (paper, Figure 7): a vector of every clip before and after it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from sklearn.metrics.pairwise import euclidean_distances
 from torch import Tensor, nn
 
-from mafnet.common.files import read_json
 from mafnet.model.batches import Reader, predict
 from mafnet.model.data import Data
 from mafnet.model.networks.blocks import Film, Network
-from mafnet.model.settings import run_settings
-from mafnet.model.train import new_network
+from mafnet.model.run_folder import RunFolder
+from mafnet.model.train import trained_network
 
 BATCH = 32
 
 
 @dataclass(frozen=True)
-class FilmSpace:
-    """Maps averaged over their places, of N valid clips of test videos.
+class FilmVectors:
+    """Maps averaged over their spatial positions, of N valid clips of test videos.
 
     modality: whose maps FiLM shapes. before, after: (N, H). labels: class indices (N,).
-    videos: (N,) row of the video that a clip is of.
+    videos: (N,) row of the clip's video.
     """
 
     modality: str
@@ -35,30 +33,28 @@ class FilmSpace:
     videos: np.ndarray
 
 
-def film_spaces(folder: Path, data: Data) -> list[FilmSpace]:
-    """Before and after each FiLM of a trained run's network, on the test subset."""
-    settings = run_settings(read_json(folder / "settings.json"))
-    network = new_network(settings, data)
-    network.load_state_dict(load_file(folder / "model.safetensors"))
+def film_vectors(run: RunFolder, data: Data) -> list[FilmVectors]:
+    """The vectors of each FiLM layer of a trained run's network, on the test subset."""
+    network = trained_network(run, data)
     subset = data.subset("test")
-    reader = Reader(data, settings.network, torch.device("cpu"), "float32")
+    reader = Reader(data, run.read_settings().network, torch.device("cpu"), "float32")
     with _watched(network) as seen:
         for _ in predict(network, reader, subset, BATCH, "float32"):
             pass
-    spaces = []
+    found = []
     for name, pairs in seen.items():
         modality = "visual" if "visual" in name else "audio"
         valid = data.valid(subset.rows, [modality])[..., 0].ravel()  # (S * T,)
         before, after = (np.concatenate(half)[valid] for half in zip(*pairs, strict=True))
         labels, videos = (np.repeat(column, data.clips)[valid]
                           for column in (subset.labels, subset.rows))  # fmt: skip
-        spaces.append(FilmSpace(modality, before, after, labels, videos))
-    return spaces
+        found.append(FilmVectors(modality, before, after, labels, videos))
+    return found
 
 
 @contextmanager
 def _watched(network: Network) -> Iterator[dict[str, list[tuple[np.ndarray, np.ndarray]]]]:
-    """By name of the FiLM module, what goes in and comes out of it, batch by batch."""
+    """By name of the FiLM layer: its input and output, batch by batch."""
     seen: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     films = [(name, module) for name, module in network.named_modules() if isinstance(module, Film)]
     hooks = [module.register_forward_hook(_keep(seen, name)) for name, module in films]
@@ -82,8 +78,7 @@ def same_class_share(vectors: np.ndarray, labels: np.ndarray, videos: np.ndarray
 
     vectors: (N, H). Clips of one video are alike whatever the network does, so they do not count.
     """
-    squares = (vectors.astype(float) ** 2).sum(axis=1)
-    distances = squares[:, None] + squares - 2 * vectors.astype(float) @ vectors.T
+    distances = euclidean_distances(vectors.astype(float))
     distances[videos[:, None] == videos] = np.inf
     nearest = distances.argmin(axis=1)
     return float(np.mean(labels[nearest] == labels))

@@ -1,45 +1,42 @@
 """A frame of each second of some videos, as small JPEGs within the page."""
 
-import io
-from base64 import b64encode
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
-from mafnet.report.frames import SIDE, FrameReader, Frames
+from mafnet.report.jpeg import jpeg_uri
+from mafnet.report.video_frames import SIDE, FrameReader, Frames
 
 QUALITY = 75
 
 
 @dataclass(frozen=True)
-class Film:
+class FrameStrip:
     """The frames of one video as data: URIs, one a second; `problem` says why there are none."""
 
     frames: tuple[str, ...] = ()
     problem: str = ""
 
 
-def read_films(
+def read_strips(
     videos: Iterable[str], reader: FrameReader, seconds: int, workers: int
-) -> dict[str, Film]:
-    """A film of each video; one that cannot be decoded any more has a problem instead."""
+) -> dict[str, FrameStrip]:
+    """A strip of each video; a video that cannot be decoded any more has a problem instead."""
     names = list(dict.fromkeys(videos))
     with ThreadPoolExecutor(workers) as pool:
         found = pool.map(lambda name: reader.frames(name, seconds), names)
-        return {name: _film(frames) for name, frames in zip(names, found, strict=True)}
+        return {name: _strip(frames) for name, frames in zip(names, found, strict=True)}
 
 
-def _film(frames: Frames) -> Film:
-    return Film(tuple(jpeg(picture, frames.aspect) for picture in frames.pictures), frames.problem)
+def _strip(frames: Frames) -> FrameStrip:
+    uris = tuple(jpeg(picture, frames.aspect) for picture in frames.pictures)
+    return FrameStrip(uris, frames.problem)
 
 
 def jpeg(frame: np.ndarray, aspect: float) -> str:
     """A squashed frame (SIDE, SIDE, 3) uint8 RGB in its own aspect, as a data: URI."""
-    from PIL import Image
-
     size = max(1, round(SIDE * min(1, aspect))), max(1, round(SIDE * min(1, 1 / aspect)))
-    written = io.BytesIO()
-    Image.fromarray(frame).resize(size).save(written, "JPEG", quality=QUALITY)
-    return "data:image/jpeg;base64," + b64encode(written.getvalue()).decode()
+    return jpeg_uri(Image.fromarray(frame).resize(size), QUALITY)

@@ -1,4 +1,4 @@
-"""Class by class: what is found, what it is taken for, and the samples behind it."""
+"""Section `classes`: the accuracy of each class, its confusions and its samples."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,0 +1,70 @@
+"""A study some of whose runs failed: the finished runs, and which are missing and why."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from mafnet.common.terminal import printable
+from mafnet.model.run_folder import RunFolder
+from mafnet.report.statistics.runs import Run, grouped, read_run
+from mafnet.report.study_table import print_study, study_table, write_study
+
+MAX_MESSAGE = 200
+"""Longest message of a failed run, in characters."""
+
+
+def partial_study(
+    dataset: str,
+    output: Path,
+    folders: Sequence[Path],
+    paper: Path,
+    protocol: Mapping,
+    main: str,
+    logs: Path = Path("logs/model"),
+) -> bool:
+    """Write and show the study of the finished runs, if one of the other runs was tried.
+
+    output: the file of the whole study; the partial study is written beside it.
+    folders: of all runs of the study, finished or not.
+    logs: folder of the logs of the rules `train` and `evaluate`.
+    Returns True if it wrote a study.
+    """
+    every = grouped(map(RunFolder, folders), "variant")
+    runs: dict[str, list[Run]] = {
+        variant: [read_run(run.path) for run in group if run.is_evaluated]
+        for variant, group in every.items()
+    }
+    unfinished = [run for run in map(RunFolder, folders) if not run.is_evaluated]
+    messages = {run: _last_message(dataset, run, logs) for run in unfinished}
+    if not any(messages.values()) or not any(runs.values()):
+        return False
+    missing = {
+        variant: "; ".join(_describe(run, messages[run]) for run in group)
+        for variant, group in grouped(unfinished, "variant").items()
+    }
+    table = study_table(dataset, runs, paper, protocol, main, missing)
+    write_study(table, partial_path(output))
+    print_study(table, f"{dataset}: {output.stem}, unfinished: {partial_path(output)}", Console())
+    return True
+
+
+def partial_path(output: Path) -> Path:
+    """The file of a study or a page while runs of it are missing."""
+    return output.with_suffix(f".partial{output.suffix}")
+
+
+def _describe(run: RunFolder, message: str) -> str:
+    """Which run is missing, and its last message."""
+    return f"{run.split} seed{run.seed}: {message or 'not run'}"
+
+
+def _last_message(dataset: str, run: RunFolder, logs: Path) -> str:
+    """The last line in the log of a run's last step; empty if it was not tried."""
+    for step in ("evaluate", "train"):
+        path = logs / step / f"{dataset}-{run.split}-{run.variant}-{run.seed}.log"
+        if path.exists():
+            lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+            last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+            return printable(last)[:MAX_MESSAGE] or f"ended without a message, {path}"
+    return ""

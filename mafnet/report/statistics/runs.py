@@ -1,0 +1,80 @@
+"""Evaluated runs in memory, and how they are grouped."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from mafnet.common.errors import MafnetError
+from mafnet.model.run_folder import Predictions, RunFolder
+from mafnet.model.settings import RunSettings
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Run:
+    """An evaluated run. Attention, history and weights are read from `folder` when needed.
+
+    metrics: content of metrics.json.
+    """
+
+    folder: RunFolder
+    settings: RunSettings
+    metrics: dict
+    predictions: Predictions
+
+    @property
+    def split(self) -> str:
+        """The split that the run was trained and tested on."""
+        return self.metrics["split"]
+
+    @property
+    def variant(self) -> str:
+        """The name of the variant."""
+        return self.metrics["variant"]
+
+    @property
+    def seed(self) -> int:
+        """The seed of the run."""
+        return self.metrics["seed"]
+
+
+def read_run(path: Path) -> Run:
+    """Read the settings, metrics and predictions of a run.
+
+    MafnetError if the predictions and the metrics have different classes.
+    """
+    folder = RunFolder(path)
+    metrics, predictions = folder.read_metrics(), folder.read_predictions()
+    if list(metrics["per_class"]) != list(predictions.classes):
+        raise MafnetError(
+            f"{folder.predictions}: its classes are not those of {folder.metrics.name}; evaluate "
+            "the run again"
+        )
+    return Run(folder, folder.read_settings(), metrics, predictions)
+
+
+def grouped(items: Iterable[Item], attribute: str) -> dict:
+    """The items by an attribute (`split`, `seed`, `variant`), as lists.
+
+    Groups and the items of a group are in the order of the items.
+    """
+    groups: dict = {}
+    for item in items:
+        groups.setdefault(getattr(item, attribute), []).append(item)
+    return groups
+
+
+def seed_means(runs: Iterable[Run], measure: Callable[[Run], float | None]) -> list[float]:
+    """A measure of each seed: its mean over the splits, without those where it is None."""
+    values = ([measure(run) for run in group] for group in grouped(runs, "seed").values())
+    known = ([value for value in group if value is not None] for group in values)
+    return [float(np.mean(group)) for group in known if group]
+
+
+def count_test_samples(runs: Sequence[Run]) -> int:
+    """The number of test samples of all splits; the runs of a split have the same samples."""
+    return sum(group[0].metrics["samples"] for group in grouped(runs, "split").values())
