@@ -1,6 +1,8 @@
 """Figures of made-up runs: sound files, every name in them, the right numbers, honest words."""
 
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from support.made_runs import made_inputs, made_run, samples_to_test, write_made_study
 from support.media import counting_video, probed
+from support.tiny_run import REPOSITORY
 
 from mafnet.cli import main
 from mafnet.common.errors import MafnetError
@@ -277,6 +280,14 @@ def test_a_data_set_has_the_figures_that_it_can_have():
     every = [*main_figures(film=True, events=True), *study_figures(["a", "b"])]
     assert {name.partition("-")[0] for name in every} == set(FIGURES)
     assert "study-a" in every
+
+
+def test_each_rule_says_which_figure_it_draws():
+    command = [sys.executable, "-m", "snakemake", "--list-rules"]
+    said = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    rules = dict(re.findall(r"^(\w+) \(Figure: (.+)\)$", said.stdout, re.MULTILINE))
+    assert rules.keys() == {*FIGURES, "study_figure"} - {"study"}
+    assert len(set(rules.values())) == len(rules)
 
 
 def test_what_a_figure_lacks_is_one_line(inputs, tmp_path):

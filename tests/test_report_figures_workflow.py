@@ -27,6 +27,14 @@ def test_one_seed_more_draws_what_shows_it(run):
     assert planned == {"train": 1, "evaluate": 1, "curves": 1}
 
 
+def test_a_changed_module_of_the_figures_draws_them_again(run, edited):
+    path = f"{FOLDER}/curves.svg"
+    run.run(path)
+    assert run.planned(path) == {}
+    edited("mafnet/report/figures/style.py", "WIDTH = 7.5", "WIDTH = 7.6")
+    assert run.planned(path) == {"curves": 1}
+
+
 def test_snakemakes_own_report_has_the_captions(run):
     path = f"{FOLDER}/curves.svg"
     run.run(path)

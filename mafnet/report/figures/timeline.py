@@ -45,7 +45,7 @@ _TITLE, _EVENT, _BAR, _TICKS = 0.2, 0.17, 0.36, 0.4
 
 
 @dataclass(frozen=True)
-class Strip:
+class StripLayout:
     """The measures of what is drawn of one video, in inches.
 
     clips: T. modalities: K. aspect: width by height of a frame's place.
@@ -98,7 +98,7 @@ def timeline(inputs: Inputs) -> Figure:
     clips, modalities = attention.weights.shape[1:]
     videos = _choose(inputs, run, clips)
     frames = inputs.frames(videos, clips)
-    strip = Strip(clips, modalities, usual_aspect(frames))
+    strip = StripLayout(clips, modalities, usual_aspect(frames))
     words = f"{about(inputs.dataset, [run])} · chance drew {len(videos)} of them"
     height = math.ceil(len(videos) / strip.columns) * strip.height
     figure = sheet("Attention over time", words, height, warnings_of([run], spread=False))
@@ -123,13 +123,13 @@ def _choose(inputs: Inputs, run: Run, clips: int) -> list[Sample]:
     return drawn(telling, others, VIDEOS)
 
 
-def _frames_axes(figure: Figure, strip: Strip, corner: tuple[float, float]) -> Axes:
+def _frames_axes(figure: Figure, strip: StripLayout, corner: tuple[float, float]) -> Axes:
     axes = place(figure, *corner, strip.width, strip.picture)
     axes.set_axis_off()
     return axes
 
 
-def _bars_axes(figure: Figure, strip: Strip, corner: tuple[float, float]) -> Axes:
+def _bars_axes(figure: Figure, strip: StripLayout, corner: tuple[float, float]) -> Axes:
     left, top = corner
     axes = place(figure, left, top + strip.picture + _EVENT, strip.width, strip.bars)
     axes.set_xlim(0, strip.clips)
@@ -141,7 +141,7 @@ def _bars_axes(figure: Figure, strip: Strip, corner: tuple[float, float]) -> Axe
     return axes
 
 
-def _show_frames(axes: Axes, strip: Strip, frames: Frames) -> None:
+def _show_frames(axes: Axes, strip: StripLayout, frames: Frames) -> None:
     """The frames in the places of their seconds, or why there are none."""
     axes.set_xlim(0, strip.clips)
     axes.set_ylim(0, 1)
@@ -155,7 +155,7 @@ def _show_frames(axes: Axes, strip: Strip, frames: Frames) -> None:
     axes.set_ylim(0, 1)
 
 
-def _show_title(axes: Axes, strip: Strip, video: Sample, found: Prediction) -> None:
+def _show_title(axes: Axes, strip: StripLayout, video: Sample, found: Prediction) -> None:
     """The true class on the left, the predicted class on the right."""
     room = 22 if strip.columns > 1 else 44
     words, colour = verdict(found, room)
@@ -200,7 +200,7 @@ def _show_padding(axes: Axes, base: float, valid: np.ndarray) -> None:
                  zorder=0)  # fmt: skip
 
 
-def _show_event(axes: Axes, video: Sample, strip: Strip) -> None:
+def _show_event(axes: Axes, video: Sample, strip: StripLayout) -> None:
     """A bracket over the seconds of the event, if they are known and among those shown."""
     if not video.event or video.event[0] >= strip.clips:
         return

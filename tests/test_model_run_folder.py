@@ -1,0 +1,125 @@
+"""The files of a run: reading gives what was written; damage is one line with the fix."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from support.made_runs import made_run, samples_to_test
+
+from mafnet.common.errors import MafnetError
+from mafnet.model.run_folder import Epoch, Predictions, RunFolder
+from mafnet.model.settings import RunSettings, Training
+
+HOSTILE = ("cat", "p(dog)", 'a "b", c', "'", "NA", "1.0", "バス")
+SETTINGS = RunSettings("tried", "mafnet", {"hidden": 8}, Training(), 3, ["cat"], 2, {})
+
+# A manifest refuses names with control characters.
+names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
+
+
+@pytest.fixture
+def made(tmp_path):
+    return RunFolder(made_run(tmp_path, samples_to_test(HOSTILE), HOSTILE))
+
+
+def test_reading_and_writing_again_gives_the_same_bytes(made, tmp_path):
+    again = RunFolder(tmp_path / "again")
+    settings = made.read_settings()
+    made.write_weights({"layer.weight": torch.arange(6.0).view(2, 3)}, settings)
+    again.write_settings(settings)
+    again.write_history(made.read_history())
+    again.write_weights(made.read_weights(), settings)
+    again.write_predictions(made.read_predictions())
+    again.write_attention(made.read_attention())
+    again.write_metrics(made.read_metrics())
+    files = sorted(made.path.iterdir())
+    assert [path.name for path in sorted(again.path.iterdir())] == [path.name for path in files]
+    for path in files:
+        assert (again.path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+@given(st.lists(names, min_size=1, max_size=4, unique=True), st.lists(names, max_size=4))
+def test_any_names_of_classes_and_samples_come_back(tmp_path_factory, classes, samples):
+    run = RunFolder(tmp_path_factory.mktemp("run"))
+    generator = np.random.default_rng(0)
+    probabilities = generator.random((len(samples), len(classes)))
+    labels, predicted = generator.integers(len(classes), size=(2, len(samples)))
+    run.write_predictions(Predictions(classes, samples, labels, predicted, probabilities))
+    found = run.read_predictions()
+    assert (found.classes, found.samples) == (classes, samples)
+    assert np.array_equal(found.labels, labels)
+    assert np.array_equal(found.predicted, predicted)
+    assert found.probabilities.shape == probabilities.shape
+    assert found.probabilities == pytest.approx(probabilities, rel=1e-5)  # six digits
+
+
+def test_prediction_and_attention_of_one_sample(made):
+    predictions, attention = made.read_predictions(), made.read_attention()
+    found = predictions.of("s005")
+    assert found.label == HOSTILE[5]
+    assert found.predicted == HOSTILE[predictions.predicted[5]]
+    assert found.probability == predictions.probabilities[5].max()
+    scores, valid = attention.of("s005")
+    assert np.array_equal(scores, attention.weights[5])
+    assert valid.shape == scores.shape == (3, 2)
+
+
+def test_history_has_its_numbers_exactly(tmp_path):
+    run = RunFolder(tmp_path)
+    history = [Epoch(1, 0.1 + 0.2, 1 / 3, 1), Epoch(2, 1e-17, 1.0, 0)]
+    run.write_history(history)
+    assert run.read_history() == history
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [("settings", ""), ("metrics", ""), ("history", "train"), ("weights", "train"),
+     ("predictions", "evaluate"), ("attention", "evaluate")],
+)  # fmt: skip
+@pytest.mark.parametrize("damage", ["missing", "empty", "half", "other"])
+def test_a_damaged_file_is_one_line_that_names_it(name, step, damage, made):
+    made.write_weights({"w": torch.zeros(9)}, SETTINGS)
+    path = getattr(made, name)
+    content = {
+        "empty": b"",
+        "half": path.read_bytes()[: path.stat().st_size // 2],
+        "other": b"PK\1",
+    }
+    if damage == "half" and name in ("history", "predictions"):
+        content["half"] += b',"'  # a table that ends after a whole row is a table
+    path.unlink() if damage == "missing" else path.write_bytes(content[damage])
+    with pytest.raises(MafnetError, match="cannot be read") as caught:
+        getattr(made, f"read_{name}")()
+    assert str(path) in str(caught.value)
+    assert f"{step} the run again" in str(caught.value) or not step
+    assert "\n" not in str(caught.value)
+
+
+def test_settings_of_another_version_name_the_file(made):
+    made.settings.write_text(made.settings.read_text().replace('"clips"', '"clip"'))
+    with pytest.raises(MafnetError, match=r"settings\.json: .*clip.*; train the run again"):
+        made.read_settings()
+
+
+def test_a_run_is_evaluated_when_all_its_files_are_there(made):
+    assert made.is_evaluated
+    made.attention.unlink()
+    assert not made.is_evaluated
+
+
+def test_a_folder_says_which_run_it_is(made):
+    assert (made.split, made.variant, made.seed) == ("main", "mafnet", "0")
+
+
+def test_torch_is_imported_only_for_weights(made):
+    code = (
+        "import sys; from pathlib import Path; from mafnet.model.run_folder import RunFolder;"
+        "run = RunFolder(Path(sys.argv[1]));"
+        "run.read_settings(), run.read_history(), run.read_predictions(), run.read_attention();"
+        "assert not {'torch', 'pandas', 'safetensors'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(made.path)], check=True)
