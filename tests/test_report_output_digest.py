@@ -1,4 +1,4 @@
-"""The version of pages and figures: it follows their files, and nothing has to be raised by hand."""
+"""The version of pages and figures is a digest of their files; nobody has to raise it by hand."""
 
 import shutil
 
