@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.made_runs import made_run, samples_to_test
 
 from mafnet.common.errors import MafnetError
-from mafnet.model.run_folder import Epoch, Predictions, RunFolder
+from mafnet.model.run_folder import Epoch, PredictionTable, RunFolder
 from mafnet.model.settings import RunSettings, Training
 
 HOSTILE = ("cat", "p(dog)", 'a "b", c', "'", "NA", "1.0", "バス")
@@ -48,7 +48,7 @@ def test_any_names_of_classes_and_samples_come_back(tmp_path_factory, classes, s
     generator = np.random.default_rng(0)
     probabilities = generator.random((len(samples), len(classes)))
     labels, predicted = generator.integers(len(classes), size=(2, len(samples)))
-    run.write_predictions(Predictions(classes, samples, labels, predicted, probabilities))
+    run.write_predictions(PredictionTable(classes, samples, labels, predicted, probabilities))
     found = run.read_predictions()
     assert (found.classes, found.samples) == (classes, samples)
     assert np.array_equal(found.labels, labels)

@@ -19,7 +19,7 @@ from mafnet.model.metrics import (
 )
 from mafnet.model.networks import network_spec
 from mafnet.model.precision import resolve
-from mafnet.model.run_folder import Attention, Predictions, RunFolder
+from mafnet.model.run_folder import Attention, PredictionTable, RunFolder
 from mafnet.model.settings import RunSettings
 from mafnet.model.train import trained_network
 
@@ -43,7 +43,7 @@ def evaluate(
     samples = [sample.sample for sample in subset.samples]
     predicted = probabilities.argmax(axis=1)
     run.write_predictions(
-        Predictions(settings.classes, samples, subset.labels, predicted, probabilities)
+        PredictionTable(settings.classes, samples, subset.labels, predicted, probabilities)
     )
     modalities = network_spec(settings.network).modalities
     valid = data.valid(subset.rows, modalities)

@@ -46,8 +46,8 @@ class Prediction(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """The predictions for S test samples.
+class PredictionTable:
+    """The content of predictions.csv: a row for each of S test samples.
 
     classes: names (C,). samples: names (S,). labels, predicted: class indices (S,).
     probabilities: (S, C), sum 1 over C.
@@ -219,7 +219,7 @@ class RunFolder:
 
     # Files that `evaluate` writes
 
-    def write_predictions(self, found: Predictions) -> None:
+    def write_predictions(self, found: PredictionTable) -> None:
         """Write predictions.csv, the probabilities with six digits."""
         header = [*PREDICTION_COLUMNS, *(f"p({name})" for name in found.classes)]
         names = zip(found.samples, found.labels, found.predicted, strict=True)
@@ -229,7 +229,7 @@ class RunFolder:
         )
         _write_csv([header, *rows], self.predictions)
 
-    def read_predictions(self) -> Predictions:
+    def read_predictions(self) -> PredictionTable:
         """Read predictions.csv."""
         with _reading(self.predictions, "evaluate"):
             header, *rows = _read_csv(self.predictions)
@@ -237,7 +237,7 @@ class RunFolder:
             if header[:fixed] != list(PREDICTION_COLUMNS):
                 raise ValueError(f"its first columns are not {', '.join(PREDICTION_COLUMNS)}")
             classes = [name.removeprefix("p(").removesuffix(")") for name in header[fixed:]]
-            return Predictions(
+            return PredictionTable(
                 classes,
                 [row[0] for row in rows],
                 _class_indices([row[1] for row in rows], classes),

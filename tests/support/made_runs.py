@@ -8,7 +8,7 @@ import numpy as np
 
 from mafnet.dataset.manifest import Sample, write_manifest
 from mafnet.model.evaluate import about_run, run_metrics
-from mafnet.model.run_folder import Attention, Epoch, Predictions, RunFolder
+from mafnet.model.run_folder import Attention, Epoch, PredictionTable, RunFolder
 from mafnet.model.settings import RunSettings, Training
 from mafnet.report.figures.inputs import Inputs
 from mafnet.report.protocol import read_protocol
@@ -62,7 +62,7 @@ def write_run(
     names = [sample.sample for sample in samples]
     labels = np.array([list(classes).index(sample.label) for sample in samples])
     predicted = probabilities.argmax(axis=1)
-    run.write_predictions(Predictions(list(classes), names, labels, predicted, probabilities))
+    run.write_predictions(PredictionTable(list(classes), names, labels, predicted, probabilities))
     shape = (len(samples), clips, len(modalities))
     if attention is None:
         attention = generator.dirichlet(np.ones(clips * len(modalities)), len(samples))

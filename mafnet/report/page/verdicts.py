@@ -7,7 +7,7 @@ import numpy as np
 
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import Sample
-from mafnet.model.run_folder import Predictions
+from mafnet.model.run_folder import PredictionTable
 from mafnet.report.statistics.runs import Run, grouped
 
 TOP = 3
@@ -78,7 +78,7 @@ def _of_split(split: str, runs: Sequence[Run], samples: Mapping[str, Sample]) ->
     ]  # fmt: skip
 
 
-def _same_samples(run: Run, first: Run) -> Predictions:
+def _same_samples(run: Run, first: Run) -> PredictionTable:
     """A run's predictions; MafnetError if their samples are not those of the first run."""
     if run.predictions.samples != first.predictions.samples:
         raise MafnetError(

@@ -7,7 +7,7 @@ import numpy as np
 
 from mafnet.common.errors import MafnetError
 from mafnet.model.metrics import percent
-from mafnet.model.run_folder import Predictions
+from mafnet.model.run_folder import PredictionTable
 from mafnet.report.statistics.intervals import Interval, paired_bootstrap
 from mafnet.report.statistics.runs import Run, grouped
 
@@ -54,6 +54,6 @@ def _name(run: Run) -> str:
     return f"{run.variant} (split {run.split}, seed {run.seed})"
 
 
-def _right(predictions: Predictions) -> np.ndarray:
+def _right(predictions: PredictionTable) -> np.ndarray:
     """(S,) 1 where a prediction is right, else 0."""
     return (predictions.predicted == predictions.labels).astype(int)

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from mafnet.common.errors import MafnetError
-from mafnet.model.run_folder import Predictions, RunFolder
+from mafnet.model.run_folder import PredictionTable, RunFolder
 from mafnet.model.settings import RunSettings
 
 Item = TypeVar("Item")
@@ -24,7 +24,7 @@ class Run:
     folder: RunFolder
     settings: RunSettings
     metrics: dict
-    predictions: Predictions
+    predictions: PredictionTable
 
     @property
     def split(self) -> str:
