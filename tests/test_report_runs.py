@@ -1,0 +1,46 @@
+"""Evaluated runs in memory: how they are grouped and counted, and which are refused."""
+
+import pytest
+from support.made_runs import made_run, samples_to_test
+
+from mafnet.common.errors import MafnetError
+from mafnet.report.statistics.runs import count_test_samples, grouped, read_run, seed_means
+
+CLASSES = ("cat", "dog")
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Two seeds of two splits with 4 and 6 test samples, the later seed first."""
+    samples = {"one": samples_to_test(CLASSES, 2), "other": samples_to_test(CLASSES, 3)}
+    return [
+        read_run(made_run(tmp_path, rows, CLASSES, seed, split=split))
+        for split, rows in samples.items()
+        for seed in (7, 3)
+    ]
+
+
+def test_groups_and_their_items_are_in_the_order_of_the_runs(runs):
+    groups = grouped(runs, "split")
+    assert list(groups) == ["one", "other"]
+    assert [run.seed for run in groups["other"]] == [7, 3]
+    assert list(grouped(runs, "seed")) == [7, 3]
+
+
+def test_the_mean_of_a_seed_is_over_the_splits_that_have_a_value(runs):
+    values = dict(zip(map(id, runs), (10.0, None, 30.0, None), strict=True))
+    assert seed_means(runs, lambda run: values[id(run)]) == [20.0]
+    assert seed_means(runs, lambda run: float(run.seed)) == [7.0, 3.0]
+
+
+def test_the_runs_of_a_split_share_their_test_samples(runs):
+    assert count_test_samples(runs) == 4 + 6
+
+
+def test_metrics_of_other_classes_are_refused(runs):
+    folder = runs[0].folder
+    metrics = folder.read_metrics()
+    metrics["per_class"]["owl"] = metrics["per_class"].pop("cat")
+    folder.write_metrics(metrics)
+    with pytest.raises(MafnetError, match=r"predictions\.csv: its classes are not .*evaluate the"):
+        read_run(folder.path)
