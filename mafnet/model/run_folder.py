@@ -90,14 +90,21 @@ PREDICTION_COLUMNS = ("sample", "label", "predicted")
 """The first columns of predictions.csv; a column `p(CLASS)` follows for each class."""
 
 
-@dataclass(frozen=True)
 class RunFolder:
     """The files of one run; each is written whole or not at all.
 
     A file that cannot be read is a MafnetError that names it and the step to repeat.
     """
 
-    path: Path
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.weights = path / "model.safetensors"  # of the best epoch
+        self.settings = path / "settings.json"
+        self.history = path / "history.csv"  # one row an epoch
+        self.resume = path / "resume.pt"  # exists while the training is not finished
+        self.predictions = path / "predictions.csv"  # one row a test sample
+        self.attention = path / "attention.npz"
+        self.metrics = path / "metrics.json"  # workflow/schemas/run.schema.json describes it
 
     @property
     def split(self) -> str:
@@ -118,43 +125,6 @@ class RunFolder:
     def is_evaluated(self) -> bool:
         """True if the run has all files that `evaluate` writes."""
         return all(path.exists() for path in (self.predictions, self.attention, self.metrics))
-
-    # Paths
-
-    @property
-    def weights(self) -> Path:
-        """The weights of the best epoch; the metadata has the digest of the settings."""
-        return self.path / "model.safetensors"
-
-    @property
-    def settings(self) -> Path:
-        """All settings of the run."""
-        return self.path / "settings.json"
-
-    @property
-    def history(self) -> Path:
-        """One row an epoch."""
-        return self.path / "history.csv"
-
-    @property
-    def resume(self) -> Path:
-        """The state of a training that is not finished."""
-        return self.path / "resume.pt"
-
-    @property
-    def predictions(self) -> Path:
-        """One row a test sample."""
-        return self.path / "predictions.csv"
-
-    @property
-    def attention(self) -> Path:
-        """The attention scores of the test samples."""
-        return self.path / "attention.npz"
-
-    @property
-    def metrics(self) -> Path:
-        """The measures on the test samples; workflow/schemas/run.schema.json describes them."""
-        return self.path / "metrics.json"
 
     # Files that `train` writes
 
