@@ -14,7 +14,6 @@ from support.made_page import Results, noisy
 
 from mafnet.cli import main
 from mafnet.common.errors import MafnetError
-from mafnet.features.media_table import DAMAGED
 from mafnet.report.page import content, embedded_figures, media_section
 from mafnet.report.page.class_section import class_entries
 from mafnet.report.page.content import page_content
@@ -24,8 +23,8 @@ from mafnet.report.page.render import fixed, flat, plural, render, signed
 from mafnet.report.page.verdicts import verdicts
 from mafnet.report.partial_study import partial_path
 from mafnet.report.statistics.runs import read_run
-from mafnet.video.decode import UNDECODABLE
 from mafnet.video.media import Media
+from mafnet.video.status import Status
 
 CLASSES = ["cat", "dog", "owl"]
 
@@ -167,7 +166,7 @@ def test_video_that_is_gone_has_a_reason_and_the_others_frames(tmp_path):
     (made.folder / "videos/v2.mp4").unlink()
     found = page_content(sources, made.home / "report.html", workers=2)
     reasons = {shot.verdict.sample: shot.problem for shot in found.worst}
-    assert reasons.pop("s2") == UNDECODABLE
+    assert reasons.pop("s2") == Status.UNDECODABLE
     assert set(reasons.values()) == {""}
     page = render(found)
     assert "No frames of" in page
@@ -312,11 +311,11 @@ def test_figures_beyond_the_budget_are_named(tmp_path):
 def test_media_reasons_failures_first_and_capped(tmp_path):
     rows = [
         *(Media(f"w{n}.mp4", warnings=("no_audio",)) for n in range(media_section.MAX_VIDEOS + 5)),
-        Media("b.mp4", status=DAMAGED, error="half of it is lost"),
+        Media("b.mp4", status=Status.DAMAGED, error="half of it is lost"),
         Media("fine.mp4"),
     ]
     failed, warned = media_section.media_outcomes(rows)
-    assert (failed.outcome, failed.name) == ("failed", DAMAGED)
+    assert (failed.outcome, failed.name) == ("failed", Status.DAMAGED)
     assert failed.shown == [("b.mp4", "half of it is lost")]
     assert (warned.count, warned.hidden) == (media_section.MAX_VIDEOS + 5, 5)
 

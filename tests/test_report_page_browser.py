@@ -5,10 +5,10 @@ import pytest
 from support.browser import CHROMIUM, OFFLINE, needs_chromium
 from support.made_page import Results
 
-from mafnet.features.media_table import DAMAGED
 from mafnet.report.page.content import page_content
 from mafnet.report.page.render import write_page
 from mafnet.video.media import Media
+from mafnet.video.status import Status
 
 pytestmark = needs_chromium
 
@@ -28,7 +28,7 @@ def page_file(tmp_path_factory):
         made.run("worse", seed, np.where(np.arange(12) < 6, off, right))
         made.run("worst", seed, off)
     made.make_videos([0, 1])
-    made.spoilt.append(Media("x.mp4", status=DAMAGED, error="</style></script>" + SCRIPT))
+    made.spoilt.append(Media("x.mp4", status=Status.DAMAGED, error="</style></script>" + SCRIPT))
     path = made.study("tried", ["worse", "main", "worst"], "main")
     sources = made.sources("main", [path], [made.figure(name, "words") for name in FIGURES])
     sources.settings["video"]["note"] = "</td>" + SCRIPT

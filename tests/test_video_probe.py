@@ -210,3 +210,9 @@ def test_damaged_table_is_one_clear_line(tmp_path, damage):
     path.write_text(damage.format(path.read_text()))
     with pytest.raises(MafnetError, match=r"media\.tsv.*made again$"):
         read_media(path)
+
+
+def test_a_status_that_is_none_is_one_clear_line(tmp_path):
+    write_media([Media("a.mp4", status="well")], tmp_path / "media.tsv")
+    with pytest.raises(MafnetError, match=r"media\.tsv, line 2: is damaged \('well' is not"):
+        read_media(tmp_path / "media.tsv")

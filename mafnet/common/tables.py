@@ -19,7 +19,7 @@ _CHARACTERS = {escape: character for character, escape in _ESCAPES.items()}
 def write_rows(kind: type[Row], rows: Iterable[Row], path: Path) -> None:
     r"""Write rows of a dataclass, sorted by video; None is an empty cell, a tab in a name is \t.
 
-    Fields are of type str, int, float, tuple[str, ...] or one of the numbers or None. Names that
+    Fields are of type str, a StrEnum, int, tuple[str, ...], int | None or float | None. Names that
     are no valid UTF-8 keep their bytes.
     """
     names = [field.name for field in fields(kind)]
@@ -69,10 +69,10 @@ def _cell(value: object) -> str:
 
 def _value(cell: str, kind: Any) -> object:  # noqa: ANN401 - a field's type has no narrower one
     text = re.sub(r"\\.", lambda match: _CHARACTERS[match[0]], cell)
-    if kind is str:
-        return text
     if kind == tuple[str, ...]:
         return tuple(filter(None, text.split(",")))
+    if isinstance(kind, type) and issubclass(kind, str):
+        return kind(text)
     if not text and kind in (int | None, float | None):
         return None
     return float(text) if kind == float | None else int(text)

@@ -11,17 +11,15 @@ import numpy as np
 
 from mafnet.common.files import sha256_of
 from mafnet.video.decode import DecodeError, decode_audio, decode_frames
-from mafnet.video.media import OK, Media
+from mafnet.video.media import Media
 from mafnet.video.settings import VideoSettings
+from mafnet.video.status import Status
 
 log = logging.getLogger(__name__)
 
 DECODE = {"visual": decode_frames, "audio": decode_audio}
 CLIPS_WAITING = 4
 """Decoded clips a worker may have waiting; 2.4 MB each in the visual modality."""
-
-CHANGED = "changed"
-"""Status of a video that is not the file that was probed: its features would get a wrong key."""
 
 CHANGED_WORDS = "it has changed since it was probed; run again with --forcerun probe"
 
@@ -39,7 +37,7 @@ class End:
     """The video with this index gave all its clips, or failed."""
 
     video: int
-    status: str = OK
+    status: Status = Status.OK
     warnings: tuple[str, ...] = ()
     error: str = ""
     error_lines: int = 0
@@ -112,11 +110,11 @@ def _decode(
         with DECODE[modality](path, media, settings) as decoding:
             for data in decoding:
                 yield Clip(index, data)
-            end = End(index, OK, decoding.warnings, decoding.error, decoding.error_lines)
+            end = End(index, Status.OK, decoding.warnings, decoding.error, decoding.error_lines)
     except DecodeError as error:
         end = End(index, error.reason, (), error.words)
     # Looked at last, so that a file that is replaced while it is read is noticed too.
-    yield end if _as_probed(path, media) else End(index, CHANGED, (), CHANGED_WORDS)
+    yield end if _as_probed(path, media) else End(index, Status.CHANGED, (), CHANGED_WORDS)
 
 
 def _as_probed(path: Path, media: Media) -> bool:

@@ -16,8 +16,9 @@ from mafnet.features.backbones import Backbone, backbone_spec
 from mafnet.features.cache import Entry, FeatureCache
 from mafnet.features.decode_pool import Clip, End, decode_in_parallel
 from mafnet.features.lanes import in_lanes
-from mafnet.video.media import OK, Media
+from mafnet.video.media import Media
 from mafnet.video.settings import VideoSettings
+from mafnet.video.status import Status
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +28,14 @@ class Extracted:
     """What became of one video in one modality: a row of a shard's report.
 
     clips: how many clips of the grid the video fills; the rest is padding.
-    status: "ok" or the name of a failure.
-    error: the decoder's own words, of which there were `error_lines`.
+    warnings: names of MediaWarning.
+    error: the decoder's message; `error_lines` counts its lines.
     """
 
     video: str
     sha256: str
     clips: int = 0
-    status: str = OK
+    status: Status = Status.OK
     warnings: tuple[str, ...] = ()
     error: str = ""
     error_lines: int = 0
@@ -97,7 +98,7 @@ class Extractor:
         if header is None:
             return None
         said = (header.warnings, header.error, header.error_lines)
-        return Extracted(media.video, media.sha256, header.clips, OK, *said)
+        return Extracted(media.video, media.sha256, header.clips, Status.OK, *said)
 
     def _run(self, todo: Sequence[Media]) -> Iterator[Extracted]:
         """Decode and extract; each video is written as soon as its last clip is known."""
@@ -118,7 +119,7 @@ class Extractor:
         """Write a finished video to the cache, or name its failure."""
         end = video.end
         said = (end.warnings, end.error, end.error_lines)
-        if end.status != OK:
+        if end.status != Status.OK:
             log.warning("%s: %s: %s %s", self.name, media.video, end.status, end.error)
             return Extracted(media.video, media.sha256, 0, end.status, *said)
         clips = np.array(video.features, np.float16).reshape(-1, *self.spec.feature_shape)
@@ -128,7 +129,7 @@ class Extractor:
                 "use precision float32"
             )
         self.cache.write(media.sha256, Entry(clips, *said))
-        return Extracted(media.video, media.sha256, len(clips), OK, *said)
+        return Extracted(media.video, media.sha256, len(clips), Status.OK, *said)
 
 
 def _features(backbone: Backbone, batch: list[Clip]) -> np.ndarray | tuple:

@@ -11,14 +11,9 @@ from mafnet.common.errors import MafnetError
 from mafnet.common.terminal import printable
 from mafnet.features.extract import Extracted
 from mafnet.video.decode import OVERHANG_SECONDS
-from mafnet.video.media import OK, Media
+from mafnet.video.media import Media
 from mafnet.video.settings import VideoSettings
-
-DROPPED = "dropped"
-"""Status of a video without sound under the policy "drop": left out, but no failure."""
-
-NO_AUDIO = "no_audio"
-DAMAGED = "damaged"
+from mafnet.video.status import MediaWarning, Status
 
 OUTCOMES = ("ok", "warned", "dropped", "failed")
 
@@ -45,7 +40,7 @@ def merge_media(
 
 def usable(media: Sequence[Media], max_failed_fraction: float, source: object) -> list[Media]:
     """The rows that training may use; MafnetError if too many failed."""
-    failed = [row for row in media if row.status not in (OK, DROPPED)]
+    failed = [row for row in media if row.failed]
     if len(failed) > max_failed_fraction * len(media):
         first = failed[0]
         raise MafnetError(
@@ -88,7 +83,7 @@ def media_outcome(media: Media) -> str:
     """What became of a video, one of OUTCOMES."""
     if media.ok:
         return "warned" if media.warnings else "ok"
-    return media.status if media.status == DROPPED else "failed"
+    return "failed" if media.failed else "dropped"
 
 
 def media_reasons(media: Media) -> tuple[str, ...]:
@@ -106,7 +101,7 @@ def _merged(media: Media, extracted: Extracted, modality: str, settings: VideoSe
         error="; ".join(dict.fromkeys(filter(None, (media.error, extracted.error)))),
         error_lines=media.error_lines + extracted.error_lines,
     )
-    if extracted.status != OK:
+    if extracted.status != Status.OK:
         return replace(media, status=extracted.status)
     if modality == "audio" and not extracted.clips:
         return _silent(media, settings.silent)
@@ -142,12 +137,16 @@ def _judged(media: Media, settings: VideoSettings) -> Media:
 
 
 def _damaged(media: Media, what: str) -> Media:
-    return replace(media, status=DAMAGED, error="; ".join(filter(None, (what, media.error))))
+    return replace(media, status=Status.DAMAGED, error="; ".join(filter(None, (what, media.error))))
 
 
 def _silent(media: Media, policy: str) -> Media:
     """A row of a video without sound under the policy."""
     if policy == "zero":
-        return replace(media, warnings=tuple(dict.fromkeys((*media.warnings, NO_AUDIO))))
+        return replace(
+            media, warnings=tuple(dict.fromkeys((*media.warnings, MediaWarning.NO_AUDIO)))
+        )
     words = media.error or "the file has no sound"
-    return replace(media, status=DROPPED if policy == "drop" else NO_AUDIO, error=words)
+    return replace(
+        media, status=Status.DROPPED if policy == "drop" else Status.NO_AUDIO, error=words
+    )

@@ -14,7 +14,8 @@ from mafnet.common.progress import Progress
 from mafnet.features.cache import DamagedEntryError, Entry
 from mafnet.features.extract import Extractor
 from mafnet.features.hdf5 import Layer, new_hdf5
-from mafnet.video.media import OK, Media
+from mafnet.video.media import Media
+from mafnet.video.status import Status
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ def _read(media: Media, extractor: Extractor) -> Entry:
         log.warning("%s; extracting %s again", error, media.video)
     extractor.cache.discard(media.sha256)
     (row,) = extractor.extract([media])
-    if row.status != OK:
+    if row.status != Status.OK:
         raise MafnetError(
             f"{media.video}: its features are gone from the cache and it cannot be extracted "
             f"again ({row.status}: {row.error}); rerun with --forcerun probe"

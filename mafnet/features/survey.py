@@ -14,11 +14,11 @@ from mafnet.dataset.manifest import read_manifest
 from mafnet.features.decode_pool import Clip, decode_in_parallel
 from mafnet.features.extract import Extracted
 from mafnet.features.fingerprint import MODALITIES
-from mafnet.features.media_table import DROPPED, merge_media
-from mafnet.video.decode import DECODER_ERRORS
-from mafnet.video.media import OK, Media
+from mafnet.features.media_table import merge_media
+from mafnet.video.media import Media
 from mafnet.video.probe import probe_many
 from mafnet.video.settings import VideoSettings
+from mafnet.video.status import MediaWarning
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +71,7 @@ def check_videos(
 def write_fetch_list(media: Sequence[Media], path: Path) -> int:
     """Write the videos that failed or are damaged, a path a line; returns how many."""
     videos = [
-        row.video
-        for row in media
-        if row.status not in (OK, DROPPED) or DECODER_ERRORS in row.warnings
+        row.video for row in media if row.failed or MediaWarning.DECODER_ERRORS in row.warnings
     ]
     with replacing(path) as beside:
         text = "".join(f"{video}\n" for video in videos)

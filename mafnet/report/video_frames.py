@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mafnet.video.decode import UNDECODABLE, DecodeError, decode_frames
+from mafnet.video.decode import DecodeError, decode_frames
 from mafnet.video.media import Media, read_media
 from mafnet.video.settings import VideoSettings
+from mafnet.video.status import Status
 
 SIDE = 112
 """Pixels of a frame's side; it is squashed to a square and shown with the video's own aspect."""
@@ -53,7 +54,7 @@ class FrameReader:
                 pictures = [clip[1] for clip in clips]
         except DecodeError as error:
             return Frames([], _aspect(media), problem=error.reason)
-        return Frames(pictures, _aspect(media), "" if pictures else UNDECODABLE)
+        return Frames(pictures, _aspect(media), "" if pictures else Status.UNDECODABLE)
 
 
 def _aspect(media: Media) -> float:

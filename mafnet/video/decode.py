@@ -23,6 +23,7 @@ from mafnet.common.ffmpeg import (
 from mafnet.video.media import Media
 from mafnet.video.pipe import Pipe
 from mafnet.video.settings import SAMPLE_RATE, VideoSettings
+from mafnet.video.status import MediaWarning, Status
 
 OVERHANG_SECONDS = 0.1
 """What a stream holds of its last second must be longer than this to make one more clip.
@@ -33,14 +34,6 @@ Codecs pad: AAC fills its last frame of 1,024 samples, and 90 frames at 29.97 a 
 
 SHORT_SECONDS = 0.5
 """A stream that ends this much before the container does (or before clip T) is called short."""
-
-UNDECODABLE = "undecodable"
-TIMEOUT = "timeout"
-CRASHED = "crashed"
-
-DECODER_ERRORS = "decoder_errors"
-SHORT_VIDEO = "short_video"
-SHORT_AUDIO = "short_audio"
 
 _SCALER = "accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
 """Flags without which ffmpeg trades exactness for speed, differently from machine to machine."""
@@ -55,9 +48,9 @@ time stamps equals minus the container's start, as 0 does for a file that starts
 
 
 class DecodeError(Exception):
-    """A video that gives no features: `reason` is a name, `words` are the decoder's own."""
+    """A video that gives no features; `words` is the decoder's message."""
 
-    def __init__(self, reason: str, words: str) -> None:
+    def __init__(self, reason: Status, words: str) -> None:
         super().__init__(reason, words)
         self.reason = reason
         self.words = words
@@ -76,7 +69,7 @@ class _Stream:
     shape: tuple[int, ...]
     dtype: type
     holds: bool
-    short: str
+    short: MediaWarning
 
 
 class Decoding:
@@ -126,7 +119,7 @@ class Decoding:
                 yield from self._read_clips()
                 status = self._pipe.finish()
             except TimeoutError as error:
-                raise DecodeError(TIMEOUT, self._words()) from error
+                raise DecodeError(Status.TIMEOUT, self._words()) from error
             self._judge(status)
 
     def _read_clips(self) -> Iterator[np.ndarray]:
@@ -150,10 +143,13 @@ class Decoding:
         self.error = self._words()
         self.error_lines = self._pipe.error_lines
         if status < 0:
-            raise DecodeError(CRASHED, f"ffmpeg died of signal {-status}; {self.error}")
+            raise DecodeError(Status.CRASHED, f"ffmpeg died of signal {-status}; {self.error}")
         if not self._decoded:
-            raise DecodeError(UNDECODABLE, self.error or "the decoder gave nothing and no reason")
-        found = ((DECODER_ERRORS, status or self.error_lines), (self._stream.short, self._short()))
+            raise DecodeError(
+                Status.UNDECODABLE, self.error or "the decoder gave nothing and no reason"
+            )
+        errors = (MediaWarning.DECODER_ERRORS, status or self.error_lines)
+        found = (errors, (self._stream.short, self._short()))
         self.warnings = tuple(name for name, holds in found if holds)
 
     def _short(self) -> bool:
@@ -184,7 +180,7 @@ def decode_frames(path: Path, media: Media, settings: VideoSettings) -> Decoding
     )
     output = {"frames:v": settings.clips * rate, "fps_mode": "passthrough"}
     command = _command(picture.output("pipe:", format="rawvideo", pix_fmt="rgb24", **output))
-    stream = _Stream((rate, side, side, 3), np.uint8, holds=True, short=SHORT_VIDEO)
+    stream = _Stream((rate, side, side, 3), np.uint8, holds=True, short=MediaWarning.SHORT_VIDEO)
     return Decoding(command, stream, media, settings)
 
 
@@ -196,7 +192,7 @@ def decode_audio(path: Path, media: Media, settings: VideoSettings) -> Decoding:
     its start by more than OVERHANG_SECONDS; the rest of it is zeros. No clips for a video without
     sound.
     """
-    stream = _Stream((SAMPLE_RATE,), np.int16, holds=False, short=SHORT_AUDIO)
+    stream = _Stream((SAMPLE_RATE,), np.int16, holds=False, short=MediaWarning.SHORT_AUDIO)
     if not media.audio_codec:
         return Decoding([], stream, media, settings)
     sound = (

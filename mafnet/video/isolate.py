@@ -8,8 +8,7 @@ from typing import TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-CRASHED = "crashed"
-TIMEOUT = "timeout"
+from mafnet.video.status import Status
 
 Result = TypeVar("Result")
 
@@ -18,7 +17,7 @@ Result = TypeVar("Result")
 class Failure:
     """A call that gave no result: its process died (crashed) or was killed (timeout)."""
 
-    reason: str
+    reason: Status
     words: str
 
 
@@ -49,6 +48,6 @@ def _result(future: ProcessFuture, timeout_seconds: float) -> object:
     try:
         return future.result()
     except TimeoutError:
-        return Failure(TIMEOUT, f"no answer within {timeout_seconds:g} s")
+        return Failure(Status.TIMEOUT, f"no answer within {timeout_seconds:g} s")
     except ProcessExpired as error:
-        return Failure(CRASHED, f"the process ended with exit code {error.exitcode}")
+        return Failure(Status.CRASHED, f"the process ended with exit code {error.exitcode}")

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mafnet.common.tables import read_rows, write_rows
-
-OK = "ok"
+from mafnet.video.status import Status
 
 
 @dataclass(frozen=True)
@@ -14,9 +13,9 @@ class Media:
     """One row of the media table.
 
     Times are seconds on the file's own clock; `start_seconds` is the container's start, which is
-    second 0 of the clip grid. Missing values are None. `status` is "ok" or the name of a failure;
-    `warnings` are names of oddities that did not stop the work; `error` is the decoder's own words,
-    of which there were `error_lines` when picture and sound were decoded.
+    second 0 of the clip grid. Missing values are None. `warnings` are names of MediaWarning.
+    `error` is the decoder's message; `error_lines` counts its lines when frames and audio were
+    decoded.
     """
 
     video: str
@@ -39,14 +38,19 @@ class Media:
     audio_start_seconds: float | None = None
     audio_duration_seconds: float | None = None
     error_lines: int = 0
-    status: str = OK
+    status: Status = Status.OK
     warnings: tuple[str, ...] = ()
     error: str = ""
 
     @property
     def ok(self) -> bool:
         """True if the file can be decoded as far as is known."""
-        return self.status == OK
+        return self.status == Status.OK
+
+    @property
+    def failed(self) -> bool:
+        """True if the video cannot be used; one that the policy `silent` drops has not failed."""
+        return self.status not in (Status.OK, Status.DROPPED)
 
 
 def write_media(rows: Iterable[Media], path: Path) -> None:

@@ -13,6 +13,7 @@ from mafnet.common.ffmpeg import MAX_PIXELS, file_url, input_options
 from mafnet.common.files import sha256_of
 from mafnet.video.isolate import Failure, run_isolated
 from mafnet.video.media import Media
+from mafnet.video.status import MediaWarning, Status
 
 if TYPE_CHECKING:
     from av import FFmpegError
@@ -20,18 +21,6 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.stream import Stream
     from av.video.stream import VideoStream
-
-MISSING = "missing"
-NOT_A_FILE = "not_a_file"
-OUTSIDE_ROOT = "outside_root"
-EMPTY = "empty"
-UNREADABLE = "unreadable"
-NO_VIDEO = "no_video"
-TOO_LARGE = "too_large"
-
-NO_AUDIO = "no_audio"
-SEVERAL_AUDIO_TRACKS = "several_audio_tracks"
-NO_DURATION = "no_duration"
 
 _CONTAINER_UNIT = Fraction(1, 1_000_000)
 
@@ -42,26 +31,24 @@ _ROTATION_PACKETS = 50
 def probe(path: Path, video: str, root: Path | None = None) -> Media:
     """The media row of one file, named `video` in it; a file that cannot be used is no exception.
 
-    A failure is one of missing, not_a_file (a directory, FIFO or device: never opened), empty,
-    unreadable (no rights, or not a container of ours), no_video, too_large (MAX_PIXELS), and
-    outside_root if a root is given and a link leads out of it (the root itself may be a link).
+    root: folder that links may not lead out of (Status.OUTSIDE_ROOT); it may itself be a link.
     """
     media = Media(video)
     try:
         if root and not _lies_in(path, root):
             target = os.path.realpath(path)
-            return replace(media, status=OUTSIDE_ROOT, error=f"a link leads to {target}")
+            return replace(media, status=Status.OUTSIDE_ROOT, error=f"a link leads to {target}")
         found = path.stat()
         media = replace(media, size_bytes=found.st_size, mtime_ns=found.st_mtime_ns)
         if not stat.S_ISREG(found.st_mode):
-            return replace(media, status=NOT_A_FILE)
+            return replace(media, status=Status.NOT_A_FILE)
         if not found.st_size:
-            return replace(media, status=EMPTY)
+            return replace(media, status=Status.EMPTY)
         return _opened(path, replace(media, sha256=sha256_of(path)))
     except (FileNotFoundError, NotADirectoryError):
-        return replace(media, status=MISSING)
+        return replace(media, status=Status.MISSING)
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        return replace(media, status=UNREADABLE, error=str(error))
+        return replace(media, status=Status.UNREADABLE, error=str(error))
 
 
 def probe_many(
@@ -96,7 +83,7 @@ def _opened(path: Path, media: Media) -> Media:
         with av.logging.Capture(), av.open(file_url(path), options=input_options()) as file:
             return _described(file, media)
     except av.FFmpegError as error:
-        return replace(media, status=UNREADABLE, error=_words(error))
+        return replace(media, status=Status.UNREADABLE, error=_words(error))
     finally:
         av.logging.set_level(level)
 
@@ -105,15 +92,15 @@ def _described(file: "InputContainer", media: Media) -> Media:
     media = replace(media, **_container(file))
     pictures = [stream for stream in file.streams.video if not _is_cover(stream)]
     if not pictures:
-        return replace(media, status=NO_VIDEO)
+        return replace(media, status=Status.NO_VIDEO)
     sounds = file.streams.audio
     media = replace(media, **_picture(pictures[0]), **(_sound(sounds[0]) if sounds else {}))
     if media.width * media.height > MAX_PIXELS:
-        return replace(media, status=TOO_LARGE, error=f"{media.width}x{media.height} pixels")
+        return replace(media, status=Status.TOO_LARGE, error=f"{media.width}x{media.height} pixels")
     odd = {
-        NO_AUDIO: not sounds,
-        SEVERAL_AUDIO_TRACKS: len(sounds) > 1,
-        NO_DURATION: media.duration_seconds is None,
+        MediaWarning.NO_AUDIO: not sounds,
+        MediaWarning.SEVERAL_AUDIO_TRACKS: len(sounds) > 1,
+        MediaWarning.NO_DURATION: media.duration_seconds is None,
     }
     warnings = tuple(name for name, holds in odd.items() if holds)
     return replace(media, rotation=_rotation(file, pictures[0]), warnings=warnings)

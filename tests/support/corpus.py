@@ -33,7 +33,9 @@ from support.bad_media import (
 )
 from support.media import AAC, H264, ffmpeg, tone
 
-OK = "ok"
+from mafnet.video.status import MediaWarning, Status
+
+OK = Status.OK
 RANDOM = bytes(place * place * 7 % 251 for place in range(20_000))
 
 
@@ -180,24 +182,6 @@ GROUPS = {
 }
 CASES = tuple(case for cases in GROUPS.values() for case in cases)
 
-ANSWERS = {
-    "missing": "no features; listed",
-    "empty": "no features; listed",
-    "not_a_file": "never opened; listed",
-    "outside_root": "never opened; listed with the link's target",
-    "unreadable": "no features; listed with the demuxer's words; no other file is opened",
-    "no_video": "no features; listed",
-    "too_large": "never decoded; listed with its size",
-    "undecodable": "no features; listed with the decoder's words",
-    "damaged": "not used: more is lost than `max_lost_fraction` or `max_error_lines` allow",
-    "no_audio": "used; zero audio features (policy `silent`)",
-    "several_audio_tracks": "used; the first track is heard",
-    "decoder_errors": "good seconds used as they are, the decoder's words kept",
-    "short_video": "missing clips of the picture are padding",
-    "short_audio": "missing clips of the sound are padding",
-}
-"""What mafnet does about each status and warning."""
-
 
 def outcome(case: Case) -> str:
     """The asserted outcome in words."""
@@ -206,8 +190,9 @@ def outcome(case: Case) -> str:
 
 def answer(case: Case) -> str:
     """What mafnet does with the input."""
-    names = case.warnings if case.status == OK else (case.status,)
-    return "; ".join(ANSWERS[name] for name in names) or "used"
+    warnings = map(MediaWarning, case.warnings)
+    names = warnings if case.status == OK else (Status(case.status),)
+    return "; ".join(name.meaning for name in names) or OK.meaning
 
 
 def table() -> str:
@@ -218,6 +203,9 @@ def table() -> str:
         lines += [
             f"| {case.what} (`{case.name}`) | {outcome(case)} | {answer(case)} |" for case in cases
         ]
+    for title, names in (("Every status", Status), ("Every warning", MediaWarning)):
+        lines += [f"\n## {title}\n", "| name | what mafnet does |", "|---|---|"]
+        lines += [f"| `{name}` | {name.meaning} |" for name in names]
     return "\n".join(lines) + "\n"
 
 
@@ -228,9 +216,9 @@ asserted by `tests/test_video_corpus.py`. This page is written by
 
     PYTHONPATH=tests python -m support.corpus docs/media.md
 
-and a test fails when it is out of date. In `results/{{dataset}}/media.tsv` a video's `status` is
-`ok` or the name of a failure, `warnings` are the names behind it, `error` holds the decoder's own
-words and `error_lines` counts them."""
+and a test fails when it is out of date. In `results/{{dataset}}/media.tsv` a video has a `status`,
+`warnings`, the decoder's message (`error`) and the number of its lines (`error_lines`). The
+outcomes below are the status and then the warnings; the last two tables list all names."""
 
 
 if __name__ == "__main__":
