@@ -1,8 +1,8 @@
 """The plain way to features: what our extraction is measured against.
 
-Written from the paper and its preprocessing (FACTS of the original: 16 frames a second as JPEG
-files, squashed to 224 x 224; sound as a WAV file; one pickle a video and modality), as one would
-without this project, and independent of it. N frames, T clips of a second.
+Written from the paper and the preprocessing of its authors' code (16 frames a second as JPEG files,
+squashed to 224 x 224; audio as a WAV file; one pickle a video and modality), as one would without
+this project, and independent of it. N frames, T clips of a second.
 
     python benchmarks/plain.py --visual W --audio W --output FOLDER --threads 2 VIDEO...
 """

@@ -37,7 +37,7 @@ CLIPS = {"densenet201": small_clips, "vggish": noise_clips}
 # float32 in another order differs by 1e-6; one value in some hundred then rounds to the float16
 # next to the other's, 1e-3 away: 2e-5 altogether.
 SAME_FLOAT32 = 1e-4
-# bfloat16 has 8 bits: 0.4 % a layer; LAB measured 5 % after DenseNet's 200, 0.5 % after VGGish's 6.
+# bfloat16 has 8 bits: 0.4 % a layer; measured: 5 % after DenseNet's 200, 0.5 % after VGGish's 6.
 BFLOAT16 = {"densenet201": 0.2, "vggish": 0.02}
 
 DENSENET = FeatureSettings("densenet201", "random")

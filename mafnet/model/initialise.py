@@ -1,4 +1,4 @@
-"""First weights of a network (FACTS: Glorot uniform, zero biases; BN 1 and 0)."""
+"""First weights of a network: Glorot uniform, zero biases; batch normalisation 1 and 0."""
 
 from typing import TypeVar
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 SAMPLE_RATE = 16_000
-"""Samples a second of decoded sound; VGGish knows no other (FACTS: 16 kHz mono)."""
+"""Samples a second of decoded audio: VGGish was trained on 16 kHz mono."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The demo's looks and sounds, drawn and synthesised: F frames of H x W pixels, S samples.
 
-Whatever does not tell a look or a sound is drawn at random: place, path, size, shade, background,
-noise, pitch, loudness, pan. LAB: a random DenseNet tells large coloured shapes apart, not textures.
+Whatever does not define a look or a sound is drawn at random: position, path, size, shade,
+background, noise, pitch, loudness, pan. A random DenseNet-201 tells colours of large shapes apart
+and textures not: a linear probe on 60 clips of three kinds was right in 100 % against 45 %.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,8 +1,10 @@
 """VGGish's front end: one second of sound to a log-mel patch of 96 frames and 64 bands.
 
-N clips, S samples a clip. The recipe (FACTS section 3) differs from the usual library defaults in
-four points, and each moves the features: frames start at sample 0 (no centring), the FFT's padding
-is at the end of the frame, the spectrum is of magnitudes, and the triangles are linear in mel.
+N clips, S samples a clip. The recipe is that of VGGish's authors (mel_features.py and
+vggish_params.py in github.com/tensorflow/models, research/audioset/vggish). It differs from the
+usual library defaults in four points, and each changes the features: frames start at sample 0 (no
+centring), the FFT's padding is at the end of the frame, the spectrum is of magnitudes, and the
+triangles are linear in mel.
 """
 
 from functools import cache

@@ -35,7 +35,7 @@ PORT_LAYERS = {
     "conv4_1": 11,
     "conv4_2": 13,
 }
-"""Index of each convolution in the PyTorch port's `features` (FACTS section 4)."""
+"""Index of each convolution in the PyTorch port's `features` (github.com/harritaylor/torchvggish)."""
 
 GPU_BATCH = 128
 
