@@ -3,6 +3,8 @@
 import json
 import resource
 import shutil
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 
@@ -126,6 +128,17 @@ def test_what_is_no_feature_file_is_one_line(content, root, tmp_path):
     with pytest.raises(MafnetError, match="is not a feature file") as caught:
         open_features(path)
     assert str(path) in str(caught.value)
+
+
+def test_training_loads_no_decoder():
+    """Reading feature files needs neither PyAV nor what decodes, extracts or writes the cache."""
+    program = "import sys, mafnet.model.data; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    modules = set(loaded.stdout.split())
+    assert "mafnet.features.feature_file" in modules, loaded.stderr
+    unwanted = {"av", "ffmpeg", "mafnet.video.decode", "mafnet.video.pipe", "mafnet.features.pack"}
+    unwanted |= {"mafnet.features.cache", "mafnet.features.extract"}
+    assert not modules & unwanted
 
 
 def test_samples_find_their_videos_rows(tmp_path):

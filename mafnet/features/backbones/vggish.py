@@ -35,7 +35,7 @@ PORT_LAYERS = {
     "conv4_1": 11,
     "conv4_2": 13,
 }
-"""Index of each convolution in the PyTorch port's `features` (github.com/harritaylor/torchvggish)."""
+"""Index of each convolution in `features` of github.com/harritaylor/torchvggish."""
 
 GPU_BATCH = 128
 
