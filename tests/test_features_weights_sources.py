@@ -206,6 +206,20 @@ def test_without_tensorflow_the_ways_to_get_it_are_named_before_any_download(tmp
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("member", ["../outside", "/outside", "link"])
+def test_an_archive_that_reaches_outside_leaves_nothing(member, tmp_path):
+    archive = tmp_path / "vggish_1.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("saved_model.pb"))
+        odd = tarfile.TarInfo(member)
+        odd.type, odd.linkname = tarfile.SYMTYPE if member == "link" else tarfile.REGTYPE, "/etc"
+        tar.addfile(odd)
+    row = Published("vggish", "hub", "1", "saved_model", archive.name, sha256_of(archive), ())
+    with pytest.raises(MafnetError, match=member), convert._source(row, tmp_path):
+        pytest.fail("the archive was let through")
+    assert list(tmp_path.iterdir()) == [archive]
+
+
 # VGGish: with TensorFlow itself
 
 

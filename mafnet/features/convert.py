@@ -11,12 +11,15 @@ from pathlib import Path
 
 from mafnet.common.download import obtain
 from mafnet.common.errors import MafnetError
-from mafnet.common.unpack import unpack_tar
+from mafnet.dataset.archives.unpack import Limits, unpack
 from mafnet.features.weights import Published
 
 HOME = Path(__file__).resolve().parents[2]
 ENVIRONMENT = HOME / ".venv-vggish"
 """Made by `make vggish-env`, for those without conda."""
+
+LIMITS = Limits(members=100, total_bytes=2 * 10**9)
+"""Of a SavedModel's archive; VGGish's holds some 10 files of 0.3 GB together."""
 
 
 def convert(weights: Published, folder: Path, output: Path) -> None:
@@ -58,7 +61,7 @@ def _source(weights: Published, folder: Path) -> Iterator[Path]:
     own = folder / f".{unpacked.name}.unpacked"  # always the same: a killed run's is removed here
     shutil.rmtree(own, ignore_errors=True)
     try:
-        unpack_tar(file, own)
+        unpack(file, own, lambda path: True, LIMITS)
         yield own
     finally:
         shutil.rmtree(own, ignore_errors=True)
