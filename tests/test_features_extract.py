@@ -110,7 +110,7 @@ def entries(cache):
 
 def test_clips_are_those_of_the_backbone_alone(home, media, undisturbed):
     """Through the pool, the batches and the cache come the same bytes as without them."""
-    from mafnet.features.tensors import load
+    from mafnet.features.weights.files import load
     from mafnet.video.decode import decode_audio
     from mafnet.video.settings import VideoSettings
 

@@ -22,11 +22,12 @@ from torchvision.models import get_weight
 from mafnet.common.download import MIRROR
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import sha256_of
-from mafnet.features import convert
 from mafnet.features.backbones.densenet import IMAGENET_DEVIATION, IMAGENET_MEAN
 from mafnet.features.backbones.vggish import PORT_LAYERS, VGGish
-from mafnet.features.vggish_check import agreement, checked
-from mafnet.features.weights import Published, fetch, published, read_published, same_weights
+from mafnet.features.weights import convert
+from mafnet.features.weights.fetch import fetch
+from mafnet.features.weights.published import Published, published, read_published, same_weights
+from mafnet.features.weights.vggish_check import agreement, checked
 
 HOME = Path(__file__).parents[1]
 TABLE = HOME / "resources" / "weights.tsv"

@@ -26,8 +26,9 @@ from mafnet.features.media_table import outcome_table
 from mafnet.features.pack import pack
 from mafnet.features.setup import extractor
 from mafnet.features.survey import check_videos
-from mafnet.features.tensors import load
-from mafnet.features.weights import Published, fetch
+from mafnet.features.weights.fetch import fetch
+from mafnet.features.weights.files import load
+from mafnet.features.weights.published import Published
 from mafnet.plan.config import read_config
 from mafnet.video.decode import DecodeError, decode_audio, decode_frames
 from mafnet.video.media import Media, read_media, write_media

@@ -15,7 +15,7 @@ from mafnet.common.errors import MafnetError
 from mafnet.features.backbones import Backbone, backbone_class, backbone_spec, openvino_class
 from mafnet.features.backbones.openvino_runtime import suits
 from mafnet.features.fingerprint import FeatureSettings
-from mafnet.features.tensors import load, load_arrays
+from mafnet.features.weights.files import load, load_arrays
 
 log = logging.getLogger(__name__)
 

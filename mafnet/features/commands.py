@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from mafnet.common import options
-from mafnet.features.weights import TABLE
+from mafnet.features.weights.published import TABLE
 from mafnet.video.settings import VideoSettings
 
 table = click.option(
@@ -32,8 +32,8 @@ def fetch(
     table: Path, backbone: str, name: str, folder: Path, converted: Path | None, output: Path
 ) -> None:
     """Download published weights, verify them and convert them to safetensors."""
-    from mafnet.features.weights import fetch as run
-    from mafnet.features.weights import published, same_weights
+    from mafnet.features.weights.fetch import fetch as run
+    from mafnet.features.weights.published import published, same_weights
 
     weights = published(table, backbone, name)
     run(weights, folder, output, converted, same_weights(table, weights))
@@ -47,8 +47,8 @@ def fetch(
 @options.output
 def convert(table: Path, backbone: str, name: str, folder: Path, output: Path) -> None:
     """Download weights in TensorFlow's formats and read them with TensorFlow."""
-    from mafnet.features.convert import convert as run
-    from mafnet.features.weights import published
+    from mafnet.features.weights.convert import convert as run
+    from mafnet.features.weights.published import published
 
     run(published(table, backbone, name), folder, output)
 
@@ -63,7 +63,7 @@ def calibrate(
     manifests: tuple[Path, ...], root: Path, output: Path, settings: dict, threads: int
 ) -> None:
     """Make random weights whose normalisation fits the first training videos."""
-    from mafnet.features.calibrate import calibrate as run
+    from mafnet.features.weights.calibrate import calibrate as run
 
     run(manifests, root, settings, output, threads)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from mafnet.common.errors import MafnetError
 from mafnet.features.backbones import backbone_spec
 from mafnet.features.fingerprint import MODALITIES
-from mafnet.features.weights import published
+from mafnet.features.weights.published import published
 from mafnet.model.networks import COMMON_OPTIONS, network_spec
 
 

@@ -12,7 +12,7 @@ from mafnet.common import versions
 from mafnet.plan.config import check_config
 from mafnet.common.errors import MafnetError
 from mafnet.features.fingerprint import MODALITIES
-from mafnet.features.weights import TABLE, read_published
+from mafnet.features.weights.published import TABLE, read_published
 from mafnet.plan.guard import claim_directory, put_python_on_path
 from mafnet.plan.stages import Plan
 from mafnet.report.figures import example_variants, study_figures

@@ -11,7 +11,7 @@ from mafnet.common.errors import MafnetError
 from mafnet.features.backbones.logmel import HOP_SAMPLES, PATCH_FRAMES, log_mel
 from mafnet.features.backbones.vggish import VGGishNetwork
 from mafnet.features.backbones.vggish_layers import CHANNELS
-from mafnet.features.tensors import load
+from mafnet.features.weights.files import load
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def torch_weights(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def agreement(tensors: dict[str, torch.Tensor]) -> Agreement:
-    """Compare torch with what mafnet.features.vggish_tensorflow wrote."""
+    """Compare torch with what mafnet.features.weights.vggish_tensorflow wrote."""
     network = VGGishNetwork()
     network.load_state_dict(torch_weights(tensors))
     with torch.no_grad():

@@ -1,10 +1,10 @@
-"""VGGish out of TensorFlow's files, with TensorFlow's outputs on the same patches to check against.
+"""Reads VGGish from TensorFlow's files, with TensorFlow's outputs on some patches to check against.
 
-Runs in the environment envs/vggish.yaml, or .venv-vggish, which have TensorFlow and no torch. What
-it writes (safetensors) is let through by mafnet.features.vggish_check, which has torch and no
-TensorFlow. N patches, S samples.
+Runs in the environment envs/vggish.yaml, or .venv-vggish, which have TensorFlow and no torch.
+`vggish_check`, which needs torch and no TensorFlow, checks what it writes (safetensors). N patches,
+S samples.
 
-    python -m mafnet.features.vggish_tensorflow SOURCE saved_model|checkpoint OUTPUT
+    python -m mafnet.features.weights.vggish_tensorflow SOURCE saved_model|checkpoint OUTPUT
 """
 
 import sys

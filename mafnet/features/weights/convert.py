@@ -12,9 +12,9 @@ from pathlib import Path
 from mafnet.common.download import obtain
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.archives.unpack import Limits, unpack
-from mafnet.features.weights import Published
+from mafnet.features.weights.published import Published
 
-HOME = Path(__file__).resolve().parents[2]
+HOME = Path(__file__).resolve().parents[3]
 ENVIRONMENT = HOME / ".venv-vggish"
 """Made by `make vggish-env`, for those without conda."""
 
@@ -25,7 +25,7 @@ LIMITS = Limits(members=100, total_bytes=2 * 10**9)
 def convert(weights: Published, folder: Path, output: Path) -> None:
     """Write what TensorFlow finds in published weights, and computes with them, to `output`.
 
-    It is not to be used before mafnet.features.vggish_check let it through.
+    It is not to be used before mafnet.features.weights.vggish_check let it through.
     """
     if not weights.needs_conversion:
         raise MafnetError(f"{weights.file}: is not TensorFlow's; `mafnet fetch` takes it as it is")
@@ -68,8 +68,9 @@ def _source(weights: Published, folder: Path) -> Iterator[Path]:
 
 
 def _export(python: str, source: Path, form: str, output: Path) -> None:
-    """Run mafnet.features.vggish_tensorflow; MafnetError with its last line if it fails."""
-    command = [python, "-m", "mafnet.features.vggish_tensorflow", str(source), form, str(output)]
+    """Run `vggish_tensorflow`; MafnetError with its last line if it fails."""
+    module = "mafnet.features.weights.vggish_tensorflow"
+    command = [python, "-m", module, str(source), form, str(output)]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": str(HOME)}
     done = subprocess.run(command, env=os.environ | quiet, stderr=subprocess.PIPE, text=True)
     if done.returncode:

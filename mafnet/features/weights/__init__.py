@@ -1,0 +1,1 @@
+"""Weights of the backbones: published or random, as one safetensors file each."""

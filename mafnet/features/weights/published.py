@@ -1,0 +1,69 @@
+"""The table of published weights: where each file is, its format and its sha256."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from mafnet.common.errors import MafnetError
+from mafnet.common.resources import FOLDER
+
+TABLE = FOLDER / "weights.tsv"
+"""What is published."""
+
+FORMS = ("torch", "saved_model", "checkpoint")
+
+
+@dataclass(frozen=True)
+class Published:
+    """A row of resources/weights.tsv.
+
+    version: rows of one backbone and version are the same weights from several sources.
+    form: "torch", or TensorFlow's "saved_model" or "checkpoint".
+    sha256: the digest or its beginning; empty if nobody published one.
+    """
+
+    backbone: str
+    name: str
+    version: str
+    form: str
+    file: str
+    sha256: str
+    addresses: tuple[str, ...]
+
+    @property
+    def needs_conversion(self) -> bool:
+        """True if TensorFlow has to read the file."""
+        return self.form != "torch"
+
+
+def read_published(table: Path) -> list[Published]:
+    """All rows of the table; MafnetError names a row that is not complete."""
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    return [_row(table, number, row) for number, row in enumerate(rows, start=2)]
+
+
+def _row(table: Path, number: int, row: dict[str, str]) -> Published:
+    keys = ("backbone", "name", "version", "form", "file", "sha256")
+    lacking = [key for key in (*keys, "addresses") if row.get(key) is None]
+    if lacking or row["form"] not in FORMS:
+        wrong = f"lacks {', '.join(lacking)}" if lacking else f"form is none of {', '.join(FORMS)}"
+        raise MafnetError(f"{table}, row {number}: {wrong}; mend the row")
+    return Published(*(row[key] for key in keys), tuple(row["addresses"].split()))
+
+
+def published(table: Path, backbone: str, name: str) -> Published:
+    """A row by backbone and name; MafnetError lists the names there are."""
+    rows = [row for row in read_published(table) if row.backbone == backbone]
+    for row in rows:
+        if row.name == name:
+            return row
+    known = ", ".join([*(row.name for row in rows), "random"])
+    raise MafnetError(f"{backbone} has no weights {name!r}; choose one of {known}")
+
+
+def same_weights(table: Path, weights: Published) -> list[Published]:
+    """The other sources of the same weights."""
+    key = (weights.backbone, weights.version)
+    rows = read_published(table)
+    return [row for row in rows if (row.backbone, row.version) == key and row != weights]
