@@ -91,7 +91,7 @@ def write_inventory(found: Inventory, path: Path) -> None:
 
 def _splits(dataset: str, origin: Origin) -> dict[str, list[Sample]]:
     """The samples of all splits, from manifests that are the user's, or from lists."""
-    if origin.maker == "prepare":
+    if origin.source in SOURCES:
         if origin.archive and not Path(origin.lists).exists():
             raise MafnetError(
                 f"{dataset}: {origin.archive} is not unpacked yet; "
@@ -102,7 +102,7 @@ def _splits(dataset: str, origin: Origin) -> dict[str, list[Sample]]:
             split: samples_of(source, split, lists, root, origin.holdout)
             for split in origin.manifests
         }
-    if origin.maker == DEMO and not Path(origin.manifests["main"]).exists():
+    if origin.source == DEMO and not Path(origin.manifests["main"]).exists():
         raise MafnetError(f"{dataset}: is not made yet; `snakemake {origin.manifests['main']}`")
     classes: Collection[str] = read_classes(Path(origin.classes)) if origin.classes else ()
     return {split: read_manifest(Path(path), classes) for split, path in origin.manifests.items()}
@@ -114,7 +114,7 @@ def _about(found: Inventory) -> list[str]:
     protocol = protocol_of(origin.source, origin.protocol)
     note = f": {protocol.note}" if protocol else ""
     return [
-        f"{found.dataset} ({origin.source or origin.maker or 'your own'})",
+        f"{found.dataset} ({origin.source or 'your own'})",
         f"protocol {origin.protocol}{note}",
         f"splits shown in metrics.json: {', '.join(origin.shown)}; made: {', '.join(found.splits)}",
         f"videos in {origin.root}" + (f", lists in {origin.lists}" if origin.lists else ""),
@@ -181,7 +181,7 @@ def _notes(found: Inventory) -> list[str]:
             if number != row["count"]:
                 of = f"{row['subset']} {row['unit']}".removeprefix("all ")
                 notes.append(f"{split}: {number:,} {of}, {row['count']:,} expected")
-    if found.origin.source:
+    if found.origin.source in SOURCES:
         notes += other_lists(SOURCES[found.origin.source], Path(found.origin.lists))
     return ["", *(f"note: {note}" for note in notes)] if notes else []
 

@@ -20,7 +20,7 @@ class Origin:
     manifests: path of each split's manifest.
     shown: the splits whose mean metrics.json shows.
     classes: path of the closed list of classes, None where the manifest's labels are all.
-    maker: the checkpoint that makes the manifests, empty where they are the user's.
+    source: name in the registry of sources, or "demo"; empty where the manifests are the user's.
     protocol: name of the way to measure.
     archive: archive, or folder of archives, that the videos are unpacked from; else empty.
     download: True if the archives are fetched first.
@@ -31,7 +31,6 @@ class Origin:
     manifests: dict[str, str]
     shown: tuple[str, ...]
     classes: str | None = None
-    maker: str = ""
     source: str = ""
     protocol: str = "own"
     archive: str = ""
@@ -42,7 +41,7 @@ class Origin:
     @property
     def descriptions(self) -> list[str]:
         """What was written about the shown splits when their manifests were prepared."""
-        if self.maker != "prepare":
+        if self.source not in SOURCES:
             return []
         return [self.manifests[split].removesuffix(".csv") + ".json" for split in self.shown]
 
@@ -75,8 +74,8 @@ def protocol_of(source: str, name: str) -> Protocol | None:
 
 def records_events(origin: Origin) -> bool:
     """True if the data set says when its events happen; of users' manifests, one must."""
-    if origin.maker:
-        return origin.maker == DEMO or SOURCES[origin.source].events
+    if origin.source:
+        return origin.source == DEMO or SOURCES[origin.source].events
     paths = [Path(path) for path in origin.manifests.values()]
     return any(sample.event for path in paths for sample in read_manifest(path))
 
@@ -94,7 +93,6 @@ def _published(dataset: str, entry: Mapping) -> Origin:
         manifests={split: f"data/{dataset}/{split}.csv" for split in source.splits_with(name)},
         shown=protocol.splits,
         classes=entry.get("classes") or str(resource(f"classes/{protocol.classes}.txt")),
-        maker="prepare",
         source=source.name,
         protocol=name,
         archive=archive,

@@ -13,6 +13,7 @@ from mafnet.common.gpus import count_cards
 from mafnet.dataset.collect import archives_of
 from mafnet.dataset.lists import list_files
 from mafnet.dataset.manifest import calibration_videos
+from mafnet.dataset.origin import DEMO
 from mafnet.dataset.shards import manifest_shards
 from mafnet.dataset.sources import SOURCES
 from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
@@ -71,13 +72,15 @@ class Plan(ResultsPlan):
 
     # video
 
-    def made_by(self, maker: str) -> list[str]:
-        """The data sets whose manifests a checkpoint (`demo`, `prepare`) makes."""
-        return [name for name in self.datasets if self.maker(name) == maker]
+    @property
+    def demos(self) -> list[str]:
+        """The data sets that the checkpoint `demo` makes."""
+        return [name for name in self.datasets if self.source(name) == DEMO]
 
-    def maker(self, dataset: str) -> str:
-        """The checkpoint that makes the data set's manifests, empty where they are the user's."""
-        return self._origins[dataset].maker
+    @property
+    def published(self) -> list[str]:
+        """The data sets whose manifests the checkpoint `prepare` makes."""
+        return [name for name in self.datasets if self.source(name) in SOURCES]
 
     def root(self, dataset: str) -> str:
         """The folder of the videos."""
@@ -115,7 +118,7 @@ class Plan(ResultsPlan):
         return [f"data/{dataset}/unpacked.tsv"] if self._origins[dataset].archive else []
 
     def source(self, dataset: str) -> str:
-        """The published data set that this is."""
+        """Name in the registry of sources, "demo", or empty where the manifests are the user's."""
         return self._origins[dataset].source
 
     def own_lists(self, dataset: str) -> list[str]:
@@ -211,7 +214,7 @@ class Plan(ResultsPlan):
 
     def _awaited(self, dataset: str) -> bool:
         """True if the rule that makes the data set's manifest has not run yet."""
-        return bool(self.maker(dataset)) and not all(map(os.path.exists, self.manifests(dataset)))
+        return bool(self.source(dataset)) and not all(map(os.path.exists, self.manifests(dataset)))
 
     def _video(self, dataset: str) -> dict:
         return self._sections[dataset]["video"]

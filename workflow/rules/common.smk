@@ -80,10 +80,9 @@ def either(names):
 
 def manifests(wildcards):
     """The manifests of all splits; waits for the rule that makes them, where there is one."""
-    maker = PLAN.maker(wildcards.dataset)
-    if maker == "demo":
+    if wildcards.dataset in PLAN.demos:
         checkpoints.demo.get(dataset=wildcards.dataset)
-    elif maker == "prepare":
+    elif wildcards.dataset in PLAN.published:
         for split in PLAN.all_splits(wildcards.dataset):
             checkpoints.prepare.get(dataset=wildcards.dataset, split=split)
     return PLAN.manifests(wildcards.dataset)

@@ -11,7 +11,7 @@ checkpoint demo:
     benchmark:
         "logs/dataset/demo/{dataset}.benchmark.tsv"
     wildcard_constraints:
-        dataset=either(PLAN.made_by("demo")),
+        dataset=either(PLAN.demos),
     conda:
         "../../envs/mafnet.yaml"
     threads: 4
@@ -36,7 +36,7 @@ rule download:
     benchmark:
         "logs/dataset/download/{dataset}.benchmark.tsv"
     wildcard_constraints:
-        dataset=either(PLAN.made_by("prepare")),
+        dataset=either(PLAN.published),
     conda:
         "../../envs/mafnet.yaml"
     resources:
@@ -64,7 +64,7 @@ rule unpack:
     benchmark:
         "logs/dataset/unpack/{dataset}.benchmark.tsv"
     wildcard_constraints:
-        dataset=either(PLAN.made_by("prepare")),
+        dataset=either(PLAN.published),
     conda:
         "../../envs/mafnet.yaml"
     resources:
@@ -94,7 +94,7 @@ checkpoint prepare:
     benchmark:
         "logs/dataset/prepare/{dataset}-{split}.benchmark.tsv"
     wildcard_constraints:
-        dataset=either(PLAN.made_by("prepare")),
+        dataset=either(PLAN.published),
     conda:
         "../../envs/mafnet.yaml"
     resources:
