@@ -28,7 +28,7 @@ from mafnet.features.cache import FeatureCache
 from mafnet.features.decode_pool import Clip, decode_in_parallel
 from mafnet.features.extract import Extractor
 from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
-from mafnet.features.lanes import in_lanes
+from mafnet.features.parallel import in_parallel
 from mafnet.video.media import Media
 from mafnet.video.probe import probe_many
 from mafnet.video.settings import VideoSettings
@@ -86,10 +86,10 @@ class Bench:
                 shape = (batch, self.video.frames_per_clip, 224, 224, 3)
                 clips = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
                 work = [clips] * BATCHES_AHEAD
-                list(in_lanes(backbone, work, backbone, self.threads))  # warm
+                list(in_parallel(backbone, work, backbone, self.threads))  # warm
 
                 def once(_: int, backbone: object = backbone, work: list = work) -> None:
-                    list(in_lanes(backbone, work, backbone, self.threads))
+                    list(in_parallel(backbone, work, backbone, self.threads))
 
                 frames = len(work) * batch * self.video.frames_per_clip
                 rate = frames / self.seconds(once)

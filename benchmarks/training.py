@@ -17,9 +17,9 @@ from marked import markdown
 from torch.profiler import ProfilerActivity, profile
 
 from mafnet.model.commands import computing_device
+from mafnet.model.mixed_precision import resolve
 from mafnet.model.networks import NETWORKS, build_network, network_spec
 from mafnet.model.networks.blocks import Features
-from mafnet.model.precision import resolve
 from mafnet.model.train import new_optimiser, step
 
 SHAPES = {"visual": (1920,), "visual_maps": (7, 7, 1920), "audio": (12, 8, 512)}

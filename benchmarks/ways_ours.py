@@ -36,7 +36,7 @@ def settings(inputs: Inputs, modality: str, precision: str) -> dict:
 
 def extractor(inputs: Inputs, modality: str, precision: str, cache: Path) -> "Extractor":
     """What `mafnet extract` works with."""
-    from mafnet.features.setup import extractor as ours
+    from mafnet.features.extract import extractor as ours
 
     chosen = settings(inputs, modality, precision)
     return ours(inputs.root, inputs.weights(modality), cache, chosen, inputs.threads, device="cpu")
@@ -80,7 +80,7 @@ def network(inputs: Inputs, modality: str, videos: int, precision: str) -> Ready
     """The first video's features so many times, in batches across videos as extraction has them."""
     from mafnet.features.backends import build_backbone
     from mafnet.features.fingerprint import FeatureSettings
-    from mafnet.features.lanes import in_lanes
+    from mafnet.features.parallel import in_parallel
 
     chosen = FeatureSettings(**settings(inputs, modality, precision)["features"])
     backbone = build_backbone(chosen, inputs.weights(modality), "cpu", inputs.threads)
@@ -89,7 +89,7 @@ def network(inputs: Inputs, modality: str, videos: int, precision: str) -> Ready
     last = []
 
     def work() -> None:
-        last[:] = [maps for _, maps in in_lanes(backbone, batches, backbone, inputs.threads)]
+        last[:] = [maps for _, maps in in_parallel(backbone, batches, backbone, inputs.threads)]
 
     backbone(batches[0])
     return Ready(work, lambda: np.concatenate(last)[: inputs.seconds])
@@ -152,7 +152,7 @@ def resolved(precision: str) -> str:
     """What a setting of the precision means on this CPU; imports torch."""
     import torch
 
-    from mafnet.model.precision import resolve
+    from mafnet.model.mixed_precision import resolve
 
     return resolve(precision, torch.device("cpu"))
 

@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 from support.made_features import made_data, made_samples
-from support.media import AAC, H264, counting_picture, ffmpeg, tone
+from support.made_videos import AAC, H264, counting_picture, ffmpeg, tone
 
 from mafnet.features.backbones import backbone_class
 from mafnet.features.cache import Entry
-from mafnet.features.setup import extractor
+from mafnet.features.extract import extractor
 from mafnet.video.media import Media, write_media
 from mafnet.video.probe import probe
 

@@ -17,7 +17,7 @@ from mafnet.features.backbones.densenet import (
 from mafnet.features.backbones.inference import check_device
 from mafnet.features.backbones.logmel import log_mel
 from mafnet.features.backbones.vggish import PORT_LAYERS, VGGish, VGGishNetwork, port_weights
-from mafnet.features.lanes import in_lanes
+from mafnet.features.parallel import in_parallel
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -171,11 +171,11 @@ def test_companions_do_not_change_an_audio_clip(vggish_weights, precision):
         assert network(clips)[position].tobytes() == alone[0].tobytes()
 
 
-def test_lanes_do_not_change_an_audio_clip():
+def test_workers_do_not_change_an_audio_clip():
     network = VGGish(VGGish.random_weights(0), "cpu", "float32")
     clips = noise_clips(5)
     alone = [network(clip[None]).tobytes() for clip in clips]
-    computed = in_lanes(network, [clip[None] for clip in clips], network, 3)
+    computed = in_parallel(network, [clip[None] for clip in clips], network, 3)
     assert [maps.tobytes() for _, maps in computed] == alone
 
 
@@ -298,7 +298,7 @@ def test_gpu_features_are_the_cpus_in_any_company(precision, random_densenet, vg
     maps = gpu(clips)
     assert relative_error(maps[:2], random_densenet(clips[:2])) < tolerance
     assert np.array_equal(gpu(clips[::-1].copy())[::-1], maps)
-    in_two_streams = in_lanes(gpu, [clips] * 4, gpu, 2)
+    in_two_streams = in_parallel(gpu, [clips] * 4, gpu, 2)
     assert all(np.array_equal(found, maps) for _, found in in_two_streams)
     sound = noise_clips(9)
     audio = VGGish(vggish_weights, "cuda", precision)

@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from support.media import AAC, H264, counting_picture, ffmpeg, tone
+from support.made_videos import AAC, H264, counting_picture, ffmpeg, tone
 
 from mafnet.common.errors import MafnetError
 from mafnet.features.backbones import backbone_class
 from mafnet.features.cache import DamagedEntryError
-from mafnet.features.extract import read_report, write_report
+from mafnet.features.extract import extractor
 from mafnet.features.feature_file import open_features
 from mafnet.features.pack import pack
-from mafnet.features.setup import extractor
+from mafnet.features.shard_report import read_report, write_report
 from mafnet.video.media import Media, write_media
 from mafnet.video.probe import probe
 

@@ -24,7 +24,7 @@ from mafnet.common.errors import MafnetError
 from mafnet.features.backbones import backbone_class, backbone_spec, openvino_class
 from mafnet.features.backends import build_backbone, choose_backend
 from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
-from mafnet.features.lanes import in_lanes
+from mafnet.features.parallel import in_parallel
 from mafnet.video.settings import VideoSettings
 
 pytest.importorskip("openvino")
@@ -74,7 +74,7 @@ def test_any_number_of_frames_is_averaged(frames):
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", WEIGHTS)
-def test_company_lanes_and_threads_do_not_change_a_clip(name, precision):
+def test_company_workers_and_threads_do_not_change_a_clip(name, precision):
     if not suits(precision):
         pytest.skip(f"this processor has no {precision}")
     clips = CLIPS[name](4)
@@ -83,7 +83,7 @@ def test_company_lanes_and_threads_do_not_change_a_clip(name, precision):
     wide = network(name, precision, threads=3)
     assert [maps.tobytes() for maps in wide(clips)] == alone
     batches = [clips[at : at + 1] for at in (3, 1, 0, 2)]
-    computed = [maps for _, maps in in_lanes(wide, batches, wide, 3)]
+    computed = [maps for _, maps in in_parallel(wide, batches, wide, 3)]
     assert [maps.tobytes() for maps in chain(*computed)] == [alone[at] for at in (3, 1, 0, 2)]
 
 

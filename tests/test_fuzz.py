@@ -16,7 +16,7 @@ from support.made_features import extractor
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import Sample, read_classes, read_manifest, write_manifest
 from mafnet.features.cache import DamagedEntryError, Entry
-from mafnet.features.extract import Extracted, read_report, write_report
+from mafnet.features.shard_report import Extracted, read_report, write_report
 from mafnet.video.media import Media, read_media, write_media
 
 SHORT, LONG = 200, 20_000

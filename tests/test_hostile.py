@@ -12,7 +12,7 @@ import pytest
 import torch
 from rich.console import Console
 from safetensors.torch import save_file
-from support.media import SETTINGS, counting_video
+from support.made_videos import SETTINGS, counting_video
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.ffmpeg import ffmpeg_path
@@ -20,12 +20,12 @@ from mafnet.common.files import sha256_of
 from mafnet.common.terminal import PrintableFormatter, printable
 from mafnet.dataset.manifest import Sample, read_manifest, write_manifest
 from mafnet.features.backbones import backbone_class
-from mafnet.features.extract import read_report, write_report
+from mafnet.features.extract import extractor
 from mafnet.features.feature_file import open_features
 from mafnet.features.media_table import outcome_table
 from mafnet.features.pack import pack
-from mafnet.features.setup import extractor
-from mafnet.features.survey import check_videos
+from mafnet.features.shard_report import read_report, write_report
+from mafnet.features.video_check import check_videos
 from mafnet.features.weights.fetch import fetch
 from mafnet.features.weights.files import load
 from mafnet.features.weights.published import Published

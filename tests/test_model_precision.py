@@ -12,8 +12,8 @@ from mafnet.common.files import read_json
 from mafnet.model import batches
 from mafnet.model.batches import Reader
 from mafnet.model.evaluate import evaluate
+from mafnet.model.mixed_precision import CPU_FEATURES, resolve
 from mafnet.model.networks import network_spec
-from mafnet.model.precision import CPU_FEATURES, resolve
 from mafnet.model.settings import RunSettings, Training
 from mafnet.model.train import new_network, new_optimiser, step, train
 

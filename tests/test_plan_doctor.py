@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from support.bad_media import overwritten, truncated
-from support.media import counting_video
+from support.made_videos import counting_video
 
 from mafnet.cli import main
 from mafnet.common.ffmpeg import ffmpeg_path

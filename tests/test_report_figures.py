@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from support.made_runs import made_inputs, made_run, samples_to_test, write_made_study
-from support.media import counting_video, probed
+from support.made_videos import counting_video, probed
 from support.tiny_run import REPOSITORY
 
 from mafnet.cli import main

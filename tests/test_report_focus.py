@@ -7,7 +7,7 @@ import pytest
 import torch
 from support.made_features import made_data, made_samples
 from support.made_runs import made_inputs, made_run, samples_to_test
-from support.media import counting_video, probed, rotated
+from support.made_videos import counting_video, probed, rotated
 
 from mafnet.dataset.manifest import Sample, write_manifest
 from mafnet.dataset.origin import origin_of, records_events

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from support.bad_media import LONG, noisy, overwritten, truncated, two_hours
 from support.corpus import CASES, table
-from support.media import SETTINGS, frames_of, sound_of
+from support.made_videos import SETTINGS, frames_of, sound_of
 
 from mafnet.features.media_table import media_counts
-from mafnet.features.survey import check_videos
+from mafnet.features.video_check import check_videos
 from mafnet.video.decode import DecodeError, decode_frames
 from mafnet.video.media import Media, read_media, write_media
 from mafnet.video.settings import SAMPLE_RATE, VideoSettings
@@ -117,7 +117,7 @@ def _cost(path: Path, clips: int) -> dict:
     script = """
 import json, re, resource, sys, time
 from pathlib import Path
-from support.media import SETTINGS, probed, with_clips
+from support.made_videos import SETTINGS, probed, with_clips
 from mafnet.video.decode import decode_audio, decode_frames
 path, settings = Path(sys.argv[1]), with_clips(int(sys.argv[2]))
 start, media = time.monotonic(), probed(path)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from support.media import (
+from support.made_videos import (
     AAC,
     H264,
     SETTINGS,

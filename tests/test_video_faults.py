@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from support.media import SETTINGS, counting_video, frames_of, probed, sound_of
+from support.made_videos import SETTINGS, counting_video, frames_of, probed, sound_of
 
 from mafnet.video.decode import DecodeError, decode_audio, decode_frames
 from mafnet.video.media import Media

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.media import SETTINGS, counting_video, frames_of, probed
+from support.made_videos import SETTINGS, counting_video, frames_of, probed
 
 from mafnet.common import ffmpeg
 from mafnet.common.errors import MafnetError

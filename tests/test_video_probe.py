@@ -6,7 +6,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.media import AAC, H264, counting_picture, counting_video, ffmpeg, rotated, tone
+from support.made_videos import AAC, H264, counting_picture, counting_video, ffmpeg, rotated, tone
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.ffmpeg import ffmpeg_path, ffmpeg_version

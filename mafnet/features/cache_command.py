@@ -26,7 +26,7 @@ def cache(ctx: click.Context, cache: Path) -> None:
 @click.pass_obj
 def verify(root: Path) -> None:
     """Read every entry and check it; exit 1 if one is damaged."""
-    from mafnet.features.housekeeping import damaged, folders
+    from mafnet.features.cache_contents import damaged, folders
 
     faults = [fault for folder in folders(root) for fault in damaged(root, folder)]
     for fault in faults:
@@ -48,7 +48,7 @@ def verify(root: Path) -> None:
 @click.pass_obj
 def clean(root: Path, results: tuple[Path, ...], dry_run: bool, yes: bool) -> None:
     """Remove the entries that no result uses."""
-    from mafnet.features.housekeeping import remove, unused
+    from mafnet.features.cache_contents import remove, unused
 
     paths = unused(root, results)
     size = sum(path.stat().st_size for path in paths)
@@ -66,7 +66,7 @@ def _show(root: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from mafnet.features.housekeeping import folders
+    from mafnet.features.cache_contents import folders
 
     table = Table("backbone", "fingerprint", "weights", "precision", "clips")
     table.add_column("videos", justify="right")

@@ -88,8 +88,8 @@ def extract(
     device: str,
 ) -> None:
     """Extract one modality's features of the videos that the cache lacks."""
-    from mafnet.features.extract import write_report
-    from mafnet.features.setup import extractor
+    from mafnet.features.extract import extractor
+    from mafnet.features.shard_report import write_report
     from mafnet.video.media import read_media
 
     worker = extractor(root, weights, cache, settings, threads, device)
@@ -112,8 +112,8 @@ def media(
     """Merge what probing and both extractions found into one media table."""
     from rich.console import Console
 
-    from mafnet.features.extract import read_report
     from mafnet.features.media_table import merge_media, outcome_table
+    from mafnet.features.shard_report import read_report
     from mafnet.video.media import read_media, write_media
 
     rows = [row for path in probed for row in read_media(path)]
@@ -153,9 +153,9 @@ def pack(
     device: str,
 ) -> None:
     """Pack cached features into the file that training reads."""
+    from mafnet.features.extract import extractor
     from mafnet.features.media_table import usable
     from mafnet.features.pack import pack as run
-    from mafnet.features.setup import extractor
     from mafnet.video.media import read_media
 
     rows = usable(read_media(media), max_failed_fraction, media)

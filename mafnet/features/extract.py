@@ -4,41 +4,27 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import cache as once
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from mafnet.common.errors import MafnetError
+from mafnet.common.files import sha256_of
+from mafnet.common.options import build
 from mafnet.common.progress import Progress
-from mafnet.common.tables import read_rows, write_rows
 from mafnet.features.backbones import Backbone, backbone_spec
 from mafnet.features.cache import Entry, FeatureCache
 from mafnet.features.decode_pool import Clip, End, decode_in_parallel
-from mafnet.features.lanes import in_lanes
+from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
+from mafnet.features.parallel import in_parallel
+from mafnet.features.shard_report import Extracted
 from mafnet.video.media import Media
 from mafnet.video.settings import VideoSettings
 from mafnet.video.status import Status
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Extracted:
-    """What became of one video in one modality: a row of a shard's report.
-
-    clips: how many clips of the grid the video fills; the rest is padding.
-    warnings: names of MediaWarning.
-    error: the decoder's message; `error_lines` counts its lines.
-    """
-
-    video: str
-    sha256: str
-    clips: int = 0
-    status: Status = Status.OK
-    warnings: tuple[str, ...] = ()
-    error: str = ""
-    error_lines: int = 0
 
 
 @dataclass
@@ -108,7 +94,7 @@ class Extractor:
         decoded = decode_in_parallel(todo, self.root, self.name, self.video, self.workers)
         with closing(decoded) as events:
             batches = _batches(events, backbone.batch, pending)
-            computed = in_lanes(partial(_features, backbone), batches, backbone, self.workers)
+            computed = in_parallel(partial(_features, backbone), batches, backbone, self.workers)
             for batch, features in computed:
                 _hand_out(batch, features, pending)
                 for index in _finished(pending):
@@ -130,6 +116,27 @@ class Extractor:
             )
         self.cache.write(media.sha256, Entry(clips, *said))
         return Extracted(media.video, media.sha256, len(clips), Status.OK, *said)
+
+
+def extractor(
+    root: Path, weights: Path, cache: Path, settings: dict, threads: int, device: str
+) -> Extractor:
+    """An extractor of one modality.
+
+    settings: {"video": {...}, "features": {...}}, as the config has them for one modality.
+    The backbone is built, and what computes it imported, when the first video is to be extracted.
+    """
+    features = build(FeatureSettings, settings["features"], "features")
+    video = build(VideoSettings, settings["video"], "video")
+    fingerprint = fingerprint_of(features, video, sha256_of(weights))
+
+    @once
+    def make() -> Backbone:
+        from mafnet.features.backends import build_backbone
+
+        return build_backbone(features, weights, device, threads)
+
+    return Extractor(FeatureCache(cache, fingerprint), root, video, make, workers=threads)
 
 
 def _features(backbone: Backbone, batch: list[Clip]) -> np.ndarray | tuple:
@@ -169,13 +176,3 @@ def _batches(
 def _finished(pending: dict[int, _Pending]) -> list[int]:
     """The videos of which every clip has gone through the backbone."""
     return [index for index, video in pending.items() if video.end and not video.waiting]
-
-
-def write_report(rows: Iterable[Extracted], path: Path) -> None:
-    """Write a shard's report, a table with one row a video."""
-    write_rows(Extracted, rows, path)
-
-
-def read_report(path: Path) -> list[Extracted]:
-    """Read a shard's report; MafnetError if it is damaged."""
-    return read_rows(Extracted, path)

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.terminal import printable
-from mafnet.features.extract import Extracted
+from mafnet.features.shard_report import Extracted
 from mafnet.video.decode import OVERHANG_SECONDS
 from mafnet.video.media import Media
 from mafnet.video.settings import VideoSettings

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from mafnet.common.errors import MafnetError
 from mafnet.model.data import Data, Subset
+from mafnet.model.mixed_precision import autocast
 from mafnet.model.networks import network_spec
 from mafnet.model.networks.blocks import Features, Network
-from mafnet.model.precision import autocast
 
 RESIDENT_SHARE = 0.5
 """Of a GPU's free memory; the rest is for the network and for a second run on the same card."""

@@ -17,8 +17,8 @@ from mafnet.model.metrics import (
     recalls,
     top_k_hits,
 )
+from mafnet.model.mixed_precision import resolve
 from mafnet.model.networks import network_spec
-from mafnet.model.precision import resolve
 from mafnet.model.run_folder import Attention, PredictionTable, RunFolder
 from mafnet.model.settings import RunSettings
 from mafnet.model.train import trained_network

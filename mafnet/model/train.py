@@ -14,9 +14,9 @@ from mafnet.common.files import digest_of
 from mafnet.common.progress import Progress
 from mafnet.model.batches import Reader, predict, require_finite
 from mafnet.model.data import Data, Subset
+from mafnet.model.mixed_precision import autocast, resolve
 from mafnet.model.networks import build_network
 from mafnet.model.networks.blocks import Features, Network
-from mafnet.model.precision import autocast, resolve
 from mafnet.model.resume import SECONDS_BETWEEN, Progression, Resume
 from mafnet.model.run_folder import Epoch, RunFolder
 from mafnet.model.settings import RunSettings

@@ -55,7 +55,7 @@ def _check(
     from rich.console import Console
 
     from mafnet.features.media_table import media_counts, outcome_table
-    from mafnet.features.survey import check_videos, find_videos, write_fetch_list
+    from mafnet.features.video_check import check_videos, find_videos, write_fetch_list
 
     rows = check_videos(*find_videos(place, root), settings, threads)
     Console().print(outcome_table(rows, str(place)))

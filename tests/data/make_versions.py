@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
 
 from support.made_features import extractor, made_data, made_samples  # noqa: E402
-from support.media import SETTINGS, ffmpeg, frames_of, probed, sound_of  # noqa: E402
+from support.made_videos import SETTINGS, ffmpeg, frames_of, probed, sound_of  # noqa: E402
 
 from mafnet.common import versions  # noqa: E402
 from mafnet.features.backbones import BACKBONES  # noqa: E402
@@ -110,8 +110,8 @@ def features_of(maps: np.ndarray) -> dict:
 
 def media(folder: Path) -> list:
     """The outcomes of an ok, a warned, a silent, a damaged and a failed video."""
-    from mafnet.features.extract import Extracted
     from mafnet.features.media_table import merge_media
+    from mafnet.features.shard_report import Extracted
     from mafnet.video.media import Media
     from mafnet.video.settings import VideoSettings
 

@@ -5,7 +5,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from support.media import AAC, H264, counting_picture, counting_video, ffmpeg, rotated, tone
+from support.made_videos import AAC, H264, counting_picture, counting_video, ffmpeg, rotated, tone
 
 Maker = Callable[[Path], object]
 

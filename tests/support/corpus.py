@@ -31,7 +31,7 @@ from support.bad_media import (
     without_index,
     written,
 )
-from support.media import AAC, H264, ffmpeg, tone
+from support.made_videos import AAC, H264, ffmpeg, tone
 
 from mafnet.video.status import MediaWarning, Status
 

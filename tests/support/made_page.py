@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from support.made_runs import MODALITIES, PAPER, write_run
-from support.media import AAC, H264, counting_picture, ffmpeg, tone
+from support.made_videos import AAC, H264, counting_picture, ffmpeg, tone
 
 from mafnet.common.files import write_json
 from mafnet.dataset.manifest import Sample, write_manifest

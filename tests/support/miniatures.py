@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from support.media import AAC, ffmpeg, tone
+from support.made_videos import AAC, ffmpeg, tone
 
 LOOKS = ("red", "green", "blue")
 AVE_HEADER = "Category&VideoID&Quality&StartTime&EndTime"

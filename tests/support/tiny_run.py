@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from support.media import AAC, H264, counting_picture, ffmpeg, tone
+from support.made_videos import AAC, H264, counting_picture, ffmpeg, tone
 
 REPOSITORY = Path(__file__).parents[2]
 CHECKED_OUT = (

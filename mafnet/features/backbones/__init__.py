@@ -39,14 +39,14 @@ class Backbone(Protocol):
     """A built network: `features = backbone(clips)` (N clips in, N float16 maps out).
 
     batch: clips that it computes at a time on its device; other numbers of clips are filled up.
-    most_lanes: how many threads may usefully call it at once; each calls `enter_lane` first.
+    max_workers: how many threads may usefully call it at once; each calls `start_worker` first.
     """
 
     device: str
     batch: int
-    most_lanes: int
+    max_workers: int
 
-    def enter_lane(self, threads: int) -> None:
+    def start_worker(self, threads: int) -> None:
         """Prepare the calling thread, whose share is so many cores."""
 
     def __call__(self, clips: np.ndarray) -> np.ndarray:

@@ -20,13 +20,13 @@ from mafnet.features.backbones.densenet_layers import IMAGENET_DEVIATION, IMAGEN
 from mafnet.features.backbones.inference import (
     as_tensor,
     check_device,
-    enter_lane,
     frozen,
     in_full_batches,
     load_weights,
-    most_lanes,
+    max_workers,
     on_gpu,
     settle,
+    start_worker,
 )
 
 CALIBRATION_FRAMES = 96
@@ -46,11 +46,11 @@ class DenseNet201:
         self.batch = GPU_BATCH if on_gpu(device) else backbone_spec("densenet201").batch
         network = _fused(_network(weights))
         self.network = network.to(device, memory_format=torch.channels_last)
-        self.most_lanes = most_lanes(device)
+        self.max_workers = max_workers(device)
 
-    def enter_lane(self, threads: int) -> None:
+    def start_worker(self, threads: int) -> None:
         """Prepare a thread that is to call the network."""
-        enter_lane(self.device, threads)
+        start_worker(self.device, threads)
 
     @staticmethod
     def random_weights(seed: int) -> dict:

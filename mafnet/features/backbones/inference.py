@@ -9,10 +9,10 @@ import torch
 from mafnet.common.errors import MafnetError
 from mafnet.features.backbones.precision import check_precision
 
-MOST_LANES = 4
-"""Of a CPU: a lane of DenseNet-201 holds 0.4 GB; four stay below 2.5 GB. More cores widen them."""
+CPU_WORKERS = 4
+"""On a CPU, four threads with DenseNet-201 take 0.4 GB each; more cores make them faster."""
 
-GPU_LANES = 2
+GPU_WORKERS = 2
 """One uploads and downloads while the other computes."""
 
 
@@ -28,12 +28,12 @@ def on_gpu(device: str) -> bool:
     return torch.device(device).type == "cuda"
 
 
-def most_lanes(device: str) -> int:
+def max_workers(device: str) -> int:
     """How many threads may usefully call a network on `device` at once."""
-    return GPU_LANES if on_gpu(device) else MOST_LANES
+    return GPU_WORKERS if on_gpu(device) else CPU_WORKERS
 
 
-def enter_lane(device: str, threads: int) -> None:
+def start_worker(device: str, threads: int) -> None:
     """Give the calling thread its share: `threads` cores, or a stream of its own on a GPU."""
     if on_gpu(device):
         torch.cuda.synchronize(device)  # the weights came by another stream
@@ -45,7 +45,7 @@ def enter_lane(device: str, threads: int) -> None:
 def settle(device: str) -> None:
     """On a GPU: the same clip has the same features from run to run, and float32 is not TF32.
 
-    Set for the whole process, as lanes that each put it back would spoil it for one another.
+    It is set for the whole process: threads that each restored it would disturb one another.
     cuDNN's search for algorithms stays off: it may choose differently from run to run.
     """
     if on_gpu(device):
@@ -69,7 +69,7 @@ def as_tensor(clips: np.ndarray, device: str) -> torch.Tensor:
     """The array on `device`, copied only where it is read-only or the device is another.
 
     To a GPU it goes by way of pinned memory (which torch keeps for the next batch), so that this
-    lane's upload goes on beside another lane's computing.
+    thread's upload runs while another thread computes.
     """
     tensor = torch.from_numpy(np.require(clips, requirements=["C", "W"]))
     return tensor.pin_memory().to(device, non_blocking=True) if on_gpu(device) else tensor

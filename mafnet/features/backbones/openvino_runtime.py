@@ -17,8 +17,8 @@ from mafnet.common.errors import MafnetError
 from mafnet.features.backbones.densenet_layers import BN_EPS
 from mafnet.features.backbones.precision import check_precision
 
-MOST_LANES = 16
-"""A lane of DenseNet-201 holds 65 MB besides the 0.4 GB that the first one takes (measured)."""
+CPU_WORKERS = 16
+"""The first thread with DenseNet-201 takes 0.4 GB, each further one 65 MB (measured)."""
 
 CONVERTER = "openvino.tools.ovc"
 
@@ -77,7 +77,7 @@ def _capable(precision: str) -> bool:
 
 
 class Compiled:
-    """A graph on the CPU, one stream a lane: `output = compiled(array)`.
+    """A graph on the CPU, one stream for each thread that calls it: `output = compiled(array)`.
 
     It may be called from several threads at once; each has buffers of its own.
     """
@@ -85,7 +85,7 @@ class Compiled:
     def __init__(self, model: object, precision: str, threads: int) -> None:
         settings = {
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
-            "NUM_STREAMS": min(threads, MOST_LANES),
+            "NUM_STREAMS": min(threads, CPU_WORKERS),
             "INFERENCE_NUM_THREADS": threads,
             # Jobs side by side would all be pinned to the same first cores.
             "ENABLE_CPU_PINNING": False,
@@ -121,20 +121,20 @@ class CompiledByShape:
 
 
 class ClipByClip:
-    """What backbones by OpenVINO share: one clip at a time, OpenVINO's own threads in the lanes.
+    """What backbones by OpenVINO share: one clip at a time, OpenVINO's own threads.
 
     draw: makes the graph of a network from its `Weights` and the shape of its input.
     """
 
     device = "cpu"
     batch = 1
-    most_lanes = MOST_LANES
+    max_workers = CPU_WORKERS
 
     def __init__(self, draw: Callable, weights: "Weights", precision: str, threads: int) -> None:
         check(precision)
         self._network = CompiledByShape(partial(draw, weights), precision, threads)
 
-    def enter_lane(self, threads: int) -> None:
+    def start_worker(self, threads: int) -> None:
         """OpenVINO deals out its threads by itself."""
 
 

@@ -16,13 +16,13 @@ from mafnet.features.backbones import backbone_spec
 from mafnet.features.backbones.inference import (
     as_tensor,
     check_device,
-    enter_lane,
     frozen,
     in_full_batches,
     load_weights,
-    most_lanes,
+    max_workers,
     on_gpu,
     settle,
+    start_worker,
 )
 from mafnet.features.backbones.logmel import log_mel
 from mafnet.features.backbones.vggish_layers import CHANNELS, POOLED
@@ -70,11 +70,11 @@ class VGGish:
             network = VGGishNetwork()
         load_weights(network, self.own_weights(weights), "vggish")
         self.network = network.eval().to(device, torch.float32, memory_format=torch.channels_last)
-        self.most_lanes = most_lanes(device)
+        self.max_workers = max_workers(device)
 
-    def enter_lane(self, threads: int) -> None:
+    def start_worker(self, threads: int) -> None:
         """Prepare a thread that is to call the network."""
-        enter_lane(self.device, threads)
+        start_worker(self.device, threads)
 
     @staticmethod
     def random_weights(seed: int) -> dict:

@@ -12,9 +12,9 @@ from mafnet.common.files import replacing
 from mafnet.common.progress import Progress
 from mafnet.dataset.manifest import read_manifest
 from mafnet.features.decode_pool import Clip, decode_in_parallel
-from mafnet.features.extract import Extracted
 from mafnet.features.fingerprint import MODALITIES
 from mafnet.features.media_table import merge_media
+from mafnet.features.shard_report import Extracted
 from mafnet.video.media import Media
 from mafnet.video.probe import probe_many
 from mafnet.video.settings import VideoSettings

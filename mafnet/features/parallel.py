@@ -1,9 +1,9 @@
-"""Batches side by side: several threads of few cores each, rather than one batch over all cores.
+"""Batches in parallel: several threads of few cores each, rather than one batch over all cores.
 
-The threads of one batch wait for each other after every layer, which costs 10 % on a quiet machine
+The threads of one batch wait for each other after every layer. That costs 10 % on a quiet machine
 and three quarters of the speed on a busy one (measured: 4.0 against 13.9 frames a second on two
-cores that others used too). The features are the same to the bit. On a GPU, one lane's transfers
-go on while another computes.
+cores that other processes used too). The features are the same to the bit. On a GPU, one thread's
+transfers run while another computes.
 """
 
 from collections import deque
@@ -17,19 +17,21 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def in_lanes(
+def in_parallel(
     function: Callable[[Item], Result], items: Iterable[Item], backbone: Backbone, threads: int
 ) -> Iterator[tuple[Item, Result]]:
     """Every item with its result, in order; `function` calls the backbone.
 
-    threads: cores that all lanes share; there are no more lanes than that or than it has use for.
+    threads: cores that all workers share; there are at most that many workers, and at most
+        `backbone.max_workers`.
     """
-    lanes = min(threads, backbone.most_lanes)
+    workers = min(threads, backbone.max_workers)
     started: deque = deque()
-    with ThreadPoolExecutor(lanes, "lane", backbone.enter_lane, (threads // lanes,)) as pool:
+    prepare, share = backbone.start_worker, threads // workers
+    with ThreadPoolExecutor(workers, "backbone", prepare, (share,)) as pool:
         for item in items:
             started.append((item, pool.submit(function, item)))
-            while started and (len(started) > lanes or started[0][1].done()):
+            while started and (len(started) > workers or started[0][1].done()):
                 first, future = started.popleft()
                 yield first, future.result()
         for item, future in started:

@@ -8,8 +8,8 @@ from pathlib import Path
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import read_json
 from mafnet.features.cache import DamagedEntryError, FeatureCache
-from mafnet.features.extract import read_report
 from mafnet.features.fingerprint import Fingerprint
+from mafnet.features.shard_report import read_report
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from click.testing import CliRunner
 from support.made_features import made_samples, write_features
 
 from mafnet.cli import main
-from mafnet.features.extract import Extracted, write_report
-from mafnet.features.housekeeping import folders
+from mafnet.features.cache_contents import folders
+from mafnet.features.shard_report import Extracted, write_report
 
 
 @pytest.fixture
