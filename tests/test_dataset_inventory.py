@@ -49,6 +49,13 @@ def test_holes_are_named_and_counted(ave, tmp_path):
     assert list(rows.values()).count("ok") == 11
 
 
+def test_a_surplus_file_whose_name_is_no_utf8_keeps_its_bytes(ave, tmp_path):
+    (tmp_path / "ave/AVE/AVE/\udcff.mp4").write_bytes(b"s")
+    done = mafnet(tmp_path, "check", "ave", "--configfile", ave, "--output", "all.tsv")
+    assert done.returncode == 0, done.stderr
+    assert b"AVE/AVE/\xff.mp4\tsurplus\n" in (tmp_path / "all.tsv").read_bytes()
+
+
 def test_columns_are_expected_rows_videos_missing(ave, tmp_path):
     said = mafnet(tmp_path, "check", "ave", "--configfile", ave).stdout
     lines = [line.split() for line in said.splitlines()]

@@ -8,7 +8,7 @@ from support.made_videos import SETTINGS, counting_video, frames_of, probed, sou
 
 from mafnet.video.decode import DecodeError, decode_audio, decode_frames
 from mafnet.video.media import Media
-from mafnet.video.pipe import KEPT_WORDS, Pipe
+from mafnet.video.pipe import KEPT_CHARACTERS, Pipe
 from mafnet.video.settings import SAMPLE_RATE
 
 EACH = SETTINGS.frames_per_clip
@@ -45,7 +45,7 @@ def test_what_is_no_video_is_undecodable(tmp_path, content):
         pytest.raises(DecodeError, match=r"^undecodable: .*a\.mp4") as caught,
     ):
         next(decoding)
-    assert str(tmp_path) not in caught.value.words
+    assert str(tmp_path) not in caught.value.message
 
 
 def test_playlist_opens_no_other_file(tmp_path):
@@ -95,8 +95,8 @@ def test_flood_of_errors_neither_blocks_nor_fills_memory():
         assert pipe.read_into(memoryview(data)) == 4
         assert pipe.finish() == 3
         assert (data, pipe.error_lines) == (b"data", 500_000)
-        assert pipe.words.endswith("[h264] damaged; [h264] damaged")
-        assert len(pipe.words) == KEPT_WORDS
+        assert pipe.message.endswith("[h264] damaged; [h264] damaged")
+        assert len(pipe.message) == KEPT_CHARACTERS
 
 
 def test_time_spent_by_the_reader_does_not_count():

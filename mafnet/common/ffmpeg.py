@@ -81,9 +81,9 @@ def check_hwaccel(name: str) -> None:
     nothing = ("-f", "lavfi", "-i", "nullsrc=s=16x16", "-frames:v", "1", "-f", "null", "-")
     tried = _run_quietly("-v", "error", "-init_hw_device", name, *nothing)
     if tried.returncode:
-        words = next(iter(tried.stderr.splitlines()), "it says nothing")
+        message = next(iter(tried.stderr.splitlines()), "it says nothing")
         raise MafnetError(
-            f"video.hwaccel: ffmpeg finds no device for {name} here ({words}); choose none"
+            f"video.hwaccel: ffmpeg finds no device for {name} here ({message}); choose none"
         )
 
 

@@ -23,14 +23,19 @@ def write_rows(kind: type[Row], rows: Iterable[Row], path: Path) -> None:
     are no valid UTF-8 keep their bytes.
     """
     names = [field.name for field in fields(kind)]
+    ordered = sorted(rows, key=lambda row: row.video)
+    write_table(names, ([_cell(getattr(row, name)) for name in names] for row in ordered), path)
+
+
+def write_table(columns: Iterable[str], rows: Iterable[Iterable[object]], path: Path) -> None:
+    """Write a tab separated table; names that are not valid UTF-8 keep their bytes."""
     with (
         replacing(path) as beside,
         beside.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
         writer = csv.writer(file, dialect="excel-tab", lineterminator="\n")
-        writer.writerow(names)
-        for row in sorted(rows, key=lambda row: row.video):
-            writer.writerow(_cell(getattr(row, name)) for name in names)
+        writer.writerow(columns)
+        writer.writerows(rows)
 
 
 def read_rows(kind: type[Row], path: Path) -> list[Row]:

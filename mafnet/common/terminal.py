@@ -1,4 +1,4 @@
-"""What names and decoders' words may do to a terminal or a log: nothing."""
+"""Names of files and decoders' messages as text that cannot control a terminal or a log."""
 
 import logging
 

@@ -1,6 +1,5 @@
 """From a data set's archives, wherever they are, to a folder of its videos and lists."""
 
-import csv
 import logging
 import shutil
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from mafnet.common.download import obtain
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import canonical_json, digest_of, read_json, replacing, write_json
 from mafnet.common.resources import table
+from mafnet.common.tables import write_table
 from mafnet.dataset.archives.readers import Member
 from mafnet.dataset.archives.unpack import unpack
 from mafnet.dataset.lists import find_lists, missing_lists, read_lists
@@ -73,10 +73,7 @@ def addresses_of(place: Path) -> list[str]:
 
 def write_listing(members: Sequence[Member], path: Path) -> None:
     """Write which files were unpacked, a table with one row a file."""
-    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(("file", "bytes"))
-        writer.writerows(sorted((member.name, member.size) for member in members))
+    write_table(("file", "bytes"), sorted((file.name, file.size) for file in members), path)
 
 
 def _texts(source: Source, place: Path, lists: Path | None, target: Path) -> dict[str, str]:

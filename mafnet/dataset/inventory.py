@@ -1,13 +1,12 @@
 """`mafnet check`: what of a data set is expected, there, missing and surplus, before any work."""
 
-import csv
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mafnet.common.errors import MafnetError
-from mafnet.common.files import replacing
+from mafnet.common.tables import write_table
 from mafnet.dataset.locate import list_videos
 from mafnet.dataset.manifest import Sample, read_classes, read_manifest
 from mafnet.dataset.origin import DEMO, Origin, origin_of, protocol_of
@@ -83,10 +82,7 @@ def write_inventory(found: Inventory, path: Path) -> None:
     missing = set(found.missing)
     rows = [(video, "missing" if video in missing else "ok") for video in found.videos]
     rows += [(video, "surplus") for video in found.surplus]
-    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(("video", "status"))
-        writer.writerows(sorted(rows))
+    write_table(("video", "status"), sorted(rows), path)
 
 
 def _splits(dataset: str, origin: Origin) -> dict[str, list[Sample]]:

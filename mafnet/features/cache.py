@@ -29,7 +29,7 @@ from mafnet.common.errors import MafnetError
 from mafnet.features.fingerprint import Fingerprint
 
 HEADER_BYTES = 1 << 16
-"""More than any header has: the decoder's words are a few hundred characters."""
+"""More than any header has: the decoder's message is a few hundred characters."""
 
 
 class DamagedEntryError(Exception):
@@ -42,7 +42,7 @@ class Entry:
 
     clips: (n, *feature_shape) float16, n <= T, the clips the video has.
     warnings: names of what decoding found odd.
-    error: the decoder's own words, of which there were `error_lines`.
+    error: the decoder's message; `error_lines` counts its lines.
     """
 
     clips: np.ndarray

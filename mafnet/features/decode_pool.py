@@ -21,7 +21,7 @@ DECODE = {"visual": decode_frames, "audio": decode_audio}
 CLIPS_WAITING = 4
 """Decoded clips a worker may have waiting; 2.4 MB each in the visual modality."""
 
-CHANGED_WORDS = "it has changed since it was probed; run again with --forcerun probe"
+CHANGED_MESSAGE = "it has changed since it was probed; run again with --forcerun probe"
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,9 @@ def _decode(
                 yield Clip(index, data)
             end = End(index, Status.OK, decoding.warnings, decoding.error, decoding.error_lines)
     except DecodeError as error:
-        end = End(index, error.reason, (), error.words)
+        end = End(index, error.reason, (), error.message)
     # Looked at last, so that a file that is replaced while it is read is noticed too.
-    yield end if _as_probed(path, media) else End(index, Status.CHANGED, (), CHANGED_WORDS)
+    yield end if _as_probed(path, media) else End(index, Status.CHANGED, (), CHANGED_MESSAGE)
 
 
 def _as_probed(path: Path, media: Media) -> bool:

@@ -1,8 +1,10 @@
 """The media table of a data set: what probing and both extractions say of every video."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from rich.table import Table
 from rich.text import Text
@@ -53,13 +55,10 @@ def usable(media: Sequence[Media], max_failed_fraction: float, source: object) -
 
 def media_counts(media: Iterable[Media]) -> dict:
     """How many videos are ok, warned and failed, and how often each reason was given."""
-    counts = dict.fromkeys(OUTCOMES, 0)
-    reasons: dict[str, int] = {}
-    for row in media:
-        counts[media_outcome(row)] += 1
-        for reason in media_reasons(row):
-            reasons[reason] = reasons.get(reason, 0) + 1
-    return counts | {"reasons": dict(sorted(reasons.items()))}
+    rows = list(media)
+    counts = Counter(map(media_outcome, rows))
+    reasons = Counter(chain.from_iterable(map(media_reasons, rows)))
+    return {name: counts[name] for name in OUTCOMES} | {"reasons": dict(sorted(reasons.items()))}
 
 
 def outcome_table(media: Iterable[Media], title: str) -> Table:
@@ -146,7 +145,7 @@ def _silent(media: Media, policy: str) -> Media:
         return replace(
             media, warnings=tuple(dict.fromkeys((*media.warnings, MediaWarning.NO_AUDIO)))
         )
-    words = media.error or "the file has no sound"
+    message = media.error or "the file has no sound"
     return replace(
-        media, status=Status.DROPPED if policy == "drop" else Status.NO_AUDIO, error=words
+        media, status=Status.DROPPED if policy == "drop" else Status.NO_AUDIO, error=message
     )

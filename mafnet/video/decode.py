@@ -48,15 +48,15 @@ time stamps equals minus the container's start, as 0 does for a file that starts
 
 
 class DecodeError(Exception):
-    """A video that gives no features; `words` is the decoder's message."""
+    """A video that gives no features; `message` is the decoder's error text."""
 
-    def __init__(self, reason: Status, words: str) -> None:
-        super().__init__(reason, words)
+    def __init__(self, reason: Status, message: str) -> None:
+        super().__init__(reason, message)
         self.reason = reason
-        self.words = words
+        self.message = message
 
     def __str__(self) -> str:
-        return f"{self.reason}: {self.words}"
+        return f"{self.reason}: {self.message}"
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class Decoding:
                 yield from self._read_clips()
                 status = self._pipe.finish()
             except TimeoutError as error:
-                raise DecodeError(Status.TIMEOUT, self._words()) from error
+                raise DecodeError(Status.TIMEOUT, self._message()) from error
             self._judge(status)
 
     def _read_clips(self) -> Iterator[np.ndarray]:
@@ -140,7 +140,7 @@ class Decoding:
 
     def _judge(self, status: int) -> None:
         """Name what the exit status does not tell: it is 0 for most damaged files."""
-        self.error = self._words()
+        self.error = self._message()
         self.error_lines = self._pipe.error_lines
         if status < 0:
             raise DecodeError(Status.CRASHED, f"ffmpeg died of signal {-status}; {self.error}")
@@ -156,10 +156,10 @@ class Decoding:
         expected = min(self._media.duration_seconds or 0, self._settings.clips)
         return self._decoded / self._stream.shape[0] < expected - SHORT_SECONDS
 
-    def _words(self) -> str:
-        """The decoder's words, the same wherever the data set lies."""
+    def _message(self) -> str:
+        """The decoder's message, the same wherever the data set lies."""
         opened = self._command[self._command.index("-i") + 1]
-        return self._pipe.words.replace(opened, self._media.video)
+        return self._pipe.message.replace(opened, self._media.video)
 
 
 def decode_frames(path: Path, media: Media, settings: VideoSettings) -> Decoding:

@@ -18,7 +18,7 @@ class Failure:
     """A call that gave no result: its process died (crashed) or was killed (timeout)."""
 
     reason: Status
-    words: str
+    message: str
 
 
 def run_isolated(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Self
 
-KEPT_WORDS = 600
+KEPT_CHARACTERS = 600
 """Characters of error text that are kept, the last ones."""
 
 _CHUNK = 65_536
@@ -79,11 +79,11 @@ class Pipe:
         self._process.stderr.close()
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """The last of the error text on one line, without what changes from run to run."""
         text = self._tail.decode("utf-8", "replace")
         text = re.sub(r" @ 0x[0-9a-fA-F]+", "", text)
-        return "; ".join(text.splitlines())[-KEPT_WORDS:]
+        return "; ".join(text.splitlines())[-KEPT_CHARACTERS:]
 
     @contextmanager
     def _clock(self) -> Iterator[float]:
@@ -113,7 +113,7 @@ class Pipe:
     def _read_errors(self) -> None:
         chunk = os.read(self._err, _CHUNK)
         self.error_lines += chunk.count(b"\n")
-        self._tail = (self._tail + chunk)[-4 * KEPT_WORDS :]
+        self._tail = (self._tail + chunk)[-4 * KEPT_CHARACTERS :]
         if not chunk:
             self._ended(self._err)
 

@@ -63,7 +63,7 @@ def probe_many(
     results = run_isolated(probe, calls, workers, timeout_seconds)
     for video, result in zip(videos, results, strict=True):
         if isinstance(result, Failure):
-            yield Media(video, status=result.reason, error=result.words)
+            yield Media(video, status=result.reason, error=result.message)
         else:
             yield result
 
@@ -77,13 +77,13 @@ def _opened(path: Path, media: Media) -> Media:
     import av
 
     level = av.logging.get_level()
-    av.logging.set_level(av.logging.ERROR)  # else errors come without the demuxer's words
+    av.logging.set_level(av.logging.ERROR)  # else errors come without the demuxer's message
     try:
-        # Captured, because the words belong into the row and not into the log.
+        # Captured, because the messages belong into the row and not into the log.
         with av.logging.Capture(), av.open(file_url(path), options=input_options()) as file:
             return _described(file, media)
     except av.FFmpegError as error:
-        return replace(media, status=Status.UNREADABLE, error=_words(error))
+        return replace(media, status=Status.UNREADABLE, error=_message(error))
     finally:
         av.logging.set_level(level)
 
@@ -177,7 +177,7 @@ def _rounded(value: Fraction | None) -> float | None:
     return None if value is None else round(float(value), 6)
 
 
-def _words(error: "FFmpegError") -> str:
+def _message(error: "FFmpegError") -> str:
     """The demuxer's last message, if it left one, and what the error is called."""
     said = error.log[2].strip() if error.log else ""
     return "; ".join(filter(None, (said, error.strerror)))
