@@ -94,13 +94,13 @@ def calibration_videos(path: Path, count: int) -> list[str]:
     return list(dict.fromkeys(row.video for row in samples if row.subset == "train"))[:count]
 
 
-def require_subsets(samples: Sequence[Sample], needed: Sequence[str], source: object) -> None:
+def require_subsets(samples: Sequence[Sample], needed: Sequence[str], path: Path) -> None:
     """MafnetError if a subset has no sample."""
     present = {sample.subset for sample in samples}
     missing = [subset for subset in needed if subset not in present]
     if missing:
         raise MafnetError(
-            f"{source}: no usable sample in subset {' and '.join(missing)}; training needs train "
+            f"{path}: no usable sample in subset {' and '.join(missing)}; training needs train "
             "and val, evaluation needs test: give some rows that subset"
         )
 

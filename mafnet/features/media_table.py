@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
@@ -40,15 +41,15 @@ def merge_media(
     return [_judged(rows[video], settings) for video in sorted(rows)]
 
 
-def usable(media: Sequence[Media], max_failed_fraction: float, source: object) -> list[Media]:
-    """The rows that training may use; MafnetError if too many failed."""
+def usable(media: Sequence[Media], max_failed_fraction: float, path: Path) -> list[Media]:
+    """The rows that training may use; MafnetError, which names `path`, if too many failed."""
     failed = [row for row in media if row.failed]
     if len(failed) > max_failed_fraction * len(media):
         first = failed[0]
         raise MafnetError(
-            f"{source}: {len(failed)} of {len(media)} videos failed, more than "
+            f"{path}: {len(failed)} of {len(media)} videos failed, more than "
             f"video.max_failed_fraction = {max_failed_fraction:g}; the first is {first.video} "
-            f"({first.status}: {first.error}); mend the files or raise the limit"
+            f"({first.status}: {first.error}); fix the files or raise the limit"
         )
     return [row for row in media if row.ok]
 

@@ -1,4 +1,4 @@
-"""Published weights as safetensors: downloaded, verified, compared with their other sources."""
+"""Published weights as safetensors: downloaded, verified, compared with other files of the same."""
 
 import logging
 from pathlib import Path
@@ -23,8 +23,8 @@ def fetch(
     """Write published weights as safetensors: what the backbone needs of them, under its names.
 
     converted: what `mafnet convert` made of TensorFlow's file; it is checked against torch first.
-    others: sources of the same weights; those beside `output` must hold exactly the same, and
-        then the files are the same byte for byte, so that features do not depend on the source.
+    others: other files of the same weights. Those that were fetched beside `output` must have
+        exactly the same values, so that features do not depend on the file that was chosen.
     """
     from safetensors.torch import save
 
@@ -65,7 +65,7 @@ def _load_torch(path: Path) -> dict:
 
 
 def _compare(own: dict, path: Path, output: Path) -> None:
-    """MafnetError if another source's weights, where they are there, differ in any value."""
+    """MafnetError if the weights of another file, if it was fetched, differ in any value."""
     if not path.exists():
         return
     theirs = load(path)

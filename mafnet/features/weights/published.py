@@ -17,7 +17,7 @@ FORMS = ("torch", "saved_model", "checkpoint")
 class Published:
     """A row of resources/weights.tsv.
 
-    version: rows of one backbone and version are the same weights from several sources.
+    version: rows of one backbone and version are the same weights in several files.
     form: "torch", or TensorFlow's "saved_model" or "checkpoint".
     sha256: the digest or its beginning; empty if nobody published one.
     """
@@ -63,7 +63,7 @@ def published(table: Path, backbone: str, name: str) -> Published:
 
 
 def same_weights(table: Path, weights: Published) -> list[Published]:
-    """The other sources of the same weights."""
+    """The other files of the same weights."""
     key = (weights.backbone, weights.version)
     rows = read_published(table)
     return [row for row in rows if (row.backbone, row.version) == key and row != weights]

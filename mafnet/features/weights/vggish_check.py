@@ -27,7 +27,7 @@ class Agreement:
     """How far torch is from TensorFlow, on as many patches.
 
     maps_largest, maps_relative: of the maps, absolute and relative L2.
-    front_end_largest: of the log-mel patches, None where the source has no front end.
+    front_end_largest: of the log-mel patches, None where TensorFlow's file has no front end.
     """
 
     patches: int
@@ -75,7 +75,7 @@ def checked(path: Path) -> dict[str, torch.Tensor]:
     if not found.maps_relative <= MAPS_TOLERANCE:  # also where it is not a number
         raise MafnetError(
             f"{path}: torch and TensorFlow disagree ({figures}); the weights are not let through: "
-            "use another source, e.g. audioset"
+            "use other weights, e.g. audioset"
         )
     log.info("torch and TensorFlow agree: %s", figures)
     if found.front_end_largest is not None:

@@ -129,7 +129,7 @@ def _convolution(
     if len(found) != 1:
         raise MafnetError(
             f"{source}: has {len(found)} convolutions of shape {shape} instead of one ({name} of "
-            "VGGish); use another source of the weights, e.g. audioset"
+            "VGGish); use other weights, e.g. audioset"
         )
     return found[0]
 
