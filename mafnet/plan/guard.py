@@ -48,7 +48,10 @@ def claim_directory(folder: Path) -> None:
 
 
 def _lock(path: Path, holder: Path) -> bool:
-    """Hold a kernel lock on a file; False if its file system has none, MafnetError if it is held."""
+    """Hold a kernel lock on a file; False if its file system has none.
+
+    MafnetError if another process holds it.
+    """
     file = path.open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

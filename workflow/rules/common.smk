@@ -15,6 +15,7 @@ from mafnet.common.errors import MafnetError
 from mafnet.features.fingerprint import MODALITIES
 from mafnet.features.weights import TABLE, read_published
 from mafnet.plan.guard import claim_directory, put_python_on_path
+from mafnet.plan.slurm import memory_kills, refuse_second_jobs
 from mafnet.plan.stages import Plan
 from mafnet.report.figures import study_figures
 from mafnet.report.figures.choice import example_variants
@@ -54,6 +55,19 @@ EXTRACTION_THREADS = PLAN.extraction_threads(
 )
 
 
+def on_slurm():
+    """True if Slurm runs the jobs."""
+    return workflow.executor_plugin.name == "slurm"
+
+
+def show_memory_kills():
+    """Say which jobs of this run Slurm killed for their memory; the jobs' own logs do not."""
+    if on_slurm():
+        began = Path(".snakemake/mafnet.holder").stat().st_mtime
+        for message in memory_kills(Path(".snakemake/slurm_logs"), began):
+            logger.warning(message)
+
+
 # On one machine no more jobs run side by side than its GPUs hold. On a cluster a job has one GPU,
 # which the runs of a group share; the group's time and memory are computed from that.
 resource_scopes:
@@ -66,11 +80,17 @@ if workflow.remote_exec:
 
 onstart:
     plainly(claim_directory)(Path(".snakemake"))
+    if on_slurm():
+        plainly(refuse_second_jobs)(Path.cwd())
     if "gpu_percent" not in workflow.global_resources:
         if not workflow.local_exec:
             workflow.register_resource("gpu_percent", 100)
         elif PLAN.gpus:
             workflow.register_resource("gpu_percent", 100 * PLAN.gpus)
+
+
+onsuccess:
+    show_memory_kills()
 
 
 # The rules call `mafnet`: this checkout's, by the python that runs Snakemake or by the one of the

@@ -114,5 +114,6 @@ rule page:
 
 
 onerror:
+    show_memory_kills()
     for dataset in PLAN.datasets:
         plainly(show_partial_studies)(dataset)
