@@ -4,11 +4,12 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo test test-all lint format bench bench-gpu lock vggish-env clean
+.PHONY: help install demo test test-all test-slurm lint format bench bench-gpu lock vggish-env clean
 
 help:
 	@echo "make demo      from made-up videos to a table of accuracies and a page, on $(CORES) cores"
 	@echo "make test      the tests; make test-all adds the slow ones"
+	@echo "make test-slurm  the Slurm profile on a real Slurm of this machine (root; Debian), 10 minutes"
 	@echo "make lint      formatters and linters, without changes; make format mends"
 	@echo "make bench     each stage against the plain way, 8 minutes; BENCH=--quick for one"
 	@echo "make bench-gpu  extraction on a GPU; writes its table into docs/performance.md"
@@ -39,10 +40,16 @@ demo: $(INSTALLED)
 	@echo "  file://$(CURDIR)/results/demo/summary.html"
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not slurm"
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slurm"
+
+# Slurm's daemons are started for these tests and stopped after them; without them they are skipped.
+test-slurm: $(INSTALLED)
+	@command -v slurmd munged >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+	    { apt-get update -qq && apt-get install -yqq slurm-wlm munge; } >/dev/null
+	$(BIN)/python -m pytest -m slurm tests/test_workflow_slurm.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

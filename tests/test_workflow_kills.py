@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -81,7 +82,8 @@ def test_killed_and_stopped_runs_are_resumed_to_the_same_numbers(unfinished, fin
     wait_for(lambda: extracting(run), process)
 
     second = run.run(METRICS, succeeds=False).stdout
-    expected = f"another snakemake is at work in {run.folder}; wait for it or stop it"
+    who = f"process {process.pid} on {socket.gethostname()}"
+    expected = f"another snakemake ({who}) is at work in {run.folder}; wait for it or stop it"
     assert second.splitlines()[-1] == f"mafnet: {expected}"
     assert "Traceback" not in second
     assert run.planned(), "a dry run disturbs nobody, so it is allowed"

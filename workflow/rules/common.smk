@@ -2,6 +2,7 @@
 import functools
 import inspect
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from mafnet.common.errors import MafnetError
 from mafnet.features.fingerprint import MODALITIES
 from mafnet.features.weights.published import TABLE, read_published
 from mafnet.plan.guard import claim_directory, put_python_on_path
+from mafnet.plan.slurm import memory_kills, refuse_second_jobs
 from mafnet.plan.stages import Plan
 from mafnet.report.figures import example_variants, study_figures
 from mafnet.report.output_digest import figures_digest, page_digest
@@ -45,22 +47,60 @@ plainly(check_config)(
 )
 
 
-onstart:
-    plainly(claim_directory)(Path(".snakemake"))
-    # On this machine no more jobs run side by side than its GPUs hold; a cluster counts by itself.
-    if workflow.local_exec and PLAN.gpus and "gpu_percent" not in workflow.global_resources:
-        workflow.register_resource("gpu_percent", 100 * PLAN.gpus)
-
-
 PLAN = Plan(config)
 PUBLISHED = {(row.backbone, row.name): row for row in plainly(read_published)(TABLE)}
-EXTRACTION_THREADS = PLAN.extraction_threads(workflow.cores)
+# Cores are unknown where a cluster runs the jobs, and inside a job they are not ours to count.
+EXTRACTION_THREADS = PLAN.extraction_threads(
+    None if workflow.remote_exec else workflow.resource_settings.cores
+)
+
+
+def on_slurm():
+    """True if Slurm runs the jobs."""
+    return workflow.executor_plugin.name == "slurm"
+
+
+def show_memory_kills():
+    """Say which jobs of this run Slurm killed for their memory; the jobs' own logs do not."""
+    if on_slurm():
+        began = Path(".snakemake/mafnet.holder").stat().st_mtime
+        for message in memory_kills(Path(".snakemake/slurm_logs"), began):
+            logger.warning(message)
+
+
+# On one machine no more jobs run side by side than its GPUs hold. On a cluster a job has one GPU,
+# which the runs of a group share; the group's time and memory are computed from that.
+resource_scopes:
+    gpu_percent="local",
+
+
+if workflow.remote_exec:
+    workflow.register_resource("gpu_percent", 100)
+
+
+onstart:
+    plainly(claim_directory)(Path(".snakemake"))
+    if on_slurm():
+        plainly(refuse_second_jobs)(Path.cwd())
+    if "gpu_percent" not in workflow.global_resources:
+        if not workflow.local_exec:
+            workflow.register_resource("gpu_percent", 100)
+        elif PLAN.gpus:
+            workflow.register_resource("gpu_percent", 100 * PLAN.gpus)
+
+
+onsuccess:
+    show_memory_kills()
+
 
 # The rules call `mafnet`: this checkout's, by the python that runs Snakemake or by the one of the
 # rule's conda environment, whose activation comes first on the PATH.
 put_python_on_path()
 shell.prefix(
-    f'set -euo pipefail; mafnet() {{{{ PYTHONPATH="{workflow.basedir}" python -m mafnet "$@"; }}}}; '
+    "set -euo pipefail; "
+    f'mafnet() {{{{ PYTHONPATH="{workflow.basedir}" python -m mafnet "$@" || failed $?; }}}}; '
+    'failed() {{ [ $1 != 137 ] || echo "mafnet: killed, most likely because memory ran out; '
+    'give the rule more by --set-resources RULE:mem_mb=MEGABYTES" >&2; return $1; }}; '
 )
 
 
@@ -226,6 +266,20 @@ def write_partial_report(dataset):
 def run_folder(wildcards, output):
     """The folder of a run."""
     return Path(output[0]).parent
+
+
+def grows_from(megabytes):
+    """A resource function: the memory of a first attempt, twice as much at the second one, ..."""
+
+    def memory(wildcards, attempt):
+        return megabytes * attempt
+
+    return memory
+
+
+def slurm_gpu(wildcards):
+    """The GPU that a job asks Slurm for; nothing where the job runs on this machine."""
+    return None if workflow.local_exec else os.environ.get("MAFNET_SLURM_GPU", "gpu:1") or None
 
 
 def each(option, name):

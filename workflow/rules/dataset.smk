@@ -16,7 +16,7 @@ checkpoint demo:
         "../../envs/mafnet.yaml"
     threads: 4
     resources:
-        mem_mb=1000,
+        mem_mb=grows_from(1000),
         runtime=20,
     params:
         settings=asked("demo_settings"),
@@ -40,7 +40,7 @@ rule download:
     conda:
         "../../envs/mafnet.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=grows_from(1000),
         runtime=1440,
     params:
         source=asked("source"),
@@ -68,7 +68,7 @@ rule unpack:
     conda:
         "../../envs/mafnet.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=grows_from(1000),
         runtime=1440,
     params:
         source=asked("source"),
@@ -98,7 +98,7 @@ checkpoint prepare:
     conda:
         "../../envs/mafnet.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=grows_from(1000),
         runtime=30,
     params:
         source=asked("source"),

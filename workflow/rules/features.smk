@@ -16,7 +16,7 @@ rule convert:
     conda:
         "../../envs/vggish.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=grows_from(4000),
         runtime=60,
     params:
         source=weights_source,
@@ -45,7 +45,7 @@ rule fetch:
     conda:
         "../../envs/mafnet.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=grows_from(2000),
         runtime=60,
     params:
         converted=each("converted", "converted"),
@@ -72,7 +72,7 @@ rule calibrate:
         "../../envs/mafnet.yaml"
     threads: 4
     resources:
-        mem_mb=4000,
+        mem_mb=grows_from(4000),
         runtime=30,
     params:
         manifests=each("manifest", "manifests"),
@@ -103,9 +103,10 @@ rule extract:
         "../../envs/mafnet.yaml"
     threads: EXTRACTION_THREADS
     resources:
-        mem_mb=6000,
+        mem_mb=grows_from(6000),
         runtime=240,
         gpu_percent=100,
+        gres=slurm_gpu,
     params:
         root=asked("root"),
         cache=asked("cache"),
@@ -134,7 +135,7 @@ rule media:
     conda:
         "../../envs/mafnet.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=grows_from(1000),
         runtime=10,
     params:
         probed=each("probed", "probed"),
@@ -164,7 +165,7 @@ rule pack:
         "../../envs/mafnet.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=grows_from(4000),
         runtime=120,
     params:
         root=asked("root"),

@@ -19,9 +19,10 @@ rule train:
         "../../envs/mafnet.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=grows_from(4000),
         runtime=240,
         gpu_percent=asked("run_gpu_percent"),
+        gres=slurm_gpu,
     params:
         features=each("features", "features"),
         classes=each("classes", "classes"),
@@ -55,9 +56,10 @@ rule evaluate:
         "../../envs/mafnet.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=grows_from(4000),
         runtime=60,
         gpu_percent=asked("run_gpu_percent"),
+        gres=slurm_gpu,
     params:
         features=each("features", "features"),
         classes=each("classes", "classes"),

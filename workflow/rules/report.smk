@@ -17,7 +17,7 @@ rule metrics:
     conda:
         "../../envs/mafnet.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=grows_from(1000),
         runtime=10,
     params:
         runs=each_run,
@@ -53,7 +53,7 @@ rule study:
     conda:
         "../../envs/mafnet.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=grows_from(1000),
         runtime=10,
     params:
         runs=each_run,
@@ -95,7 +95,7 @@ rule page:
         "../../envs/mafnet.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=grows_from(4000),
         runtime=20,
     params:
         runs=each_run,
@@ -114,5 +114,6 @@ rule page:
 
 
 onerror:
+    show_memory_kills()
     for dataset in PLAN.datasets:
         plainly(show_partial_studies)(dataset)

@@ -20,7 +20,7 @@ rule curves:
     conda:
         "../../envs/mafnet.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=grows_from(2000),
         runtime=10,
     params:
         figure="curves",
@@ -134,7 +134,7 @@ use rule curves as film_space with:
     benchmark:
         "logs/report/film_space/{dataset}.benchmark.tsv"
     resources:
-        mem_mb=6000,
+        mem_mb=grows_from(6000),
         runtime=30,
     params:
         figure="film_space",

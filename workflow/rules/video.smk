@@ -15,7 +15,7 @@ rule probe:
         "../../envs/mafnet.yaml"
     threads: 4
     resources:
-        mem_mb=1000,
+        mem_mb=grows_from(1000),
         runtime=60,
     params:
         manifests=each("manifest", "manifests"),

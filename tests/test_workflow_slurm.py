@@ -1,0 +1,215 @@
+"""The Slurm profile: without Slurm as far as that goes, and on a real Slurm of one machine."""
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from support import slurm_node
+from support.tiny_run import METRICS, REPOSITORY, copy_checkout, make_data
+
+from mafnet.plan.slurm import memory_kills
+
+pytestmark = pytest.mark.workflow
+
+PATIENCE_SECONDS = 300
+TARGET = "results/mine/metrics.json"
+HUNGRY = "python -c 'import time; data = bytes(range(1, 101)) * 12_000_000; time.sleep(5)'"
+"""Takes 1.2 GB for some seconds, long enough for Slurm to notice."""
+
+
+def command_of_readme():
+    """The arguments of the README's Snakemake on Slurm."""
+    lines = (REPOSITORY / "README.md").read_text().splitlines()
+    (command,) = [line for line in lines if line.startswith("    snakemake --workflow-profile")]
+    return shlex.split(command)[1:]
+
+
+def test_the_profile_starts_without_a_number_of_cores(run):
+    command = run.command(METRICS, "--workflow-profile", "profiles/slurm")
+    cores = command.index("--cores")
+    done = subprocess.run(
+        command[:cores] + command[cores + 2 :], cwd=run.checkout, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "Nothing to be done" in done.stdout
+
+
+def test_a_job_that_was_killed_for_its_memory_is_named(tmp_path):
+    logs = {
+        "rule_extract/tiny/7.log": "slurmstepd: error: StepId=7.0 exceeded memory limit (2 > 1)",
+        "group_run/8.log": "slurmstepd: error: Detected 1 oom_kill event in StepId=8.0.",
+        "rule_media/tiny/9.log": "mafnet media: a mistake",
+    }
+    for name, text in logs.items():
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(text)
+    began = (tmp_path / "rule_extract/tiny/7.log").stat().st_mtime
+    named = [message.split(",")[0] for message in memory_kills(tmp_path, began)]
+    assert named == ["Slurm killed job 8 (run)", "Slurm killed job 7 (extract)"]
+    assert list(memory_kills(tmp_path, began + 60)) == []
+
+
+def test_the_log_of_a_step_that_was_killed_says_why(run, edited):
+    command = "python -m mafnet"
+    edited("workflow/rules/common.smk", command, f"timeout --signal KILL 0.01 {command}")
+    (run.folder / METRICS).unlink()
+    run.run(METRICS, succeeds=False)
+    assert "most likely because memory ran out" in run.log("report/metrics/tiny.log")
+
+
+class Cluster:
+    """A checkout with the data set `mine`, whose Snakemake submits to Slurm."""
+
+    def __init__(self, folder):
+        self.folder = copy_checkout(folder)
+        make_data(folder)
+        tiny = yaml.safe_load((REPOSITORY / "tests/tiny.yaml").read_text())["datasets"]["tiny"]
+        config = folder / "config.yaml"
+        entry = f"datasets:\n  mine: {json.dumps(tiny)}\n"
+        config.write_text(config.read_text().replace("datasets:\n", entry, 1))
+
+    def start(self, *arguments):
+        """Start Snakemake in the checkout, in a process group of its own as a terminal does."""
+        command = [sys.executable, "-m", "snakemake", *command_of_readme(), *arguments]
+        with (self.folder / "said").open("w") as log:
+            return subprocess.Popen(
+                command, cwd=self.folder, stdout=log, stderr=log, process_group=0,
+                env=os.environ | {"OMP_NUM_THREADS": "1"},
+            )  # fmt: skip
+
+    def run(self, *arguments, succeeds=True):
+        """Run Snakemake to its end; returns what it says."""
+        status = self.start(*arguments).wait(PATIENCE_SECONDS)
+        said = (self.folder / "said").read_text()
+        assert (status == 0) == succeeds, said
+        return said
+
+    def make_again(self, *paths):
+        """Delete what lies below results/mine."""
+        for path in paths:
+            found = self.folder / "results/mine" / path
+            shutil.rmtree(found) if found.is_dir() else found.unlink()
+
+
+def wait_for(condition):
+    """Wait until a condition holds; returns what it gave."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("the point that was waited for did not come")
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory):
+    """A running Slurm, stopped at the end."""
+    if shutil.which("slurmd") is None or shutil.which("munged") is None:
+        pytest.skip("no slurmd and munged here (Debian: slurm-wlm, munge)")
+    if os.getuid() != 0:
+        pytest.skip("slurmd needs root")
+    folder = tmp_path_factory.mktemp("slurm")
+    try:
+        slurm_node.start(folder)
+    except OSError as error:
+        pytest.skip(f"Slurm does not start here: {error}")
+    yield slurm_node
+    slurm_node.stop(folder)
+
+
+@pytest.fixture(scope="module")
+def cluster(slurm, tmp_path_factory):
+    """The README's command, to the letter, run to its end."""
+    cluster = Cluster(tmp_path_factory.mktemp("cluster") / "mafnet")
+    cluster.run()
+    return cluster
+
+
+@pytest.fixture
+def last(slurm):
+    """The number of the last job before the test."""
+    return lambda: max(slurm.jobs(), default=0)
+
+
+def assert_on_gpu(jobs, count):
+    """So many jobs ran in the partition `gpu` with a GPU each."""
+    found = [(job["JobState"], job["Partition"], job.get("TresPerNode")) for job in jobs]
+    assert found == [("COMPLETED", "gpu", "gres:gpu:1")] * count
+
+
+@pytest.mark.slurm
+def test_the_command_of_the_readme_runs_every_job_on_slurm(slurm, cluster):
+    assert (cluster.folder / TARGET).exists()
+    jobs = slurm.jobs().values()
+    assert all(job["JobState"] == "COMPLETED" for job in jobs)
+    assert_on_gpu(slurm.of_rule("extract"), 2)
+    assert_on_gpu(slurm.of_rule("run"), 1)  # both runs, trained and evaluated
+    others = [job for job in jobs if job["Partition"] != "gpu"]
+    assert len(others) == 7
+    assert not any("TresPerNode" in job for job in others)
+
+
+@pytest.mark.slurm
+def test_one_option_more_loses_neither_gpu_nor_partition(slurm, cluster, last):
+    before = last()
+    cluster.make_again("features", "main", "media.tsv", "metrics.json")
+    options = ("--set-resources", "media:runtime=11", "--default-resources", "runtime=12")
+    cluster.run(*options, "--resources", "downloads=1")
+    assert_on_gpu(slurm.of_rule("extract", before), 2)
+    assert_on_gpu(slurm.of_rule("run", before), 1)
+    assert [job["TimeLimit"] for job in slurm.of_rule("media", before)] == ["00:11:00"]
+
+
+@pytest.mark.slurm
+def test_a_job_that_was_killed_for_its_memory_comes_back_with_more(slurm, cluster, last):
+    before = last()
+    rules = cluster.folder / "workflow/rules/report.smk"
+    text = rules.read_text()
+    rules.write_text(text.replace('"mafnet metrics', f'"{HUNGRY} && mafnet metrics', 1))
+    said = cluster.run()
+    rules.write_text(text)
+    jobs = slurm.of_rule("metrics", before)
+    found = [(job["JobState"], job["MinMemoryNode"]) for job in jobs]
+    assert found in (
+        [("FAILED", "1000M"), ("COMPLETED", "2000M")],
+        [("OUT_OF_MEMORY", "1000M"), ("COMPLETED", "2000M")],
+    )
+    assert f"Slurm killed job {jobs[0]['JobId']} (metrics), because its memory ran out" in said
+
+
+@pytest.mark.slurm
+def test_ctrl_c_cancels_the_jobs(slurm, cluster, last):
+    before = last()
+    cluster.make_again("features", "media.tsv")
+    process = cluster.start()
+    wait_for(lambda: len(slurm.of_rule("extract", before)) == 2)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(PATIENCE_SECONDS) != 0
+    assert {job["JobState"] for job in slurm.of_rule("extract", before)} == {"CANCELLED"}
+
+
+@pytest.mark.slurm
+def test_jobs_that_a_killed_snakemake_left_are_not_submitted_twice(slurm, cluster, last):
+    before = last()
+    shutil.rmtree(cluster.folder / "results/mine/features", ignore_errors=True)
+    process = cluster.start()
+    left = wait_for(lambda: slurm.of_rule("extract", before))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    message = cluster.run(succeeds=False).splitlines()[-1]
+    assert "of an earlier snakemake" in message
+    assert left[0]["JobId"] in message
+    subprocess.run(message.split("type: ")[1], shell=True, check=True)
+    wait_for(
+        lambda: all(job["JobState"] == "CANCELLED" for job in slurm.of_rule("extract", before))
+    )
+    cluster.run()
+    assert (cluster.folder / TARGET).exists()
