@@ -29,10 +29,10 @@ from mafnet.features.survey import check_videos
 from mafnet.features.tensors import load
 from mafnet.features.weights import Published, fetch
 from mafnet.plan.config import read_config
+from mafnet.video.config import VideoSettings
 from mafnet.video.decode import DecodeError, decode_audio, decode_frames
 from mafnet.video.media import Media, read_media, write_media
 from mafnet.video.probe import probe
-from mafnet.video.settings import VideoSettings
 
 EXTENSIONS = (".mp4", ".avi", ".ts", ".m3u8", ".mpd", ".sdp", ".ffconcat", ".txt", ".gif", ".rm")
 SDP = """v=0

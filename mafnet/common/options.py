@@ -2,13 +2,8 @@
 
 import json
 from pathlib import Path
-from typing import TypeVar
 
 import click
-
-from mafnet.common.errors import MafnetError
-
-T = TypeVar("T")
 
 existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 folder = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -55,11 +50,3 @@ device = click.option(
     help="cpu, cuda, cuda:1, ...; auto takes a free GPU.",
 )
 classes = click.option("--classes", type=existing, help="Closed list of labels, one a line.")
-
-
-def build(kind: type[T], values: dict, what: str) -> T:
-    """A settings class from a mapping; MafnetError names what it does not know."""
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise MafnetError(f"--settings {what}: {error}") from error

@@ -6,7 +6,6 @@ import click
 
 from mafnet.common import options
 from mafnet.features.weights import TABLE
-from mafnet.video.settings import VideoSettings
 
 table = click.option(
     "--table",
@@ -112,8 +111,10 @@ def media(
     """Merge what probing and both extractions found into one media table."""
     from rich.console import Console
 
+    from mafnet.common.config import parse
     from mafnet.features.extract import read_report
     from mafnet.features.media_table import merge_media, outcome_table
+    from mafnet.video.config import VideoSettings
     from mafnet.video.media import read_media, write_media
 
     rows = [row for path in probed for row in read_media(path)]
@@ -121,7 +122,7 @@ def media(
         name: [row for path in paths for row in read_report(path)]
         for name, paths in (("visual", visual), ("audio", audio))
     }
-    merged = merge_media(rows, reports, options.build(VideoSettings, settings, "media"))
+    merged = merge_media(rows, reports, parse(VideoSettings, settings, "--settings"))
     write_media(merged, output)
     Console().print(outcome_table(merged, str(output)))
 
@@ -134,8 +135,8 @@ def media(
 @options.output
 @options.settings
 @click.option(
-    "--max-failed-fraction", type=click.FloatRange(0, 1), default=VideoSettings.max_failed_fraction,
-    show_default=True, help="Share of failed videos above which nothing is packed.",
+    "--max-failed-fraction", type=click.FloatRange(0, 1),
+    help="Share of failed videos above which nothing is packed; by default that of config.yaml.",
 )  # fmt: skip
 @click.option("--maps", is_flag=True, help="The maps too where the vectors alone are the rule.")
 @options.threads
@@ -147,7 +148,7 @@ def pack(
     cache: Path,
     output: Path,
     settings: dict,
-    max_failed_fraction: float,
+    max_failed_fraction: float | None,
     maps: bool,
     threads: int,
     device: str,
@@ -156,8 +157,11 @@ def pack(
     from mafnet.features.media_table import usable
     from mafnet.features.pack import pack as run
     from mafnet.features.setup import extractor
+    from mafnet.video.config import VideoSettings
     from mafnet.video.media import read_media
 
+    if max_failed_fraction is None:
+        max_failed_fraction = VideoSettings().max_failed_fraction
     rows = usable(read_media(media), max_failed_fraction, media)
     worker = extractor(root, weights, cache, settings, threads, device)
     run(rows, worker, output, maps=maps or worker.name == "audio")

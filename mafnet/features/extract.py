@@ -16,8 +16,8 @@ from mafnet.features.backbones import Backbone, backbone_spec
 from mafnet.features.cache import Entry, FeatureCache
 from mafnet.features.decode_pool import Clip, End, decode_in_parallel
 from mafnet.features.lanes import in_lanes
+from mafnet.video.config import VideoSettings
 from mafnet.video.media import OK, Media
-from mafnet.video.settings import VideoSettings
 
 log = logging.getLogger(__name__)
 

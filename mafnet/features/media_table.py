@@ -10,9 +10,9 @@ from rich.text import Text
 from mafnet.common.errors import MafnetError
 from mafnet.common.terminal import printable
 from mafnet.features.extract import Extracted
+from mafnet.video.config import VideoSettings
 from mafnet.video.decode import OVERHANG_SECONDS
 from mafnet.video.media import OK, Media
-from mafnet.video.settings import VideoSettings
 
 DROPPED = "dropped"
 """Status of a video without sound under the policy "drop": left out, but no failure."""

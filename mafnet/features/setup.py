@@ -3,13 +3,14 @@
 from functools import cache as once
 from pathlib import Path
 
+from mafnet.common.config import parse
 from mafnet.common.files import sha256_of
-from mafnet.common.options import build
 from mafnet.features.backbones import Backbone
 from mafnet.features.cache import FeatureCache
+from mafnet.features.config import FeatureSettings
 from mafnet.features.extract import Extractor
-from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
-from mafnet.video.settings import VideoSettings
+from mafnet.features.fingerprint import fingerprint_of
+from mafnet.video.config import VideoSettings
 
 
 def extractor(
@@ -20,8 +21,8 @@ def extractor(
     settings: {"video": {...}, "features": {...}}, as the config has them for one modality.
     The backbone is built, and what computes it imported, when the first video is to be extracted.
     """
-    features = build(FeatureSettings, settings["features"], "features")
-    video = build(VideoSettings, settings["video"], "video")
+    features = parse(FeatureSettings, settings["features"], "--settings features")
+    video = parse(VideoSettings, settings["video"], "--settings video")
     fingerprint = fingerprint_of(features, video, sha256_of(weights))
 
     @once

@@ -9,7 +9,6 @@ import click
 from mafnet import __version__
 from mafnet.common import options
 from mafnet.common.errors import MafnetError
-from mafnet.video.settings import VideoSettings
 
 
 @click.command()
@@ -24,8 +23,8 @@ from mafnet.video.settings import VideoSettings
 )  # fmt: skip
 @click.option("--root", type=options.folder, help="Folder of the manifest's videos, if another.")
 @click.option(
-    "--clips", type=click.IntRange(1), default=VideoSettings.clips, show_default=True,
-    help="Seconds of each video that are decoded.",
+    "--clips", type=click.IntRange(1),
+    help="Seconds of each video that are decoded; by default those of config.yaml.",
 )  # fmt: skip
 @click.option("--list", "fetch", type=options.new_file, help="Write what to fetch again here.")
 @click.option(
@@ -37,26 +36,28 @@ def doctor(
     weights: Path,
     videos: Path | None,
     root: Path | None,
-    clips: int,
+    clips: int | None,
     fetch: Path | None,
     threads: int,
 ) -> None:
     """Say what mafnet sees on this machine, or check --videos; exit 1 if something is wrong."""
     if videos:
-        _check(videos, root, VideoSettings(clips=clips), fetch, threads)
+        _check(videos, root, clips, fetch, threads)
     else:
         _machine(cache, weights)
 
 
 def _check(
-    place: Path, root: Path | None, settings: VideoSettings, fetch: Path | None, threads: int
+    place: Path, root: Path | None, clips: int | None, fetch: Path | None, threads: int
 ) -> None:
     """Show the outcomes of a collection; MafnetError if a video cannot be used."""
     from rich.console import Console
 
     from mafnet.features.media_table import media_counts, outcome_table
     from mafnet.features.survey import check_videos, find_videos, write_fetch_list
+    from mafnet.video.config import VideoSettings
 
+    settings = VideoSettings() if clips is None else VideoSettings(clips=clips)
     rows = check_videos(*find_videos(place, root), settings, threads)
     Console().print(outcome_table(rows, str(place)))
     if fetch:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mafnet.video.config import VideoSettings
 from mafnet.video.decode import UNDECODABLE, DecodeError, decode_frames
 from mafnet.video.media import Media, read_media
-from mafnet.video.settings import VideoSettings
 
 SIDE = 112
 """Pixels of a frame's side; it is squashed to a square and shown with the video's own aspect."""

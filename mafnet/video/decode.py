@@ -20,9 +20,9 @@ from mafnet.common.ffmpeg import (
     file_url,
     input_options,
 )
+from mafnet.video.config import SAMPLE_RATE, VideoSettings
 from mafnet.video.media import Media
 from mafnet.video.pipe import Pipe
-from mafnet.video.settings import SAMPLE_RATE, VideoSettings
 
 OVERHANG_SECONDS = 0.1
 """What a stream holds of its last second must be longer than this to make one more clip.
