@@ -17,7 +17,6 @@ sys.path.append(str(BENCHMARKS))  # its files are scripts: they find each other 
 from inputs import Inputs, decode_first, make_features, make_video  # noqa: E402
 from measured import Measured, measure  # noqa: E402
 from ratios import compared, relative, summary  # noqa: E402
-from results import compared, relative, summary  # noqa: E402
 from stages import STAGES  # noqa: E402
 
 from mafnet.features.backbones import backbone_class  # noqa: E402

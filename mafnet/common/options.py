@@ -1,7 +1,9 @@
 """Options that several verbs share."""
 
 import json
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -49,4 +51,19 @@ device = click.option(
     show_default=True,
     help="cpu, cuda, cuda:1, ...; auto takes a free GPU.",
 )
+
+
+def config_default(model: str, key: str) -> dict[str, Any]:
+    """Arguments of an option whose default is that of a key of the config.
+
+    model: "module:class" below mafnet/; it is imported only where the default is needed.
+    """
+
+    def default() -> object:
+        module, _, name = model.partition(":")
+        return getattr(import_module(f"mafnet.{module}"), name).model_fields[key].default
+
+    return {"default": default, "show_default": "as in config.yaml"}
+
+
 classes = click.option("--classes", type=existing, help="Closed list of labels, one a line.")

@@ -136,7 +136,8 @@ def media(
 @options.settings
 @click.option(
     "--max-failed-fraction", type=click.FloatRange(0, 1),
-    help="Share of failed videos above which nothing is packed; by default that of config.yaml.",
+    **options.config_default("video.config:VideoSection", "max_failed_fraction"),
+    help="Share of failed videos above which nothing is packed.",
 )  # fmt: skip
 @click.option("--maps", is_flag=True, help="The maps too where the vectors alone are the rule.")
 @options.threads
@@ -148,7 +149,7 @@ def pack(
     cache: Path,
     output: Path,
     settings: dict,
-    max_failed_fraction: float | None,
+    max_failed_fraction: float,
     maps: bool,
     threads: int,
     device: str,
@@ -157,11 +158,8 @@ def pack(
     from mafnet.features.media_table import usable
     from mafnet.features.pack import pack as run
     from mafnet.features.setup import extractor
-    from mafnet.video.config import VideoSettings
     from mafnet.video.media import read_media
 
-    if max_failed_fraction is None:
-        max_failed_fraction = VideoSettings().max_failed_fraction
     rows = usable(read_media(media), max_failed_fraction, media)
     worker = extractor(root, weights, cache, settings, threads, device)
     run(rows, worker, output, maps=maps or worker.name == "audio")

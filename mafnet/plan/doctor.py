@@ -12,9 +12,14 @@ from mafnet.common.errors import MafnetError
 
 
 @click.command()
-@click.option("--cache", type=click.Path(path_type=Path), default=Path("cache"), show_default=True)
 @click.option(
-    "--weights", type=click.Path(path_type=Path), default=Path("weights"), show_default=True,
+    "--cache", type=options.any_path,
+    **options.config_default("features.config:FeaturesSection", "cache"),
+    help="Folder of the cache.",
+)  # fmt: skip
+@click.option(
+    "--weights", type=options.any_path,
+    **options.config_default("features.config:FeaturesSection", "weights_folder"),
     help="Folder of downloaded weights.",
 )  # fmt: skip
 @click.option(
@@ -24,7 +29,8 @@ from mafnet.common.errors import MafnetError
 @click.option("--root", type=options.folder, help="Folder of the manifest's videos, if another.")
 @click.option(
     "--clips", type=click.IntRange(1),
-    help="Seconds of each video that are decoded; by default those of config.yaml.",
+    **options.config_default("video.config:VideoSection", "clips"),
+    help="Seconds of each video that are decoded.",
 )  # fmt: skip
 @click.option("--list", "fetch", type=options.new_file, help="Write what to fetch again here.")
 @click.option(
@@ -36,7 +42,7 @@ def doctor(
     weights: Path,
     videos: Path | None,
     root: Path | None,
-    clips: int | None,
+    clips: int,
     fetch: Path | None,
     threads: int,
 ) -> None:
@@ -47,9 +53,7 @@ def doctor(
         _machine(cache, weights)
 
 
-def _check(
-    place: Path, root: Path | None, clips: int | None, fetch: Path | None, threads: int
-) -> None:
+def _check(place: Path, root: Path | None, clips: int, fetch: Path | None, threads: int) -> None:
     """Show the outcomes of a collection; MafnetError if a video cannot be used."""
     from rich.console import Console
 
@@ -57,8 +61,7 @@ def _check(
     from mafnet.features.survey import check_videos, find_videos, write_fetch_list
     from mafnet.video.config import VideoSettings
 
-    settings = VideoSettings() if clips is None else VideoSettings(clips=clips)
-    rows = check_videos(*find_videos(place, root), settings, threads)
+    rows = check_videos(*find_videos(place, root), VideoSettings(clips=clips), threads)
     Console().print(outcome_table(rows, str(place)))
     if fetch:
         click.echo(f"{write_fetch_list(rows, fetch)} videos to fetch again are listed in {fetch}")
