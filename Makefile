@@ -4,13 +4,14 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo test test-all test-slurm lint format bench bench-gpu lock vggish-env clean
+.PHONY: help install demo test test-all test-slurm lint format generate bench bench-gpu lock vggish-env clean
 
 help:
 	@echo "make demo      from made-up videos to a table of accuracies and a page, on $(CORES) cores"
 	@echo "make test      the tests; make test-all adds the slow ones"
 	@echo "make test-slurm  the Slurm profile on a real Slurm of this machine (root; Debian), 10 minutes"
 	@echo "make lint      formatters and linters, without changes; make format mends"
+	@echo "make generate  schemas and config.yaml's defaults from the models in mafnet/*/config.py"
 	@echo "make bench     each stage against the plain way, 8 minutes; BENCH=--quick for one"
 	@echo "make bench-gpu  extraction on a GPU; writes its table into docs/performance.md"
 	@echo "make lock      pin the dependencies of pyproject.toml anew in requirements.lock"
@@ -61,6 +62,9 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
+
+generate: $(INSTALLED)
+	$(BIN)/python -m mafnet.plan.generate
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/bench.py $(BENCH)

@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,21 +24,22 @@ from marked import markdown, write_marked
 
 from mafnet.features.backbones import backbone_class
 from mafnet.features.cache import FeatureCache
+from mafnet.features.config import FeatureSettings
 from mafnet.features.decode_pool import Clip, decode_in_parallel
 from mafnet.features.extract import Extractor
-from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
+from mafnet.features.fingerprint import fingerprint_of
 from mafnet.features.parallel import in_parallel
+from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media
 from mafnet.video.probe import probe_many
-from mafnet.video.settings import VideoSettings
 
-DENSENET = FeatureSettings("densenet201", "random", backend="torch")
+DENSENET = FeatureSettings(backbone="densenet201", weights="random", backend="torch")
 DIFFERENT = 8
 """Videos that are encoded; the others are copies with a few bytes more."""
 
 PRECISIONS = {"cuda": ("float32", "bfloat16", "float16"), "cpu": ("float32", "bfloat16")}
 BATCHES = {"cuda": (8, 16, 32, 64), "cpu": (1,)}
-FRAMES = {"cuda": VideoSettings.frames_per_clip, "cpu": 2}
+FRAMES = {"cuda": VideoSettings().frames_per_clip, "cpu": 2}
 BATCHES_AHEAD = 4
 WHOLE = ["files to cache", "clips a batch", "frames/s", "network busy", "decoders busy"]
 
@@ -111,7 +111,9 @@ class Bench:
         """Frames a second from files to the cache, with the network in place."""
         backbone = self.backbone(precision, batch)
         backbone(np.zeros((batch, self.video.frames_per_clip, 224, 224, 3), np.uint8))  # warm
-        print_ = fingerprint_of(replace(DENSENET, precision=precision), self.video, "0" * 64)
+        print_ = fingerprint_of(
+            DENSENET.model_copy(update={"precision": precision}), self.video, "0" * 64
+        )
 
         def once(number: int) -> None:
             cache = FeatureCache(self.folder / f"cache-{precision}-{number}", print_)

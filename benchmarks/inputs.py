@@ -109,9 +109,9 @@ def make_video(path: Path, number: int, seconds: int) -> None:
 def decode_first(inputs: Inputs) -> None:
     """Probe the videos; decode the first of them."""
     from mafnet.features.decode_pool import DECODE
+    from mafnet.video.config import VideoSettings
     from mafnet.video.media import write_media
     from mafnet.video.probe import probe
-    from mafnet.video.settings import VideoSettings
 
     paths = sorted(inputs.root.glob("*.mp4"))
     media = [probe(path, path.name) for path in paths]

@@ -28,10 +28,11 @@ from mafnet.common.ffmpeg import ffmpeg_path
 from mafnet.common.files import sha256_of
 from mafnet.dataset.manifest import Sample, write_manifest
 from mafnet.features.cache import Entry, FeatureCache
-from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
+from mafnet.features.config import FeatureSettings
+from mafnet.features.fingerprint import fingerprint_of
 from mafnet.features.shard_report import Extracted, write_report
+from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media, write_media
-from mafnet.video.settings import VideoSettings
 
 SAMPLE_SECONDS = 0.05
 CLIPS = 10

@@ -63,11 +63,14 @@ def _packages() -> dict[str, str | None]:
 def _backends(setting: str) -> dict[str, str]:
     """What computes the features here, by precision."""
     from mafnet.features.backends import choose_backend
-    from mafnet.features.fingerprint import FeatureSettings
+    from mafnet.features.config import FeatureSettings
 
     return {
         precision: choose_backend(
-            FeatureSettings("densenet201", "random", precision, setting), "cpu"
+            FeatureSettings(
+                backbone="densenet201", weights="random", precision=precision, backend=setting
+            ),
+            "cpu",
         )
         for precision in ("float32", "bfloat16")
     }

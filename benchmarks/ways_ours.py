@@ -59,7 +59,7 @@ def made_media(inputs: Inputs) -> "list[Media]":
 def decode(inputs: Inputs, modality: str) -> Ready:
     """Every video by the decoder pool; the result is the first one's."""
     from mafnet.features.decode_pool import Clip, decode_in_parallel
-    from mafnet.video.settings import VideoSettings
+    from mafnet.video.config import VideoSettings
 
     media, chosen = probed(inputs), VideoSettings(clips=inputs.seconds)
     last = []
@@ -79,7 +79,7 @@ def decode(inputs: Inputs, modality: str) -> Ready:
 def network(inputs: Inputs, modality: str, videos: int, precision: str) -> Ready:
     """The first video's features so many times, in batches across videos as extraction has them."""
     from mafnet.features.backends import build_backbone
-    from mafnet.features.fingerprint import FeatureSettings
+    from mafnet.features.config import FeatureSettings
     from mafnet.features.parallel import in_parallel
 
     chosen = FeatureSettings(**settings(inputs, modality, precision)["features"])

@@ -8,9 +8,9 @@ from support.miniature_runs import metrics_of, planned, snakemake, write_config
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.resources import resource, table
+from mafnet.dataset.holdout import Holdout
 from mafnet.dataset.manifest import read_classes, read_manifest
 from mafnet.dataset.sources.ave import SOURCE, parse, samples
-from mafnet.dataset.sources.base import Holdout
 
 ROW = "Female speech, woman speaking&-_zXa1&good&2&10"
 

@@ -7,9 +7,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from mafnet.common.config import parse
 from mafnet.common.errors import MafnetError
 from mafnet.common.ffmpeg import ffmpeg_path
-from mafnet.dataset.demo.generate import CLASSES, DemoSettings, make_demo, make_video, plan
+from mafnet.dataset.config import DemoSettings
+from mafnet.dataset.demo.generate import CLASSES, make_demo, make_video, plan
 from mafnet.dataset.demo.scenes import SHAPES, SOUNDS
 from mafnet.dataset.manifest import read_manifest
 
@@ -145,8 +147,8 @@ def test_nothing_but_the_videos_is_left_behind(demo):
 
 @pytest.mark.parametrize(
     ("wrong", "word"),
-    [({"test": 0}, "at least one"), ({"seconds": 1}, "seconds"), ({"width": 97}, "even")],
+    [({"test": 0}, "test: 0 is wrong"), ({"seconds": 1}, "seconds"), ({"width": 97}, "even")],
 )
 def test_impossible_settings_are_the_users_error(wrong, word):
     with pytest.raises(MafnetError, match=word):
-        DemoSettings(**wrong)
+        parse(DemoSettings, wrong, "--settings")

@@ -9,9 +9,9 @@ from support.miniature_runs import metrics_of, snakemake, write_config
 from mafnet.common.errors import MafnetError
 from mafnet.common.resources import resource, table
 from mafnet.dataset.collect import collect
+from mafnet.dataset.holdout import Holdout
 from mafnet.dataset.locate import list_videos, located
 from mafnet.dataset.manifest import Sample, read_classes, read_manifest
-from mafnet.dataset.sources.base import Holdout
 from mafnet.dataset.sources.kinetics import SOURCE, parse, samples
 
 HEADER = miniatures.KINETICS_HEADER
@@ -60,7 +60,7 @@ def test_annotations_of_another_kind_are_named(text, words):
 
 
 def test_train_is_split_class_by_class_and_val_is_test():
-    rows = samples(texts(), "ks32", Holdout(0.1))
+    rows = samples(texts(), "ks32", Holdout(share=0.1))
     for label in miniatures.KINETICS_CLASSES:
         subsets = [row.subset for row in rows if row.label == label]
         assert [subsets.count(name) for name in ("train", "val", "test")] == [18, 2, 3]

@@ -9,10 +9,10 @@ from support.miniature_runs import metrics_of, write_config
 from mafnet.common.errors import MafnetError
 from mafnet.common.resources import resource, table
 from mafnet.dataset.collect import collect
+from mafnet.dataset.holdout import Holdout
 from mafnet.dataset.lists import read_lists
 from mafnet.dataset.locate import list_videos, located
 from mafnet.dataset.manifest import read_classes, read_manifest
-from mafnet.dataset.sources.base import Holdout
 from mafnet.dataset.sources.ucf51 import SOURCE, group_of, parse, samples
 
 
@@ -61,7 +61,7 @@ def test_line_of_another_kind_is_named():
 
 
 def test_validation_is_whole_groups_of_each_class():
-    rows = samples({"train01": full_train_list(), "test01": ""}, "split01", Holdout(0.1))
+    rows = samples({"train01": full_train_list(), "test01": ""}, "split01", Holdout(share=0.1))
     subsets = {}
     for row in rows:
         subsets.setdefault((row.label, group_of(row)), set()).add(row.subset)
@@ -72,14 +72,16 @@ def test_validation_is_whole_groups_of_each_class():
 
 def test_holdout_is_seeded_and_stable():
     names = [f"g{number:02d}" for number in range(30)]
-    chosen = Holdout(0.2, 0).choose(names, "x")
-    assert chosen == Holdout(0.2, 0).choose(names[::-1], "x")
+    chosen = Holdout(share=0.2, seed=0).choose(names, "x")
+    assert chosen == Holdout(share=0.2, seed=0).choose(names[::-1], "x")
     assert len(chosen) == 6
-    assert chosen != Holdout(0.2, 1).choose(names, "x")
-    assert chosen != Holdout(0.2, 0).choose(names, "y")
-    assert len(chosen & Holdout(0.2, 0).choose([*names, "g30"], "x")) >= 5  # one more moves few
-    assert Holdout(0.1).choose(["only"], "x") == set()
-    assert len(Holdout(0.01).choose(["a", "b"], "x")) == 1
+    assert chosen != Holdout(share=0.2, seed=1).choose(names, "x")
+    assert chosen != Holdout(share=0.2, seed=0).choose(names, "y")
+    assert (
+        len(chosen & Holdout(share=0.2, seed=0).choose([*names, "g30"], "x")) >= 5
+    )  # one more moves few
+    assert Holdout(share=0.1).choose(["only"], "x") == set()
+    assert len(Holdout(share=0.01).choose(["a", "b"], "x")) == 1
 
 
 def test_three_splits_are_shown_and_differ(texts):

@@ -18,11 +18,14 @@ from hypothesis.extra.numpy import arrays
 
 from mafnet.common.errors import MafnetError
 from mafnet.features.cache import DamagedEntryError, Entry, FeatureCache, packed, unpacked
-from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
-from mafnet.video.settings import VideoSettings
+from mafnet.features.config import FeatureSettings
+from mafnet.features.fingerprint import fingerprint_of
+from mafnet.video.config import VideoSettings
 
 VIDEO = "ab" * 32
-FINGERPRINT = fingerprint_of(FeatureSettings("vggish", "random"), VideoSettings(), "0" * 64)
+FINGERPRINT = fingerprint_of(
+    FeatureSettings(backbone="vggish", weights="random"), VideoSettings(), "0" * 64
+)
 OTHER = replace(FINGERPRINT, precision="bfloat16")
 
 
@@ -205,7 +208,7 @@ def test_whatever_decides_the_values_is_in_the_fingerprint(field):
 )
 def test_settings_of_the_video_stage_that_features_depend_on(setting, visual, audio):
     for backbone, depends in (("densenet201", visual), ("vggish", audio)):
-        features = FeatureSettings(backbone, "random")
+        features = FeatureSettings(backbone=backbone, weights="random")
         digests = {
             fingerprint_of(features, video, "0" * 64).digest
             for video in (VideoSettings(), VideoSettings(**setting))

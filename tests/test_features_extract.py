@@ -111,8 +111,8 @@ def entries(cache):
 def test_clips_are_those_of_the_backbone_alone(home, media, undisturbed):
     """Through the pool, the batches and the cache come the same bytes as without them."""
     from mafnet.features.weights.files import load
+    from mafnet.video.config import VideoSettings
     from mafnet.video.decode import decode_audio
-    from mafnet.video.settings import VideoSettings
 
     network = backbone_class("vggish")(load(home / "audio.safetensors"), "cpu", "float32")
     row = media[3]

@@ -8,8 +8,8 @@ from rich.console import Console
 from mafnet.common.errors import MafnetError
 from mafnet.features.media_table import media_counts, merge_media, outcome_table, usable
 from mafnet.features.shard_report import Extracted
+from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media
-from mafnet.video.settings import VideoSettings
 
 
 def merged(probed, visual, audio, **settings):

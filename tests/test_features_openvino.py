@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -20,12 +19,14 @@ from support.network_parity import (
     vggish_weights,
 )
 
+from mafnet.common.config import parse
 from mafnet.common.errors import MafnetError
 from mafnet.features.backbones import backbone_class, backbone_spec, openvino_class
 from mafnet.features.backends import build_backbone, choose_backend
-from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
+from mafnet.features.config import FeatureSettings
+from mafnet.features.fingerprint import fingerprint_of
 from mafnet.features.parallel import in_parallel
-from mafnet.video.settings import VideoSettings
+from mafnet.video.config import VideoSettings
 
 pytest.importorskip("openvino")
 
@@ -40,7 +41,7 @@ SAME_FLOAT32 = 1e-4
 # bfloat16 has 8 bits: 0.4 % a layer; measured: 5 % after DenseNet's 200, 0.5 % after VGGish's 6.
 BFLOAT16 = {"densenet201": 0.2, "vggish": 0.02}
 
-DENSENET = FeatureSettings("densenet201", "random")
+DENSENET = FeatureSettings(backbone="densenet201", weights="random")
 
 
 def network(name, precision="float32", threads=1, weights=None):
@@ -124,7 +125,10 @@ def test_weights_of_another_network_are_refused_by_name():
 )
 def test_the_backend_suits_the_device(backend, device, precision, expected):
     assert (
-        choose_backend(replace(DENSENET, backend=backend, precision=precision), device) == expected
+        choose_backend(
+            DENSENET.model_copy(update={"backend": backend, "precision": precision}), device
+        )
+        == expected
     )
 
 
@@ -137,18 +141,22 @@ def test_without_the_package_torch_computes(monkeypatch):
 
 def test_impossible_backends_are_the_users_error(tmp_path):
     with pytest.raises(MafnetError, match=r"^backend openvino computes on CPUs, not on cuda"):
-        choose_backend(replace(DENSENET, backend="openvino"), "cuda")
-    with pytest.raises(MafnetError, match="'tflite' is unknown; choose one of auto, torch"):
-        choose_backend(replace(DENSENET, backend="tflite"), "cpu")
+        choose_backend(DENSENET.model_copy(update={"backend": "openvino"}), "cuda")
+    with pytest.raises(MafnetError, match="backend: 'tflite' is wrong; it must be 'auto', 'torch'"):
+        parse(FeatureSettings, DENSENET.model_dump() | {"backend": "tflite"}, "--settings")
     save_file(vggish_weights(), tmp_path / "weights")
-    half = FeatureSettings("vggish", "random", "float16", "openvino")
+    half = FeatureSettings(
+        backbone="vggish", weights="random", precision="float16", backend="openvino"
+    )
     with pytest.raises(MafnetError, match="float16 needs a GPU"):
         build_backbone(half, tmp_path / "weights", "cpu", 1)
 
 
 def test_a_named_backend_is_part_of_the_fingerprint():
     digests = {
-        fingerprint_of(replace(DENSENET, backend=backend), VideoSettings(), "0").digest
+        fingerprint_of(
+            DENSENET.model_copy(update={"backend": backend}), VideoSettings(), "0"
+        ).digest
         for backend in ("auto", "torch", "openvino")
     }
     assert len(digests) == 3
@@ -159,9 +167,9 @@ import sys
 from pathlib import Path
 import numpy as np
 from mafnet.features.backends import build_backbone
-from mafnet.features.fingerprint import FeatureSettings
+from mafnet.features.config import FeatureSettings
 
-settings = FeatureSettings("vggish", "random")
+settings = FeatureSettings(backbone="vggish", weights="random")
 backbone = build_backbone(settings, Path(sys.argv[1]), "cpu", 1)
 assert backbone(np.zeros((1, 16_000), np.int16)).shape == (1, 12, 8, 512)
 found = {"torch", "openvino", "openvino_telemetry", "openvino.tools.ovc"} & set(sys.modules)

@@ -1,7 +1,5 @@
 """The visual maps, from the feature file to a run."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -10,10 +8,11 @@ from support.made_features import made_samples, write_features
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import read_json
 from mafnet.dataset.manifest import write_manifest
+from mafnet.model.config import Training
 from mafnet.model.data import Data
 from mafnet.model.evaluate import evaluate
 from mafnet.model.networks import network_spec
-from mafnet.model.settings import RunSettings, Training
+from mafnet.model.settings import RunSettings
 from mafnet.model.train import train
 
 
@@ -48,7 +47,7 @@ def test_network_on_visual_maps_trains_and_is_evaluated(packed, tmp_path):
     data = Data(packed / "manifest.csv", [packed / "visual_maps.h5", packed / "audio.h5"], None)
     settings = RunSettings(
         variant="dmrn", network="dmrn", options={"hidden": 8}, seed=0, classes=data.classes,
-        training=replace(Training(), max_epochs=1), clips=data.clips,
+        training=Training(max_epochs=1), clips=data.clips,
         features={name: file.fingerprint for name, file in data.files.items()},
     )  # fmt: skip
     train(settings, data, tmp_path, torch.device("cpu"))

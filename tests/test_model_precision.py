@@ -1,6 +1,5 @@
 """Which arithmetic a run takes and what it does to losses; features that stay on the device."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,11 @@ from support.made_features import made_data, made_samples
 from mafnet.common.files import read_json
 from mafnet.model import batches
 from mafnet.model.batches import Reader
+from mafnet.model.config import Training
 from mafnet.model.evaluate import evaluate
 from mafnet.model.mixed_precision import CPU_FEATURES, resolve
 from mafnet.model.networks import network_spec
-from mafnet.model.settings import RunSettings, Training
+from mafnet.model.settings import RunSettings
 from mafnet.model.train import new_network, new_optimiser, step, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -32,10 +32,10 @@ def data(tmp_path_factory):
 
 
 def settings_for(data, precision, **training):
-    chosen = Training(1e-3, batch_size=6, max_epochs=3, precision=precision)
+    chosen = Training(learning_rate=1e-3, batch_size=6, max_epochs=3, precision=precision)
     return RunSettings(
         variant="tried", network="mafnet", options={"hidden": 16, "bn_momentum": 0.1}, seed=1,
-        training=replace(chosen, **training), classes=data.classes, clips=data.clips,
+        training=chosen.model_copy(update=training), classes=data.classes, clips=data.clips,
         features={name: file.fingerprint for name, file in data.files.items()},
     )  # fmt: skip
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from support.made_runs import made_run, samples_to_test
 
 from mafnet.common.errors import MafnetError
+from mafnet.model.config import Training
 from mafnet.model.run_folder import Epoch, PredictionTable, RunFolder
-from mafnet.model.settings import RunSettings, Training
+from mafnet.model.settings import RunSettings
 
 HOSTILE = ("cat", "p(dog)", 'a "b", c', "'", "NA", "1.0", "バス")
 SETTINGS = RunSettings("tried", "mafnet", {"hidden": 8}, Training(), 3, ["cat"], 2, {})

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -21,9 +20,10 @@ from mafnet.cli import main
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import write_manifest
 from mafnet.model.batches import Reader
+from mafnet.model.config import Training
 from mafnet.model.data import Data
 from mafnet.model.evaluate import evaluate
-from mafnet.model.settings import RunSettings, Training
+from mafnet.model.settings import RunSettings
 from mafnet.model.train import new_network, new_optimiser, step, train
 
 CPU = torch.device("cpu")
@@ -115,7 +115,7 @@ def test_it_learns_and_leaves_only_its_files(data, undisturbed, tmp_path):
 
 def test_kept_weights_are_those_of_the_best_epoch(undisturbed, data, tmp_path):
     best = [row for row in history(undisturbed) if row["best"] == "1"][-1]
-    shorter = replace(TRAINING, max_epochs=int(best["epoch"]))
+    shorter = TRAINING.model_copy(update={"max_epochs": int(best["epoch"])})
     train(settings_for(data, training=shorter), data, tmp_path, CPU)
     kept, last = (load_file(folder / "model.safetensors") for folder in (undisturbed, tmp_path))
     assert all(torch.equal(kept[name], last[name]) for name in kept)
@@ -240,7 +240,7 @@ def test_evaluation_of_features_that_are_not_finite_names_the_sample(undisturbed
 
 
 def test_a_loss_that_is_not_finite_names_the_setting(data, tmp_path):
-    steep = settings_for(data, training=replace(TRAINING, learning_rate=1e30))
+    steep = settings_for(data, training=TRAINING.model_copy(update={"learning_rate": 1e30}))
     with pytest.raises(MafnetError, match=r"not finite though.*; lower .*learning_rate"):
         train(steep, data, tmp_path, CPU)
 
@@ -298,7 +298,7 @@ def test_dropped_step_leaves_the_visual_path_and_moves_the_rest(data):
 
 
 def test_patience_ends_the_training(data, tmp_path):
-    impatient = replace(TRAINING, patience=3)
+    impatient = TRAINING.model_copy(update={"patience": 3})
     train(settings_for(data, training=impatient), data, tmp_path, CPU)
     rows = history(tmp_path)
     best = max(int(row["epoch"]) for row in rows if row["best"] == "1")

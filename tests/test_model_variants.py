@@ -10,6 +10,8 @@ import yaml
 from safetensors.torch import load, save
 
 from mafnet.common.errors import MafnetError
+from mafnet.features.config import FeaturesSection
+from mafnet.model.config import ModelSection, Variant, VariantOptions
 from mafnet.model.networks import COMMON_OPTIONS, NETWORKS, build_network
 from mafnet.model.networks.attention_cluster import Cluster
 from mafnet.model.networks.attentions import ATTENTIONS
@@ -17,6 +19,7 @@ from mafnet.model.networks.blocks import Features
 from mafnet.model.networks.dmrn import AudioGuidedAttention
 from mafnet.model.networks.fusions import FUSIONS
 from mafnet.plan.names import unknown_names
+from mafnet.report.config import ReportSection
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -139,8 +142,8 @@ def test_every_option_is_known_without_torch():
 
 def test_every_option_is_explained_by_the_schema():
     schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-    assert set(schema["$defs"]["network"]["properties"]) == set(COMMON_OPTIONS)
-    explained = schema["$defs"]["options"]["properties"]
+    assert set(schema["$defs"]["NetworkOptions"]["properties"]) == set(COMMON_OPTIONS)
+    explained = schema["$defs"]["VariantOptions"]["properties"]
     own = {option for spec in NETWORKS.values() for option in spec.own_options}
     assert set(explained) == {*COMMON_OPTIONS, *own}
     assert explained["fusion"]["enum"] == list(FUSIONS)
@@ -148,12 +151,10 @@ def test_every_option_is_explained_by_the_schema():
 
 
 def test_option_of_another_network_is_refused_before_any_work():
-    model = CONFIG["model"] | {
-        "variants": {"mafnet": {"network": "mafnet", "options": {"fusion": "mcb"}}},
-    }
-    report = {"studies": {}}
-    sections = {"features": CONFIG["features"], "model": model, "report": report}
-    (fault,) = unknown_names(sections, ROOT / "resources/weights.tsv")
+    options = VariantOptions(fusion="mcb")
+    model = ModelSection(variants={"mafnet": Variant(network="mafnet", options=options)})
+    table = ROOT / "resources/weights.tsv"
+    (fault,) = unknown_names(FeaturesSection(), model, ReportSection(), table)
     assert "model.variants.mafnet.options.fusion: network mafnet has no such option" in fault
 
 

@@ -19,7 +19,7 @@ from support.tiny_run import REPOSITORY
 from mafnet.cli import main
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import write_manifest
-from mafnet.model.settings import Training
+from mafnet.model.config import Training
 from mafnet.report.captions import FOLDER, caption
 from mafnet.report.figures import FIGURES, main_figures, study_figures
 from mafnet.report.figures.draw import draw, draw_to

@@ -9,11 +9,13 @@ from support.made_features import made_data, made_samples
 from support.made_runs import made_inputs, made_run, samples_to_test
 from support.made_videos import counting_video, probed, rotated
 
+from mafnet.dataset.config import DemoData, OwnData, PublishedData
 from mafnet.dataset.manifest import Sample, write_manifest
 from mafnet.dataset.origin import origin_of, records_events
+from mafnet.model.config import Training
 from mafnet.model.networks import network_spec
 from mafnet.model.run_folder import RunFolder
-from mafnet.model.settings import RunSettings, Training
+from mafnet.model.settings import RunSettings
 from mafnet.model.train import train
 from mafnet.report.figures import example_variants
 from mafnet.report.figures.choice import drawn
@@ -211,10 +213,11 @@ def test_examples_are_of_the_modalities_and_no_film():
 
 
 def test_events_are_known_of_the_demo_ave_and_who_writes_them_down(tmp_path):
-    assert records_events(origin_of("demo", {"source": "demo"}))
-    assert records_events(origin_of("ave", {"source": "ave", "folder": "/ave"}))
-    assert not records_events(origin_of("ucf51", {"source": "ucf51", "folder": "/ucf"}))
-    own = {"root": str(tmp_path), "splits": {"main": str(tmp_path / "manifest.csv")}}
+    ave, ucf51 = (PublishedData(source=name, folder="/videos") for name in ("ave", "ucf51"))
+    assert records_events(origin_of("demo", DemoData(source="demo")))
+    assert records_events(origin_of("ave", ave))
+    assert not records_events(origin_of("ucf51", ucf51))
+    own = OwnData(root=str(tmp_path), splits={"main": str(tmp_path / "manifest.csv")})
     samples = samples_to_test(CLASSES)
     write_manifest(samples, tmp_path / "manifest.csv")
     assert records_events(origin_of("own", own))

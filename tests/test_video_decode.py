@@ -24,7 +24,7 @@ from support.made_videos import (
     with_clips,
 )
 
-from mafnet.video.settings import SAMPLE_RATE
+from mafnet.video.config import SAMPLE_RATE
 
 FLASH = 2.5
 EACH = SETTINGS.frames_per_clip

@@ -1,15 +1,14 @@
 """Decoding what is damaged, hostile, slow or dying: each has a name, and nothing is left over."""
 
 import time
-from dataclasses import replace
 
 import pytest
-from support.made_videos import SETTINGS, counting_video, frames_of, probed, sound_of
+from support.made_videos import SETTINGS, changed, counting_video, frames_of, probed, sound_of
 
+from mafnet.video.config import SAMPLE_RATE
 from mafnet.video.decode import DecodeError, decode_audio, decode_frames
 from mafnet.video.media import Media
 from mafnet.video.pipe import KEPT_CHARACTERS, Pipe
-from mafnet.video.settings import SAMPLE_RATE
 
 EACH = SETTINGS.frames_per_clip
 
@@ -59,7 +58,7 @@ def test_playlist_opens_no_other_file(tmp_path):
 def test_decoder_that_takes_too_long_is_killed(tmp_path):
     path = counting_video(tmp_path / "a.mp4", 1)
     # Starting the program alone takes longer than a millisecond.
-    settings = replace(SETTINGS, timeout_seconds=0.001)
+    settings = changed(timeout_seconds=0.001)
     for decode in (decode_frames, decode_audio):
         decoding = decode(path, probed(path), settings)
         with decoding, pytest.raises(DecodeError, match=r"^timeout"):
@@ -69,7 +68,7 @@ def test_decoder_that_takes_too_long_is_killed(tmp_path):
 def test_decoder_that_dies_is_named(tmp_path):
     path = counting_video(tmp_path / "a.mp4", 4)
     # Frames so large that ffmpeg waits for us with most of the video still to come.
-    settings = replace(SETTINGS, frame_size=512)
+    settings = changed(frame_size=512)
     with decode_frames(path, probed(path), settings) as decoding:
         next(decoding)
         decoding._pipe._process.kill()
@@ -79,7 +78,7 @@ def test_decoder_that_dies_is_named(tmp_path):
 
 def test_close_stops_the_decoder(tmp_path):
     path = counting_video(tmp_path / "a.mp4", 4)
-    with decode_frames(path, probed(path), replace(SETTINGS, frame_size=512)) as decoding:
+    with decode_frames(path, probed(path), changed(frame_size=512)) as decoding:
         next(decoding)
         process = decoding._pipe._process
         assert process.poll() is None

@@ -1,11 +1,10 @@
 """Stage 1, video: hardware decoding is asked of ffmpeg only where it has it."""
 
 import stat
-from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.made_videos import SETTINGS, counting_video, frames_of, probed
+from support.made_videos import changed, counting_video, frames_of, probed
 
 from mafnet.common import ffmpeg
 from mafnet.common.errors import MafnetError
@@ -47,9 +46,9 @@ def pretended(tmp_path, monkeypatch):
 
 def test_ffmpeg_is_told_before_the_file_is_opened(pretended, tmp_path):
     path = counting_video(tmp_path / "a.mp4", 1)
-    expected, _ = frames_of(path, replace(SETTINGS, clips=1))
+    expected, _ = frames_of(path, changed(clips=1))
     assert "-hwaccel " not in pretended.read_text()
-    found, _ = frames_of(path, replace(SETTINGS, clips=1, hwaccel="cuda"))
+    found, _ = frames_of(path, changed(clips=1, hwaccel="cuda"))
     assert np.array_equal(found, expected)
     call = pretended.read_text().splitlines()[-1].split()
     assert call[call.index("-hwaccel") + 1] == "cuda"
@@ -81,7 +80,7 @@ def test_a_listed_way_without_its_device_is_one_line():
 
 def test_the_decoder_pool_raises_it_rather_than_failing_every_video(tmp_path):
     path = counting_video(tmp_path / "a.mp4", 1)
-    settings = replace(SETTINGS, hwaccel="unheard")
+    settings = changed(hwaccel="unheard")
     events = decode_in_parallel([probed(path)], tmp_path, "visual", settings, 1)
     with pytest.raises(MafnetError, match="knows no unheard"):
         list(events)

@@ -48,20 +48,26 @@ def complaint(workflow, change=None, target=METRICS):
                 "video": {"clips": 0},
             },
             {
-                ".model.seeds: [] should be non-empty",
+                ".model.seeds: [] is wrong; list must have at least 1 item",
                 ".model.training.learning_rat: is unknown; did you mean learning_rate?",
                 ".model.training.min_gain: '1e-3' is a text; write a number, without quotes, as in "
                 "1.0e-3",
-                ".video.clips: 0 is less than the minimum of 1",
+                ".video.clips: 0 is wrong; it must be greater than or equal to 1",
             },
         ),
-        ({"source": "demo"}, {": needs `root` and `splits` (your videos), or `source: demo`"}),
+        (
+            {"source": "demo"},
+            {
+                f".{key}: does not go with `source: demo`; delete the key"
+                for key in ("root", "splits")
+            },
+        ),
     ],
     ids=["keys and values", "origin"],
 )
 def test_every_wrong_setting_is_one_line(beginner, change, expected):
     first, *lines = complaint(beginner, change).splitlines()
-    assert first == "config: mend these keys:"
+    assert first == "config: fix these keys:"
     assert_lines(lines, {f"datasets.tiny{line}" for line in expected})
 
 
@@ -95,7 +101,7 @@ def test_every_wrong_setting_is_one_line(beginner, change, expected):
 )
 def test_every_wrong_name_is_one_line(beginner, change, expected):
     first, *lines = complaint(beginner, change).splitlines()
-    assert first == "config: mend these keys:"
+    assert first == "config: fix these keys:"
     assert_lines(lines, expected)
 
 
@@ -190,5 +196,5 @@ def test_a_data_set_that_the_config_lacks_is_one_line(beginner, target):
     """Those of the paper stand in config.yaml as comments."""
     said = complaint(beginner, target=target)
     assert said.splitlines()[0].startswith(
-        "'ave' is no data set of the config, which has demo, tiny;"
+        "'ave' is not a data set of the config, which has demo, tiny;"
     )

@@ -1,14 +1,11 @@
 """Options that several verbs share."""
 
 import json
+from importlib import import_module
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import click
-
-from mafnet.common.errors import MafnetError
-
-T = TypeVar("T")
 
 existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 folder = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -54,12 +51,19 @@ device = click.option(
     show_default=True,
     help="cpu, cuda, cuda:1, ...; auto takes a free GPU.",
 )
+
+
+def config_default(model: str, key: str) -> dict[str, Any]:
+    """Arguments of an option whose default is that of a key of the config.
+
+    model: "module:class" below mafnet/; it is imported only where the default is needed.
+    """
+
+    def default() -> object:
+        module, _, name = model.partition(":")
+        return getattr(import_module(f"mafnet.{module}"), name).model_fields[key].default
+
+    return {"default": default, "show_default": "as in config.yaml"}
+
+
 classes = click.option("--classes", type=existing, help="Closed list of labels, one a line.")
-
-
-def build(kind: type[T], values: dict, what: str) -> T:
-    """A settings class from a mapping; MafnetError names what it does not know."""
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise MafnetError(f"--settings {what}: {error}") from error

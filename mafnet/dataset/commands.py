@@ -19,9 +19,11 @@ lists = click.option("--lists", type=options.any_path, help="Folder or zip file 
 @options.settings
 def demo(root: Path, settings: dict) -> None:
     """Draw and synthesise the demo's videos and their manifest."""
-    from mafnet.dataset.demo.generate import DemoSettings, make_demo
+    from mafnet.common.config import parse
+    from mafnet.dataset.config import DemoSettings
+    from mafnet.dataset.demo.generate import make_demo
 
-    make_demo(root, options.build(DemoSettings, settings, "demo"))
+    make_demo(root, parse(DemoSettings, settings, "--settings"))
 
 
 @click.command()
@@ -65,8 +67,9 @@ def prepare(
     source: str, split: str, lists: Path | None, root: Path, settings: dict, output: Path
 ) -> None:
     """Write the manifest of one split of a published data set."""
+    from mafnet.common.config import parse
+    from mafnet.dataset.holdout import Holdout
     from mafnet.dataset.prepare import prepare as run
-    from mafnet.dataset.sources.base import Holdout
 
-    holdout = options.build(Holdout, settings, "prepare")
+    holdout = parse(Holdout, settings, "--settings")
     run(SOURCES[source], split, lists or root, root, holdout, output)

@@ -1,15 +1,16 @@
 """`mafnet check`: what of a data set is expected, there, missing and surplus, before any work."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.tables import write_table
+from mafnet.dataset.config import DEMO, DataSet
 from mafnet.dataset.locate import list_videos
 from mafnet.dataset.manifest import Sample, read_classes, read_manifest
-from mafnet.dataset.origin import DEMO, Origin, origin_of, protocol_of
+from mafnet.dataset.origin import Origin, origin_of, protocol_of
 from mafnet.dataset.prepare import counted, counts, expected, other_lists, samples_of
 from mafnet.dataset.sources import SOURCES
 
@@ -49,7 +50,7 @@ class Inventory:
             )
 
 
-def take_inventory(dataset: str, entry: Mapping, max_failed_fraction: float) -> Inventory:
+def take_inventory(dataset: str, entry: DataSet, max_failed_fraction: float) -> Inventory:
     """Compare a data set's lists or manifests with the files that are there.
 
     entry: of the data set in the config. max_failed_fraction: above it a run stops.

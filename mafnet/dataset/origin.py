@@ -1,15 +1,14 @@
 """Where a data set's videos and manifests come from, as its entry in the config says."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mafnet.common.resources import resource
+from mafnet.dataset.config import DEMO, DataSet, DemoData, OwnData, PublishedData
+from mafnet.dataset.holdout import Holdout
 from mafnet.dataset.manifest import read_manifest
 from mafnet.dataset.sources import SOURCES
-from mafnet.dataset.sources.base import Holdout, Protocol
-
-DEMO = "demo"
+from mafnet.dataset.sources.base import Protocol
 
 
 @dataclass(frozen=True)
@@ -46,25 +45,15 @@ class Origin:
         return [self.manifests[split].removesuffix(".csv") + ".json" for split in self.shown]
 
 
-def origin_of(dataset: str, entry: Mapping) -> Origin:
-    """The origin of a data set from its entry, which the schema has checked."""
-    source = entry.get("source")
-    if source is None:
-        splits = dict(entry["splits"])
-        return Origin(entry["root"], splits, tuple(splits), entry.get("classes"))
-    if source == DEMO:
+def origin_of(dataset: str, entry: DataSet) -> Origin:
+    """The origin of a data set from its entry in the config."""
+    classes = entry.classes or None
+    if isinstance(entry, OwnData):
+        return Origin(entry.root, dict(entry.splits), tuple(entry.splits), classes)
+    if isinstance(entry, DemoData):
         made = {"main": f"data/{dataset}/manifest.csv"}
-        return Origin(f"data/{dataset}", made, ("main",), entry.get("classes"), DEMO, protocol=DEMO)
+        return Origin(f"data/{dataset}", made, ("main",), classes, DEMO, protocol=DEMO)
     return _published(dataset, entry)
-
-
-def unknown_protocol(entry: Mapping) -> str:
-    """What is wrong with an entry's protocol, empty if nothing."""
-    source = SOURCES.get(entry.get("source", ""))
-    named = entry.get("protocol")
-    if source is None or named is None or named in source.protocols:
-        return ""
-    return f"{named!r} is not one of {source.name}'s: {', '.join(source.protocols)}"
 
 
 def protocol_of(source: str, name: str) -> Protocol | None:
@@ -80,23 +69,22 @@ def records_events(origin: Origin) -> bool:
     return any(sample.event for path in paths for sample in read_manifest(path))
 
 
-def _published(dataset: str, entry: Mapping) -> Origin:
-    source = SOURCES[entry["source"]]
-    name = entry.get("protocol", source.default)
+def _published(dataset: str, entry: PublishedData) -> Origin:
+    source = SOURCES[entry.source]
+    name = entry.protocol or source.default
     protocol = source.protocols[name]
     unpacked = f"data/{dataset}/unpacked"
-    download = entry.get("download", False)
-    archive = f"data/{dataset}/downloads" if download else entry.get("archive", "")
-    root = unpacked if archive else entry["folder"]
+    archive = f"data/{dataset}/downloads" if entry.download else entry.archive
+    root = unpacked if archive else entry.folder
     return Origin(
         root=root,
         manifests={split: f"data/{dataset}/{split}.csv" for split in source.splits_with(name)},
         shown=protocol.splits,
-        classes=entry.get("classes") or str(resource(f"classes/{protocol.classes}.txt")),
+        classes=entry.classes or str(resource(f"classes/{protocol.classes}.txt")),
         source=source.name,
         protocol=name,
         archive=archive,
-        download=download,
-        lists=entry.get("lists") or root,
-        holdout=Holdout(entry.get("val_share", Holdout.share), entry.get("val_seed", Holdout.seed)),
+        download=entry.download,
+        lists=entry.lists or root,
+        holdout=entry.holdout,
     )

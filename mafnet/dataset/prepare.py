@@ -7,10 +7,11 @@ from pathlib import Path
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import write_json
 from mafnet.common.resources import table
+from mafnet.dataset.holdout import Holdout
 from mafnet.dataset.lists import digests, read_lists
 from mafnet.dataset.locate import list_videos, located, missing_videos
 from mafnet.dataset.manifest import SUBSETS, Sample, write_manifest
-from mafnet.dataset.sources.base import Holdout, Source
+from mafnet.dataset.sources.base import Source
 
 log = logging.getLogger(__name__)
 

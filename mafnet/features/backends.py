@@ -9,17 +9,18 @@ it: then it is part of the fingerprint.
 
 import logging
 from pathlib import Path
+from typing import get_args
 
 from mafnet.common.devices import choose_device, on_cpu
 from mafnet.common.errors import MafnetError
 from mafnet.features.backbones import Backbone, backbone_class, backbone_spec, openvino_class
 from mafnet.features.backbones.openvino_runtime import suits
-from mafnet.features.fingerprint import FeatureSettings
+from mafnet.features.config import FeatureSettings
 from mafnet.features.weights.files import load, load_arrays
 
 log = logging.getLogger(__name__)
 
-BACKENDS = ("auto", "torch", "openvino")
+BACKENDS: tuple[str, ...] = get_args(FeatureSettings.model_fields["backend"].annotation)
 
 
 def build_backbone(features: FeatureSettings, weights: Path, device: str, threads: int) -> Backbone:
@@ -34,9 +35,6 @@ def build_backbone(features: FeatureSettings, weights: Path, device: str, thread
 
 def choose_backend(features: FeatureSettings, device: str) -> str:
     """ "torch" or "openvino"; MafnetError if the one that was asked for cannot be had."""
-    if features.backend not in BACKENDS:
-        known = ", ".join(BACKENDS)
-        raise MafnetError(f"backend {features.backend!r} is unknown; choose one of {known}")
     written = bool(backbone_spec(features.backbone).openvino)
     if features.backend == "auto":
         suitable = written and on_cpu(device) and suits(features.precision)

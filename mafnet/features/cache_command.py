@@ -4,10 +4,12 @@ from pathlib import Path
 
 import click
 
+from mafnet.common import options
 from mafnet.common.errors import MafnetError
 
 place = click.option(
-    "--cache", type=click.Path(path_type=Path), default=Path("cache"), show_default=True,
+    "--cache", type=options.any_path,
+    **options.config_default("features.config:FeaturesSection", "cache"),
     help="Folder of the cache.",
 )  # fmt: skip
 

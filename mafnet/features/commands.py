@@ -6,7 +6,7 @@ import click
 
 from mafnet.common import options
 from mafnet.features.weights.published import TABLE
-from mafnet.video.settings import VideoSettings
+from mafnet.video.config import VideoSettings
 
 table = click.option(
     "--table",
@@ -112,6 +112,7 @@ def media(
     """Merge what probing and both extractions found into one media table."""
     from rich.console import Console
 
+    from mafnet.common.config import parse
     from mafnet.features.media_table import merge_media, outcome_table
     from mafnet.features.shard_report import read_report
     from mafnet.video.media import read_media, write_media
@@ -121,7 +122,7 @@ def media(
         name: [row for path in paths for row in read_report(path)]
         for name, paths in (("visual", visual), ("audio", audio))
     }
-    merged = merge_media(rows, reports, options.build(VideoSettings, settings, "media"))
+    merged = merge_media(rows, reports, parse(VideoSettings, settings, "--settings"))
     write_media(merged, output)
     Console().print(outcome_table(merged, str(output)))
 
@@ -134,8 +135,9 @@ def media(
 @options.output
 @options.settings
 @click.option(
-    "--max-failed-fraction", type=click.FloatRange(0, 1), default=VideoSettings.max_failed_fraction,
-    show_default=True, help="Share of failed videos above which nothing is packed.",
+    "--max-failed-fraction", type=click.FloatRange(0, 1),
+    **options.config_default("video.config:VideoSection", "max_failed_fraction"),
+    help="Share of failed videos above which nothing is packed.",
 )  # fmt: skip
 @click.option("--maps", is_flag=True, help="The maps too where the vectors alone are the rule.")
 @options.threads

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from mafnet.common.files import sha256_of
+from mafnet.video.config import VideoSettings
 from mafnet.video.decode import DecodeError, decode_audio, decode_frames
 from mafnet.video.media import Media
-from mafnet.video.settings import VideoSettings
 from mafnet.video.status import Status
 
 log = logging.getLogger(__name__)

@@ -10,18 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
+from mafnet.common.config import parse
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import sha256_of
-from mafnet.common.options import build
 from mafnet.common.progress import Progress
 from mafnet.features.backbones import Backbone, backbone_spec
 from mafnet.features.cache import Entry, FeatureCache
+from mafnet.features.config import FeatureSettings
 from mafnet.features.decode_pool import Clip, End, decode_in_parallel
-from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
+from mafnet.features.fingerprint import fingerprint_of
 from mafnet.features.parallel import in_parallel
 from mafnet.features.shard_report import Extracted
+from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media
-from mafnet.video.settings import VideoSettings
 from mafnet.video.status import Status
 
 log = logging.getLogger(__name__)
@@ -126,8 +127,8 @@ def extractor(
     settings: {"video": {...}, "features": {...}}, as the config has them for one modality.
     The backbone is built, and what computes it imported, when the first video is to be extracted.
     """
-    features = build(FeatureSettings, settings["features"], "features")
-    video = build(VideoSettings, settings["video"], "video")
+    features = parse(FeatureSettings, settings["features"], "--settings features")
+    video = parse(VideoSettings, settings["video"], "--settings video")
     fingerprint = fingerprint_of(features, video, sha256_of(weights))
 
     @once

@@ -6,25 +6,10 @@ from functools import cached_property
 from mafnet.common import versions
 from mafnet.common.files import digest_of
 from mafnet.features.backbones import backbone_spec
-from mafnet.video.settings import SAMPLE_RATE, VideoSettings
+from mafnet.features.config import FeatureSettings
+from mafnet.video.config import SAMPLE_RATE, VideoSettings
 
 MODALITIES = ("visual", "audio")
-
-
-@dataclass(frozen=True)
-class FeatureSettings:
-    """Config section `features.visual` or `features.audio`.
-
-    backbone: name in the registry of backbones.
-    weights: name in resources/weights.tsv, or "random".
-    precision: "float32", "bfloat16" or "float16", the arithmetic of the backbone.
-    backend: "torch" or "openvino"; "auto" is what the machine at hand does best.
-    """
-
-    backbone: str
-    weights: str
-    precision: str = "float32"
-    backend: str = "auto"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from mafnet.common.errors import MafnetError
@@ -15,9 +14,9 @@ from mafnet.features.decode_pool import Clip, decode_in_parallel
 from mafnet.features.fingerprint import MODALITIES
 from mafnet.features.media_table import merge_media
 from mafnet.features.shard_report import Extracted
+from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media
 from mafnet.video.probe import probe_many
-from mafnet.video.settings import VideoSettings
 from mafnet.video.status import MediaWarning
 
 log = logging.getLogger(__name__)
@@ -57,7 +56,7 @@ def check_videos(
     root: Path, videos: Sequence[str], settings: VideoSettings, workers: int
 ) -> list[Media]:
     """The rows that the media table would have, sorted by video."""
-    settings = replace(settings, frame_size=CHECKED_SIZE)
+    settings = settings.model_copy(update={"frame_size": CHECKED_SIZE})
     probed = []
     progress = Progress("probe", len(videos), "videos", log)
     for row in probe_many(root, videos, workers, PROBE_SECONDS):

@@ -1,23 +1,11 @@
 """What a run depends on besides its data."""
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
+from mafnet.common.config import parse
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import digest_of
-
-
-@dataclass(frozen=True)
-class Training:
-    """Config section `model.training`; the schema explains each value."""
-
-    learning_rate: float = 1e-4
-    batch_size: int = 32
-    max_epochs: int = 300
-    patience: int = 50
-    min_gain: float = 1e-4
-    drop_rate: float = 0.1
-    precision: str = "auto"
+from mafnet.model.config import Training
 
 
 @dataclass(frozen=True)
@@ -39,12 +27,12 @@ class RunSettings:
 
     def as_dict(self) -> dict:
         """The settings as plain JSON values."""
-        return dataclasses.asdict(self)
+        return asdict(self) | {"training": self.training.recorded()}
 
     def with_precision(self, precision: str) -> "RunSettings":
         """The same settings with another precision."""
-        training = dataclasses.replace(self.training, precision=precision)
-        return dataclasses.replace(self, training=training)
+        training = self.training.model_copy(update={"precision": precision})
+        return replace(self, training=training)
 
     @property
     def digest(self) -> str:
@@ -55,6 +43,7 @@ class RunSettings:
 def run_settings(values: dict) -> RunSettings:
     """Settings from plain JSON values; MafnetError names what is missing or unknown."""
     try:
-        return RunSettings(**values | {"training": Training(**values["training"])})
+        training = parse(Training, values["training"], "settings of a run")
+        return RunSettings(**values | {"training": training})
     except (TypeError, KeyError) as error:
         raise MafnetError(f"settings of a run: {error}") from error

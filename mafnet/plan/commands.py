@@ -22,14 +22,14 @@ def check(dataset: str, configs: tuple[Path, ...], output: Path | None) -> None:
     DATASET is a name in the config's `datasets`. Nothing is unpacked, read or changed.
     """
     from mafnet.dataset.inventory import report_inventory, take_inventory, write_inventory
-    from mafnet.plan.config import dataset_config, read_config
+    from mafnet.plan.config import check_config, dataset_sections, read_config
 
     config = read_config(configs)
-    if dataset not in config["datasets"]:
-        known = ", ".join(config["datasets"])
-        raise MafnetError(f"{dataset}: is not in the config's datasets ({known})")
-    limit = dataset_config(config, dataset)["video"]["max_failed_fraction"]
-    found = take_inventory(dataset, config["datasets"][dataset], limit)
+    entries = check_config(config).datasets
+    if dataset not in entries:
+        raise MafnetError(f"{dataset}: is not in the config's datasets ({', '.join(entries)})")
+    limit = dataset_sections(config, dataset).video.max_failed_fraction
+    found = take_inventory(dataset, entries[dataset], limit)
     click.echo(printable(report_inventory(found)))
     if output:
         write_inventory(found, output)

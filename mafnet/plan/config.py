@@ -1,49 +1,112 @@
-"""The config: checked against the schema, merged for each data set."""
+"""The config as a whole: read, checked, and merged for each data set."""
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated, Any
 
 import yaml
-from jsonschema import Draft202012Validator, ValidationError
+from pydantic import Discriminator, Field, Tag, ValidationError
 
+from mafnet.common.config import Name, Settings
+from mafnet.common.config_errors import faults
 from mafnet.common.errors import MafnetError
 from mafnet.common.resources import FOLDER, resource
-from mafnet.dataset.origin import unknown_protocol
-from mafnet.plan.names import hint, unknown_names
+from mafnet.dataset.config import DEMO, DemoData, OwnData, PublishedData
+from mafnet.features.config import FeaturesSection
+from mafnet.model.config import ModelSection
+from mafnet.plan.names import unknown_names
+from mafnet.report.config import ReportSection
+from mafnet.video.config import VideoSection
 
-ORIGINS = (
-    "needs `root` and `splits` (your videos), or `source: demo`, or another `source` with one of "
-    "`archive`, `folder` and `download: true`; other keys of these do not go together"
-)
-STAGE_SECTIONS = ("video", "features", "model", "report")
+REPLACED = {
+    "video.frame_size": "is no key any more, because frames are always 224 pixels wide and high; "
+    "delete it",
+}
+"""Keys of earlier versions -> what to do. A key that was renamed: "is now called ..."."""
 
 
-def check_config(config: Mapping, schema_path: Path, weights_table: Path) -> None:
-    """MafnetError with a line for every key that the schema refuses and every unknown name.
+class Sections(Settings):
+    """The sections of the stages that follow the data sets."""
 
-    weights_table: resources/weights.tsv.
-    """
-    schema = yaml.safe_load(schema_path.read_text(encoding="utf-8"))
-    errors = Draft202012Validator(schema).iter_errors(config)
-    faults = [fault for error in errors for fault in _faults(error)]
-    faults += _unknown_names(config, weights_table) if not faults else []
-    if faults:
-        raise MafnetError("\n".join(["config: mend these keys:", *(f"  {f}" for f in faults)]))
+    video: VideoSection = Field(VideoSection(), description="How videos are decoded and used.")
+    features: FeaturesSection = Field(
+        FeaturesSection(), description="The frozen backbones and the cache of their outputs."
+    )
+    model: ModelSection = Field(ModelSection(), description="Networks, training and evaluation.")
+    report: ReportSection = Field(ReportSection(), description="The variants that are compared.")
+
+
+class OwnEntry(OwnData, Sections):
+    """Your own videos and manifests, and the settings that hold for them alone."""
+
+
+class DemoEntry(DemoData, Sections):
+    """Videos that mafnet draws, and the settings that hold for them alone."""
+
+
+class PublishedEntry(PublishedData, Sections):
+    """A published data set, and the settings that hold for it alone."""
+
+
+OWN, DRAWN, PUBLISHED = "a data set without `source`", "`source: demo`", "this `source`"
+"""The kinds of data sets, as messages name them."""
+
+
+def _kind_of(entry: object) -> str:
+    source = entry.get("source") if isinstance(entry, Mapping) else None
+    return OWN if source is None else DRAWN if source == DEMO else PUBLISHED
+
+
+Entry = Annotated[
+    Annotated[OwnEntry, Tag(OWN)]
+    | Annotated[DemoEntry, Tag(DRAWN)]
+    | Annotated[PublishedEntry, Tag(PUBLISHED)],
+    Discriminator(_kind_of),
+]
+
+
+class Config(Sections):
+    """Settings of mafnet. Closed: a key with a spelling mistake is an error, never ignored."""
+
+    datasets: dict[Name, Entry] = Field(
+        min_length=1,
+        description="The data sets, by name; the name is the folder below results/. An entry may "
+        "have sections `video`, `features`, `model` and `report` that hold for it alone.",
+    )
+
+
+def check_config(config: Mapping) -> Config:
+    """The config as a model; MafnetError has a line for every wrong key and every unknown name."""
+    try:
+        checked = Config.model_validate(config)
+    except ValidationError as error:
+        raise _refused(faults(error, Config, REPLACED)) from error
+    of_all = [fault for name in checked.datasets for fault in _of_dataset(config, name)]
+    if of_all:
+        raise _refused(dict.fromkeys(of_all))
+    return checked
+
+
+def _of_dataset(config: Mapping, dataset: str) -> list[str]:
+    """What is wrong in the settings of a data set once the common ones are merged."""
+    own = dataset_sections(config, dataset)
+    return unknown_names(own.features, own.model, own.report, resource("weights.tsv"))
+
+
+def _refused(lines: Sequence[str] | Mapping[str, Any]) -> MafnetError:
+    return MafnetError("\n".join(["config: fix these keys:", *(f"  {line}" for line in lines)]))
 
 
 def read_config(files: Sequence[Path]) -> dict:
     """The settings that the workflow would have: config.yaml with files laid over it, checked.
 
-    config.yaml is that of the current folder, else the checkout's.
+    config.yaml is that of the current folder, else that of the checkout.
     """
-    checkout = FOLDER.parent
     own = Path("config.yaml")
     config: dict = {}
-    for path in (own if own.exists() else checkout / "config.yaml", *files):
+    for path in (own if own.exists() else FOLDER.parent / "config.yaml", *files):
         config = merged(config, _loaded(path))
-    schema = checkout / "workflow/schemas/config.schema.yaml"
-    check_config(config, schema, resource("weights.tsv"))
+    check_config(config)
     return config
 
 
@@ -53,14 +116,22 @@ def _loaded(path: Path) -> dict:
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise MafnetError(f"{path}: cannot be read as YAML ({error})") from error
     if not isinstance(found, dict):
-        raise MafnetError(f"{path}: is no mapping of settings")
+        raise MafnetError(f"{path}: is not a mapping of settings")
     return found
 
 
-def dataset_config(config: Mapping, dataset: str) -> dict:
-    """The stage sections that hold for a data set: the common ones with its own laid over them."""
+def own_sections(config: Mapping, dataset: str) -> dict:
+    """The stage sections of a data set as written: the common ones with its own laid over them."""
     own = config["datasets"][dataset]
-    return {section: merged(config[section], own.get(section, {})) for section in STAGE_SECTIONS}
+    return {
+        section: merged(config.get(section, {}), own.get(section, {}))
+        for section in Sections.model_fields
+    }
+
+
+def dataset_sections(config: Mapping, dataset: str) -> Sections:
+    """The same as models."""
+    return Sections.model_validate(own_sections(config, dataset))
 
 
 def merged(base: Mapping, over: Mapping) -> dict:
@@ -71,36 +142,3 @@ def merged(base: Mapping, over: Mapping) -> dict:
         both = isinstance(value, Mapping) and isinstance(inner, Mapping)
         result[key] = merged(inner, value) if both else value
     return result
-
-
-def _faults(error: ValidationError) -> Iterator[str]:
-    """The lines of one error, with the wrong key in full and a likely right one."""
-    place = ".".join(str(part) for part in error.absolute_path)
-    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
-        known = list(error.schema.get("properties", ()))
-        for key in sorted(set(map(str, error.instance)) - set(known)):
-            yield f"{place + '.' if place else ''}{key}: is unknown; {hint(key, known)}"
-    elif error.validator == "oneOf":
-        yield f"{place}: {ORIGINS}"
-    elif error.validator == "type" and _written_as_text(error.instance):
-        yield f"{place}: {error.instance!r} is a text; write a number, without quotes, as in 1.0e-3"
-    else:
-        yield f"{place or 'config'}: {error.message}"
-
-
-def _written_as_text(value: object) -> bool:
-    """True for a text that reads as a number, such as 1e-3: YAML wants 1.0e-3."""
-    try:
-        return isinstance(value, str) and math.isfinite(float(value))
-    except ValueError:
-        return False
-
-
-def _unknown_names(config: Mapping, weights_table: Path) -> list[str]:
-    """The wrong names in the settings of all data sets, each once."""
-    sections = [dataset_config(config, dataset) for dataset in config["datasets"]]
-    faults = [fault for own in sections for fault in unknown_names(own, weights_table)]
-    for name, entry in config["datasets"].items():
-        if fault := unknown_protocol(entry):
-            faults.append(f"datasets.{name}.protocol: {fault}")
-    return list(dict.fromkeys(faults))

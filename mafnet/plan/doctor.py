@@ -9,13 +9,17 @@ import click
 from mafnet import __version__
 from mafnet.common import options
 from mafnet.common.errors import MafnetError
-from mafnet.video.settings import VideoSettings
 
 
 @click.command()
-@click.option("--cache", type=click.Path(path_type=Path), default=Path("cache"), show_default=True)
 @click.option(
-    "--weights", type=click.Path(path_type=Path), default=Path("weights"), show_default=True,
+    "--cache", type=options.any_path,
+    **options.config_default("features.config:FeaturesSection", "cache"),
+    help="Folder of the cache.",
+)  # fmt: skip
+@click.option(
+    "--weights", type=options.any_path,
+    **options.config_default("features.config:FeaturesSection", "weights_folder"),
     help="Folder of downloaded weights.",
 )  # fmt: skip
 @click.option(
@@ -24,7 +28,8 @@ from mafnet.video.settings import VideoSettings
 )  # fmt: skip
 @click.option("--root", type=options.folder, help="Folder of the manifest's videos, if another.")
 @click.option(
-    "--clips", type=click.IntRange(1), default=VideoSettings.clips, show_default=True,
+    "--clips", type=click.IntRange(1),
+    **options.config_default("video.config:VideoSection", "clips"),
     help="Seconds of each video that are decoded.",
 )  # fmt: skip
 @click.option("--list", "fetch", type=options.new_file, help="Write what to fetch again here.")
@@ -43,21 +48,20 @@ def doctor(
 ) -> None:
     """Say what mafnet sees on this machine, or check --videos; exit 1 if something is wrong."""
     if videos:
-        _check(videos, root, VideoSettings(clips=clips), fetch, threads)
+        _check(videos, root, clips, fetch, threads)
     else:
         _machine(cache, weights)
 
 
-def _check(
-    place: Path, root: Path | None, settings: VideoSettings, fetch: Path | None, threads: int
-) -> None:
+def _check(place: Path, root: Path | None, clips: int, fetch: Path | None, threads: int) -> None:
     """Show the outcomes of a collection; MafnetError if a video cannot be used."""
     from rich.console import Console
 
     from mafnet.features.media_table import media_counts, outcome_table
     from mafnet.features.video_check import check_videos, find_videos, write_fetch_list
+    from mafnet.video.config import VideoSettings
 
-    rows = check_videos(*find_videos(place, root), settings, threads)
+    rows = check_videos(*find_videos(place, root), VideoSettings(clips=clips), threads)
     Console().print(outcome_table(rows, str(place)))
     if fetch:
         click.echo(f"{write_fetch_list(rows, fetch)} videos to fetch again are listed in {fetch}")

@@ -1,39 +1,33 @@
-"""Names in the config that no schema can judge: a registry, a table or another entry knows them."""
+"""Names in the config that only a registry, a table or another entry of the config knows."""
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
-from mafnet.common.errors import MafnetError
+from mafnet.common.errors import MafnetError, hint
 from mafnet.features.backbones import backbone_spec
+from mafnet.features.config import FeaturesSection
 from mafnet.features.fingerprint import MODALITIES
 from mafnet.features.weights.published import published
+from mafnet.model.config import ModelSection
 from mafnet.model.networks import COMMON_OPTIONS, network_spec
+from mafnet.report.config import ReportSection
 
 
-def unknown_names(sections: Mapping, weights_table: Path) -> list[str]:
-    """A line for every wrong name in the stage sections of one data set.
+def unknown_names(
+    features: FeaturesSection, model: ModelSection, report: ReportSection, weights_table: Path
+) -> list[str]:
+    """A line for every wrong name in the sections of one data set.
 
     weights_table: resources/weights.tsv.
     """
-    return [
-        *_backbones(sections["features"], weights_table),
-        *_networks(sections["model"]),
-        *_variants(sections["model"], sections["report"]),
-    ]
+    return [*_backbones(features, weights_table), *_networks(model), *_variants(model, report)]
 
 
-def hint(name: str, known: Iterable[str]) -> str:
-    """What may be meant by an unknown name: a near one, or any of those that are known."""
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(names) or 'none'}"
-
-
-def _backbones(features: Mapping, weights_table: Path) -> Iterator[str]:
-    """Backbones of the other modality or of none, and weights that the table does not have."""
+def _backbones(features: FeaturesSection, weights_table: Path) -> Iterator[str]:
+    """Unknown backbones, backbones of the other modality, and weights that the table lacks."""
     for modality in MODALITIES:
-        name, weights = features[modality]["backbone"], features[modality]["weights"]
+        chosen = getattr(features, modality)
+        name, weights = chosen.backbone, chosen.weights
         key = f"features.{modality}"
         try:
             found = backbone_spec(name).modality
@@ -45,27 +39,27 @@ def _backbones(features: Mapping, weights_table: Path) -> Iterator[str]:
             yield f"{key}: {error}"
 
 
-def _networks(model: Mapping) -> Iterator[str]:
-    """Networks that the registry does not have, and options that a network does not have."""
-    for variant, settings in model["variants"].items():
+def _networks(model: ModelSection) -> Iterator[str]:
+    """Unknown networks, and options that a network does not have."""
+    for variant, settings in model.variants.items():
         try:
-            known = (*COMMON_OPTIONS, *network_spec(settings["network"]).own_options)
+            known = (*COMMON_OPTIONS, *network_spec(settings.network).own_options)
         except MafnetError as error:
             yield f"model.variants.{variant}.network: {error}"
             continue
-        for option in settings.get("options", {}):
+        for option in sorted(settings.options.model_fields_set):
             if option not in known:
                 yield (
-                    f"model.variants.{variant}.options.{option}: network {settings['network']} "
+                    f"model.variants.{variant}.options.{option}: network {settings.network} "
                     f"has no such option; choose among {', '.join(known)}"
                 )
 
 
-def _variants(model: Mapping, report: Mapping) -> Iterator[str]:
-    """Variants that main or a study names, and no entry defines."""
-    studies = {f"report.studies.{study}": names for study, names in report["studies"].items()}
-    known = list(model["variants"])
-    for key, variants in ({"model.main": [model["main"]]} | studies).items():
+def _variants(model: ModelSection, report: ReportSection) -> Iterator[str]:
+    """Variants that `main` or a study names and no entry defines."""
+    studies = {f"report.studies.{study}": names for study, names in report.studies.items()}
+    known = list(model.variants)
+    for key, variants in ({"model.main": [model.main]} | studies).items():
         for variant in variants:
             if variant not in known:
                 yield f"{key}: variant {variant!r} is not in model.variants; {hint(variant, known)}"

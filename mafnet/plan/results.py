@@ -1,85 +1,69 @@
-"""What the rules of the stages model and report ask at parse time."""
+"""What the rules of the stages model and report ask: runs, and the tables and figures of them."""
 
 import json
-from collections.abc import Mapping
 
-from mafnet.common.errors import MafnetError
+from mafnet.common.errors import MafnetError, hint
 from mafnet.common.files import canonical_json, digest_of
-from mafnet.dataset.origin import origin_of, records_events
+from mafnet.dataset.origin import records_events
 from mafnet.model.networks import network_spec
-from mafnet.plan.config import STAGE_SECTIONS, dataset_config, merged
-from mafnet.plan.names import hint
+from mafnet.plan.config import Sections, own_sections
+from mafnet.plan.features import FeaturesAnswers
 from mafnet.report.figures import main_figures
+from mafnet.video.config import FRAME_SIZE
 
 
-class ResultsPlan:
-    """Answers on runs and on what they say together; settings are JSON texts."""
+class ResultsAnswers(FeaturesAnswers):
+    """The settings of runs, and which runs are shown together."""
 
-    def __init__(self, config: Mapping) -> None:
-        self.datasets = list(config["datasets"])
-        self._entries = config["datasets"]
-        self._sections = {name: dataset_config(config, name) for name in self.datasets}
-        self._origins = {name: origin_of(name, self._entries[name]) for name in self.datasets}
-
-    # model
+    def run_gpu_percent(self, dataset: str) -> int:
+        """The share of a GPU that a run takes, in percent."""
+        return 100 // self._sections[dataset].model.runs_per_gpu
 
     def seeds(self, dataset: str) -> list[int]:
         """The seeds of the runs."""
-        return self._sections[dataset]["model"]["seeds"]
+        return self._sections[dataset].model.seeds
 
     def variants(self, dataset: str) -> list[str]:
         """The names of the variants."""
-        return list(self._sections[dataset]["model"]["variants"])
+        return list(self._sections[dataset].model.variants)
 
     def main(self, dataset: str) -> str:
         """The main variant."""
-        return self._sections[dataset]["model"]["main"]
+        return self._sections[dataset].model.main
 
     def inputs(self, dataset: str, variant: str) -> tuple[str, ...]:
         """The modalities whose feature files a variant reads."""
-        network = self._sections[dataset]["model"]["variants"][variant]["network"]
-        return network_spec(network).inputs
+        return network_spec(self._sections[dataset].model.variants[variant].network).inputs
 
     def training(self, dataset: str, variant: str) -> str:
-        """What a run depends on besides its data and seed."""
-        model = self._sections[dataset]["model"]
-        own = model["variants"][variant]
+        """The settings that a run depends on besides its data and seed."""
+        model = self._sections[dataset].model
         settings = {
             "variant": variant,
-            "network": own["network"],
-            "options": merged(model["network"], own.get("options", {})),
-            "training": merged(model["training"], own.get("training", {})),
+            "network": model.variants[variant].network,
+            "options": model.options(variant),
+            "training": model.training_of(variant).recorded(),
         }
         return canonical_json(settings)
 
     def evaluation(self, dataset: str) -> str:
         """How a trained network is measured."""
-        return canonical_json(self._sections[dataset]["model"]["evaluation"])
-
-    def classes(self, dataset: str) -> list[str]:
-        """The file of class names, if the data set has one; as a list, for a rule's input."""
-        own = self._origins[dataset].classes
-        return [own] if own else []
-
-    # report
-
-    def protocol(self, dataset: str) -> str:
-        """The name of the way to measure that metrics.json shows."""
-        return self._origins[dataset].protocol
+        return canonical_json(self._sections[dataset].model.evaluation.recorded())
 
     def descriptions(self, dataset: str) -> list[str]:
-        """What was written about the shown splits when their manifests were prepared."""
+        """The descriptions of the shown splits that were written with their manifests."""
         return self._origins[dataset].descriptions
 
     def studies(self, dataset: str) -> dict[str, list[str]]:
         """The variants of every study."""
-        return self._sections[dataset]["report"]["studies"]
+        return self._sections[dataset].report.studies
 
     def main_figures(self, dataset: str) -> list[str]:
         """The figures of the main variant, by name."""
-        model = self._sections[dataset]["model"]
-        own = model["variants"][model["main"]]
-        film = network_spec(own["network"]).has_film(own.get("options", {}))
+        model = self._sections[dataset].model
+        own = model.variants[model.main]
+        options = own.options.model_dump(exclude_unset=True)
+        film = network_spec(own.network).has_film(options)
         return main_figures(film, records_events(self._origins[dataset]))
 
     def study(self, dataset: str, study: str) -> list[str]:
@@ -93,9 +77,19 @@ class ResultsPlan:
 
     def shown_settings(self, dataset: str) -> str:
         """All settings that hold for a data set, its entry first."""
-        own = {k: v for k, v in self._entries[dataset].items() if k not in STAGE_SECTIONS}
-        return json.dumps({"dataset": own} | self._sections[dataset], ensure_ascii=False)
+        entry = self._config["datasets"][dataset]
+        own = {key: value for key, value in entry.items() if key not in Sections.model_fields}
+        return json.dumps({"dataset": own} | self._written(dataset), ensure_ascii=False)
 
     def config_digest(self, dataset: str) -> str:
         """The digest of all settings that hold for a data set."""
-        return digest_of([self._entries[dataset], self._sections[dataset]])
+        return digest_of([self._config["datasets"][dataset], self._written(dataset)])
+
+    def _written(self, dataset: str) -> dict[str, dict]:
+        """The stage sections as written, with the size of the frames.
+
+        It was a key once, and the digest in metrics.json has it.
+        """
+        sections = own_sections(self._config, dataset)
+        sections["video"]["frame_size"] = FRAME_SIZE
+        return sections

@@ -22,6 +22,11 @@ described = click.option(
     help="What was written beside a split's manifest (.json); once for each split that is shown.",
 )  # fmt: skip
 dataset = click.option("--dataset", required=True, help="Name of the data set.")
+main_variant = click.option(
+    "--main",
+    **options.config_default("model.config:ModelSection", "main"),
+    help="The main variant, which others are compared with.",
+)
 
 
 @click.command()
@@ -65,7 +70,7 @@ def metrics(
 @paper
 @protocol
 @described
-@click.option("--main", default="mafnet", show_default=True, help="Variant to compare with.")
+@main_variant
 @options.output
 def study(
     dataset: str,
@@ -96,7 +101,7 @@ def study(
 @click.argument("name", metavar="FIGURE")
 @dataset
 @runs
-@click.option("--main", default="mafnet", show_default=True, help="The main variant.")
+@main_variant
 @click.option(
     "--split", "splits", type=(str, options.existing), multiple=True,
     help="Name of a split and its manifest; once for each that is shown.",

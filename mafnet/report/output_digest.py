@@ -13,7 +13,11 @@ from mafnet.report.captions import FOLDER as CAPTIONS
 REPORT = Path(__file__).parent
 SUFFIXES = {".py", ".j2", ".css", ".js", ".rst"}
 
-_SHARED = (REPORT / "statistics", *sorted(REPORT.glob("*.py")))
+_SHARED = (
+    REPORT / "statistics",
+    *sorted(path for path in REPORT.glob("*.py") if path.name != "config.py"),
+)
+"""A new key of the config makes no page or figure again."""
 
 
 def page_digest() -> str:

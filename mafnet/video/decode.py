@@ -20,9 +20,9 @@ from mafnet.common.ffmpeg import (
     file_url,
     input_options,
 )
+from mafnet.video.config import SAMPLE_RATE, VideoSettings
 from mafnet.video.media import Media
 from mafnet.video.pipe import Pipe
-from mafnet.video.settings import SAMPLE_RATE, VideoSettings
 from mafnet.video.status import MediaWarning, Status
 
 OVERHANG_SECONDS = 0.1

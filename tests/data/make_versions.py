@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
 
 from support.made_features import extractor, made_data, made_samples  # noqa: E402
-from support.made_videos import SETTINGS, ffmpeg, frames_of, probed, sound_of  # noqa: E402
+from support.made_videos import ffmpeg, frames_of, probed, sound_of, with_clips  # noqa: E402
 
 from mafnet.common import versions  # noqa: E402
 from mafnet.features.backbones import BACKBONES  # noqa: E402
@@ -50,14 +50,14 @@ def probe(folder: Path) -> dict:
 
 def decode_visual(folder: Path) -> dict:
     """Mean levels of a 4 x 4 grid of every eighth frame."""
-    frames, decoding = frames_of(made_file(folder), replace(SETTINGS, clips=4))
+    frames, decoding = frames_of(made_file(folder), with_clips(4))
     blocks = frames[::8].reshape(-1, 4, 8, 4, 8, 3).mean(axis=(2, 4))
     return {"frames": len(frames), "warnings": list(decoding.warnings), "levels": numbers(blocks)}
 
 
 def decode_audio(folder: Path) -> dict:
     """Root mean square of every tenth of a second."""
-    samples, decoding = sound_of(made_file(folder), replace(SETTINGS, clips=4))
+    samples, decoding = sound_of(made_file(folder), with_clips(4))
     loudness = np.sqrt((samples.reshape(-1, 1600).astype(float) ** 2).mean(axis=1))
     return {
         "samples": len(samples), "warnings": list(decoding.warnings), "loudness": numbers(loudness)
@@ -112,8 +112,8 @@ def media(folder: Path) -> list:
     """The outcomes of an ok, a warned, a silent, a damaged and a failed video."""
     from mafnet.features.media_table import merge_media
     from mafnet.features.shard_report import Extracted
+    from mafnet.video.config import VideoSettings
     from mafnet.video.media import Media
-    from mafnet.video.settings import VideoSettings
 
     length = {"video_duration_seconds": 10.0, "audio_duration_seconds": 10.0}
     probed_rows = [Media(name, **length) for name in "abcde"]
@@ -129,8 +129,8 @@ def media(folder: Path) -> list:
 
 def prepare(folder: Path) -> list:
     """Which subset each video of a made-up list is in: whole groups are held out."""
+    from mafnet.dataset.holdout import Holdout
     from mafnet.dataset.sources import SOURCES
-    from mafnet.dataset.sources.base import Holdout
 
     names = [f"Archery/v_Archery_g{group:02d}_c01.avi" for group in range(1, 9)]
     texts = {
@@ -163,11 +163,14 @@ def pack(folder: Path) -> dict:
 
 
 def run_settings(data: object) -> object:
-    from mafnet.model.settings import RunSettings, Training
+    from mafnet.model.config import Training
+    from mafnet.model.settings import RunSettings
 
     return RunSettings(
         variant="tried", network="mafnet", options={"hidden": 8, "bn_momentum": 0.1},
-        training=Training(1e-3, batch_size=4, max_epochs=3, drop_rate=0.5, precision="float32"),
+        training=Training(
+            learning_rate=1e-3, batch_size=4, max_epochs=3, drop_rate=0.5, precision="float32"
+        ),
         seed=3, classes=data.classes, clips=data.clips,
         features={name: file.fingerprint for name, file in data.files.items()},
     )  # fmt: skip
@@ -244,7 +247,8 @@ def made_runs(folder: Path) -> list:
 
 def demo(folder: Path) -> dict:
     """Mean colours and loudness of looks, sounds and noise; which events are planned."""
-    from mafnet.dataset.demo.generate import DemoSettings, plan
+    from mafnet.dataset.config import DemoSettings
+    from mafnet.dataset.demo.generate import plan
     from mafnet.dataset.demo.noise import clouds, hiss
     from mafnet.dataset.demo.scenes import SHAPES, SOUNDS, Canvas, draw, synthesise
 

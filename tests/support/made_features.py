@@ -8,12 +8,13 @@ import numpy as np
 from mafnet.dataset.manifest import Sample, write_manifest
 from mafnet.features.backbones import Backbone
 from mafnet.features.cache import Entry, FeatureCache
+from mafnet.features.config import FeatureSettings
 from mafnet.features.extract import Extractor
-from mafnet.features.fingerprint import FeatureSettings, fingerprint_of
+from mafnet.features.fingerprint import fingerprint_of
 from mafnet.features.pack import pack
 from mafnet.model.data import Data
+from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media
-from mafnet.video.settings import VideoSettings
 
 BACKBONE = {"visual": "densenet201", "audio": "vggish"}
 
@@ -26,7 +27,9 @@ def never() -> Backbone:
 def extractor(root: Path, modality: str, clips: int = 2) -> Extractor:
     """An extractor of videos in `root` with a cache there, which has no backbone to compute by."""
     video = VideoSettings(clips=clips)
-    print_ = fingerprint_of(FeatureSettings(BACKBONE[modality], "random"), video, "0" * 64)
+    print_ = fingerprint_of(
+        FeatureSettings(backbone=BACKBONE[modality], weights="random"), video, "0" * 64
+    )
     return Extractor(FeatureCache(root / "cache", print_), root, video, never, workers=1)
 
 

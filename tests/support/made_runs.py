@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from mafnet.dataset.manifest import Sample, write_manifest
+from mafnet.model.config import Training
 from mafnet.model.evaluate import about_run, run_metrics
 from mafnet.model.run_folder import Attention, Epoch, PredictionTable, RunFolder
-from mafnet.model.settings import RunSettings, Training
+from mafnet.model.settings import RunSettings
 from mafnet.report.figures.inputs import Inputs
 from mafnet.report.protocol import read_protocol
 from mafnet.report.statistics.runs import grouped, read_run

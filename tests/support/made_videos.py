@@ -3,16 +3,15 @@
 import math
 import struct
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from mafnet.common.ffmpeg import ffmpeg_path
+from mafnet.video.config import VideoSettings
 from mafnet.video.decode import Decoding, decode_audio, decode_frames
 from mafnet.video.media import Media
 from mafnet.video.probe import probe
-from mafnet.video.settings import VideoSettings
 
 SETTINGS = VideoSettings(frame_size=32, timeout_seconds=30)
 H264 = ("-c:v", "libx264", "-qp", "0", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
@@ -94,4 +93,9 @@ def frame_numbers(frames: np.ndarray) -> list[int]:
 
 def with_clips(clips: int) -> VideoSettings:
     """The test settings with another number of clips."""
-    return replace(SETTINGS, clips=clips)
+    return changed(clips=clips)
+
+
+def changed(**values: object) -> VideoSettings:
+    """SETTINGS with other values."""
+    return SETTINGS.model_copy(update=values)

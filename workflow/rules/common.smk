@@ -10,7 +10,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir)))
 
 from mafnet.common import versions
-from mafnet.plan.config import check_config
 from mafnet.common.errors import MafnetError
 from mafnet.features.fingerprint import MODALITIES
 from mafnet.features.weights.published import TABLE, read_published
@@ -25,7 +24,7 @@ PAPER = resource("paper.tsv")
 
 
 def plainly(function):
-    """The function, but a user's mistake that it finds ends the run with one line on what to mend.
+    """The function, but a user's mistake that it finds ends the run with what to fix.
 
     Snakemake would print an error of an input function with its wildcards and a traceback.
     """
@@ -40,14 +39,8 @@ def plainly(function):
     return answer
 
 
-plainly(check_config)(
-    config,
-    Path(workflow.basedir) / "workflow/schemas/config.schema.yaml",
-    resource("weights.tsv"),
-)
-
-
-PLAN = Plan(config)
+PLAN = plainly(Plan)(config)
+VALUES = PLAN.looked_up
 PUBLISHED = {(row.backbone, row.name): row for row in plainly(read_published)(TABLE)}
 # Cores are unknown where a cluster runs the jobs, and inside a job they are not ours to count.
 EXTRACTION_THREADS = PLAN.extraction_threads(
@@ -231,7 +224,7 @@ def show_partial_studies(dataset):
     from mafnet.report.protocol import read_protocol
 
     described = [Path(path) for path in PLAN.descriptions(dataset) if Path(path).exists()]
-    protocol = read_protocol(PLAN.protocol(dataset), described)
+    protocol = read_protocol(VALUES[dataset]["protocol"], described)
     shown = []
     for study, variants in PLAN.studies(dataset).items():
         output = Path("results", dataset, "studies", f"{study}.csv")
@@ -254,7 +247,7 @@ def write_partial_report(dataset):
         home / "media.tsv",
         [Path(path).parent for path in metrics_of(dataset, [PLAN.main(dataset)])],
         {split: Path(PLAN.manifest(dataset, split)) for split in PLAN.splits(dataset)},
-        Path(PLAN.root(dataset)),
+        Path(VALUES[dataset]["root"]),
         json.loads(PLAN.shown_settings(dataset)),
         list(map(Path, study_tables(dataset))),
         list(map(Path, all_figures(dataset))),
@@ -307,7 +300,7 @@ def each_split(wildcards, input):
 def each_media(wildcards, input):
     """`--media FILE --root FOLDER` where the media table is an input."""
     media = input.get("media")
-    return ["--media", media, "--root", PLAN.root(wildcards.dataset)] if media else []
+    return ["--media", media, "--root", VALUES[wildcards.dataset]["root"]] if media else []
 
 
 def studies_of_page(wildcards):

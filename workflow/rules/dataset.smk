@@ -43,8 +43,8 @@ rule download:
         mem_mb=grows_from(1000),
         runtime=1440,
     params:
-        source=asked("source"),
-        folder=asked("archive"),
+        source=lookup(dpath="{dataset}/source", within=VALUES),
+        folder=lookup(dpath="{dataset}/archive", within=VALUES),
     message:
         "Downloading {params.source}."
     shell:
@@ -71,8 +71,8 @@ rule unpack:
         mem_mb=grows_from(1000),
         runtime=1440,
     params:
-        source=asked("source"),
-        archive=asked("archive"),
+        source=lookup(dpath="{dataset}/source", within=VALUES),
+        archive=lookup(dpath="{dataset}/archive", within=VALUES),
         lists=each("lists", "lists"),
     message:
         "Unpacking {params.archive}."
@@ -101,9 +101,9 @@ checkpoint prepare:
         mem_mb=grows_from(1000),
         runtime=30,
     params:
-        source=asked("source"),
-        lists=asked("lists"),
-        root=asked("root"),
+        source=lookup(dpath="{dataset}/source", within=VALUES),
+        lists=lookup(dpath="{dataset}/lists", within=VALUES),
+        root=lookup(dpath="{dataset}/root", within=VALUES),
         settings=asked("holdout"),
         version=versions.PREPARE,
     message:

@@ -76,7 +76,7 @@ rule calibrate:
         runtime=30,
     params:
         manifests=each("manifest", "manifests"),
-        root=asked("root"),
+        root=lookup(dpath="{dataset}/root", within=VALUES),
         settings=asked("calibration"),
         videos=asked("calibration_members"),
         extraction=asked("extraction_version"),
@@ -108,8 +108,8 @@ rule extract:
         gpu_percent=100,
         gres=slurm_gpu,
     params:
-        root=asked("root"),
-        cache=asked("cache"),
+        root=lookup(dpath="{dataset}/root", within=VALUES),
+        cache=lookup(dpath="{dataset}/cache", within=VALUES),
         settings=asked("extraction"),
         version=asked("extraction_version"),
     message:
@@ -168,10 +168,10 @@ rule pack:
         mem_mb=grows_from(4000),
         runtime=120,
     params:
-        root=asked("root"),
-        cache=asked("cache"),
+        root=lookup(dpath="{dataset}/root", within=VALUES),
+        cache=lookup(dpath="{dataset}/cache", within=VALUES),
         settings=asked("extraction"),
-        limit=asked("max_failed_fraction"),
+        limit=lookup(dpath="{dataset}/max_failed_fraction", within=VALUES),
         maps="",
         version=versions.PACK,
     message:

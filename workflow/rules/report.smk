@@ -22,7 +22,7 @@ rule metrics:
     params:
         runs=each_run,
         described=each("described", "described"),
-        protocol=asked("protocol"),
+        protocol=lookup(dpath="{dataset}/protocol", within=VALUES),
         config=asked("config_digest"),
         version=versions.METRICS,
     message:
@@ -58,8 +58,8 @@ rule study:
     params:
         runs=each_run,
         described=each("described", "described"),
-        protocol=asked("protocol"),
-        main=asked("main"),
+        protocol=lookup(dpath="{dataset}/protocol", within=VALUES),
+        main=lookup(dpath="{dataset}/main", within=VALUES),
         version=versions.METRICS,
     message:
         "Comparing the variants of the study {wildcards.study} on {wildcards.dataset}."
@@ -100,7 +100,7 @@ rule page:
     params:
         runs=each_run,
         splits=each_split,
-        root=asked("root"),
+        root=lookup(dpath="{dataset}/root", within=VALUES),
         settings=asked("shown_settings"),
         studies=each("study", "studies"),
         figures=each("figure", "figures"),

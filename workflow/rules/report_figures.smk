@@ -24,7 +24,7 @@ rule curves:
         runtime=10,
     params:
         figure="curves",
-        main=asked("main"),
+        main=lookup(dpath="{dataset}/main", within=VALUES),
         runs=each_run,
         splits=each_split,
         videos=each_media,

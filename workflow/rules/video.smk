@@ -19,7 +19,7 @@ rule probe:
         runtime=60,
     params:
         manifests=each("manifest", "manifests"),
-        root=asked("root"),
+        root=lookup(dpath="{dataset}/root", within=VALUES),
         videos=asked("members"),
         version=versions.PROBE,
     message:

@@ -13,7 +13,6 @@ import subprocess
 import tempfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +22,7 @@ import numpy as np
 from mafnet.common.errors import MafnetError
 from mafnet.common.ffmpeg import ffmpeg_path, file_url
 from mafnet.common.files import replacing
+from mafnet.dataset.config import DemoSettings
 from mafnet.dataset.demo.noise import clouds, hiss
 from mafnet.dataset.demo.scenes import Canvas, draw, synthesise
 from mafnet.dataset.manifest import SUBSETS, Sample, write_manifest
@@ -47,40 +47,6 @@ ENCODERS = {
     "libopenh264": {"video_bitrate": "400k"},
 }
 """H.264 encoders, best first, and their settings."""
-
-
-@dataclass(frozen=True)
-class DemoSettings:
-    """The entry `demo` of a data set, and the length of its videos.
-
-    seed: every video follows from it; the same seed gives the same files (by one ffmpeg).
-    train, val, test: videos of each class in the subset.
-    seconds: length of a video; the event fills at least one second and never all.
-    shorter_by: a set's videos are 0 to so many seconds shorter, as the seed draws.
-    width, height: size of the picture in pixels, even numbers.
-    picture_noise: standard deviation of coloured clouds, in levels of 0 to 255; 0 for none.
-    sound_noise: standard deviation of noise over the sound, of a full scale of 1; 0 for none.
-    """
-
-    seed: int = 0
-    train: int = 8
-    val: int = 4
-    test: int = 4
-    seconds: int = 3
-    shorter_by: int = 0
-    width: int = 320
-    height: int = 240
-    picture_noise: float = 0.0
-    sound_noise: float = 0.0
-
-    def __post_init__(self) -> None:
-        if min(self.train, self.val, self.test) < 1:
-            raise MafnetError("demo: each of train, val and test needs at least one video a class")
-        if self.seconds - self.shorter_by < 2:
-            shortest = f"seconds is {self.seconds - self.shorter_by} for the shortest videos"
-            raise MafnetError(f"demo: {shortest}; an event needs at least 2")
-        if self.width % 2 or self.height % 2 or min(self.width, self.height) < 32:
-            raise MafnetError("demo: width and height must be even and at least 32")
 
 
 def make_demo(root: Path, settings: DemoSettings) -> Path:

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import SUBSETS, Sample
 from mafnet.dataset.sources.base import (
-    Holdout,
     Protocol,
     Source,
     Texts,
@@ -15,10 +15,13 @@ from mafnet.dataset.sources.base import (
     numbered,
 )
 
+if TYPE_CHECKING:
+    from mafnet.dataset.holdout import Holdout
+
 FIELDS = ("Category", "VideoID", "Quality", "StartTime", "EndTime")
 
 
-def samples(texts: Texts, split: str, holdout: Holdout) -> list[Sample]:
+def samples(texts: Texts, split: str, holdout: "Holdout") -> list[Sample]:
     """The samples of the split `official` or `single_label`; nothing is held out.
 
     single_label leaves out every video that has several rows, in whichever subsets they are.

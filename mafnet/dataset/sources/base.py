@@ -1,37 +1,16 @@
 """What mafnet knows of a published data set: its lists, its protocols, what its archives hold."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from mafnet.dataset.manifest import Sample
 
+if TYPE_CHECKING:
+    from mafnet.dataset.holdout import Holdout
+
 Texts = Mapping[str, str]
 """The contents of a data set's lists, by what each is for (a key of `Source.lists`)."""
-
-
-@dataclass(frozen=True)
-class Holdout:
-    """How validation samples are taken from training lists that come without any.
-
-    share: of each class's training samples (or groups of samples), 0 to 1.
-    seed: which; the choice for one class depends on nothing but its own samples and this.
-    """
-
-    share: float = 0.1
-    seed: int = 0
-
-    def choose(self, names: Sequence[str], salt: str) -> set[str]:
-        """The names that are held out: the share, rounded, at least one of two or more.
-
-        By a hash of each name, so that one more name seldom moves another.
-        """
-        known = sorted(set(names), key=lambda name: self._rank(name, salt))
-        count = round(self.share * len(known))
-        return set(known[: max(count, 1) if len(known) > 1 and self.share else 0])
-
-    def _rank(self, name: str, salt: str) -> bytes:
-        return hashlib.sha256(f"{self.seed}/{salt}/{name}".encode()).digest()
 
 
 @dataclass(frozen=True)
@@ -66,7 +45,7 @@ class Source:
     name: str
     lists: Mapping[str, str]
     protocols: Mapping[str, Protocol]
-    samples: Callable[[Texts, str, Holdout], list[Sample]]
+    samples: "Callable[[Texts, str, Holdout], list[Sample]]"
     wanted: Callable[[Texts], Callable[[str], bool]]
     optional: tuple[str, ...] = ()
     folded: bool = False

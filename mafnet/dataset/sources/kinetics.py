@@ -5,16 +5,20 @@ import io
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.resources import resource
 from mafnet.dataset.manifest import Sample, read_classes
-from mafnet.dataset.sources.base import Holdout, Protocol, Source, Texts, numbered
+from mafnet.dataset.sources.base import Protocol, Source, Texts, numbered
+
+if TYPE_CHECKING:
+    from mafnet.dataset.holdout import Holdout
 
 COLUMNS = ("label", "youtube_id", "time_start", "time_end")
 
 
-def samples(texts: Texts, split: str, holdout: Holdout) -> list[Sample]:
+def samples(texts: Texts, split: str, holdout: "Holdout") -> list[Sample]:
     """The samples of a class list (`ks32`, `ks31`): Kinetics train is train and val, val is test.
 
     The validation share is held out class by class. Kinetics' own test list is not used.
@@ -51,7 +55,7 @@ def _sample(row: dict[str, str], number: int, subset: str) -> Sample:
     return Sample(stem, f"{stem}.mp4", row["label"], subset)
 
 
-def _held_out(train: list[Sample], holdout: Holdout) -> list[Sample]:
+def _held_out(train: list[Sample], holdout: "Holdout") -> list[Sample]:
     """The training samples, some of each class as validation samples."""
     by_class: dict[str, list[str]] = {}
     for sample in train:

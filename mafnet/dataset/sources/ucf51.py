@@ -6,11 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.resources import resource
 from mafnet.dataset.manifest import Sample, read_classes
-from mafnet.dataset.sources.base import Holdout, Protocol, Source, Texts, lines_of
+from mafnet.dataset.sources.base import Protocol, Source, Texts, lines_of
+
+if TYPE_CHECKING:
+    from mafnet.dataset.holdout import Holdout
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +22,7 @@ SPLITS = ("split01", "split02", "split03")
 GROUP = re.compile(r"_(g\d+)_c\d+$", re.IGNORECASE)
 
 
-def samples(texts: Texts, split: str, holdout: Holdout) -> list[Sample]:
+def samples(texts: Texts, split: str, holdout: "Holdout") -> list[Sample]:
     """The samples of one official split; val is whole groups of its training list.
 
     A group (gNN) is one person or place filmed several times: clips of it on both sides of a
@@ -47,7 +51,7 @@ def parse(text: str, subset: str) -> list[Sample]:
     return found
 
 
-def _held_out(train: Sequence[Sample], holdout: Holdout, split: str) -> list[Sample]:
+def _held_out(train: Sequence[Sample], holdout: "Holdout", split: str) -> list[Sample]:
     """The training samples, those of the groups that are held out as validation samples."""
     by_class: dict[str, list[str]] = {}
     for sample in train:

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
+from mafnet.common.config import parse
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import replacing
-from mafnet.common.options import build
 from mafnet.dataset.manifest import calibration_videos
 from mafnet.features.backbones import backbone_class, backbone_spec
+from mafnet.features.config import FeatureSettings, RandomWeights
 from mafnet.features.decode_pool import Clip, decode_in_parallel
-from mafnet.features.fingerprint import FeatureSettings
+from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media
 from mafnet.video.probe import probe_many
-from mafnet.video.settings import VideoSettings
 
 PROBE_SECONDS = 60.0
 
@@ -29,9 +29,10 @@ def calibrate(
     """
     from safetensors.torch import save
 
-    features = build(FeatureSettings, settings["features"], "features")
-    video = build(VideoSettings, settings["video"], "video")
-    seed, count = settings["random"]["seed"], settings["random"]["calibration_videos"]
+    features = parse(FeatureSettings, settings["features"], "--settings features")
+    video = parse(VideoSettings, settings["video"], "--settings video")
+    random = parse(RandomWeights, settings["random"], "--settings random")
+    seed, count = random.seed, random.calibration_videos
     videos = calibration_videos(manifests[0], count)
     media = [row for row in probe_many(root, videos, threads, PROBE_SECONDS) if row.ok]
     if not media:

@@ -1,7 +1,6 @@
 """A study as a figure: accuracy of each variant, and how far it is from the main one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -41,7 +40,7 @@ def _rates(runs: Sequence[Run]) -> Mapping[str, float]:
     for run in runs:
         settings = run.settings
         rates[run.variant] = settings.training.drop_rate
-        training = replace(settings.training, drop_rate=0.0)
+        training = settings.training.model_copy(update={"drop_rate": 0.0})
         others.add(repr((settings.network, settings.options, training)))
     several = len(set(rates.values())) == len(rates) > 1
     return rates if several and len(others) == 1 else {}

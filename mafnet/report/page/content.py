@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mafnet.common.files import read_json
+from mafnet.dataset.config import DEMO
 from mafnet.dataset.manifest import Sample, read_manifest
-from mafnet.dataset.origin import DEMO
 from mafnet.model.metrics import percent
 from mafnet.report.page.class_section import ClassEntry, class_entries
 from mafnet.report.page.embedded_figures import EmbeddedFigure, read_figures

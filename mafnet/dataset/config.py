@@ -1,0 +1,156 @@
+"""Config section `datasets`: where the videos and the manifests of a data set come from."""
+
+from typing import Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from mafnet.common.config import Name, Number, Settings, Text
+from mafnet.dataset.holdout import SEED, SHARE, Holdout
+from mafnet.dataset.sources import SOURCES
+
+DEMO = "demo"
+PROTOCOLS = {name: tuple(source.protocols) for name, source in SOURCES.items()}
+"""The protocols of each published data set; the first is the default."""
+
+
+class Demo(Settings):
+    """Which videos the source `demo` draws. They are `video.clips` seconds long.
+
+    Any change makes other files.
+    """
+
+    seed: int = Field(0, ge=0, description="Seed of all videos.")
+    train: int = Field(
+        8, ge=1, description="Training videos of each of the six classes. Fewer are harder."
+    )
+    val: int = Field(4, ge=1, description="Validation videos of each class.")
+    test: int = Field(4, ge=1, description="Test videos of each class.")
+    shorter_by: int = Field(
+        0,
+        ge=0,
+        description="Largest number of seconds by which a video is shorter; the seed draws it. The "
+        "missing clips are padding. At least two seconds must be left.",
+        json_schema_extra={"unit": "seconds"},
+    )
+    picture_noise: Number = Field(
+        0,
+        ge=0,
+        description="Standard deviation of the coloured clouds over the frames.",
+        json_schema_extra={"unit": "levels of 0 to 255"},
+    )
+    sound_noise: Number = Field(
+        0,
+        ge=0,
+        description="Standard deviation of the noise over the audio.",
+        json_schema_extra={"unit": "share of full scale"},
+    )
+
+
+class DemoSettings(Demo):
+    """What the demo is told: the entry `demo`, and the format of the videos.
+
+    seconds: length of a video; the event fills at least one second and never all.
+    width, height: size of the frames in pixels, even numbers.
+    """
+
+    seconds: int = 3
+    width: int = 320
+    height: int = 240
+
+    @model_validator(mode="after")
+    def _can_be_made(self) -> Self:
+        shortest = self.seconds - self.shorter_by
+        if shortest < 2:
+            raise ValueError(
+                f"seconds is {shortest} for the shortest videos; an event needs at least 2"
+            )
+        if self.width % 2 or self.height % 2 or min(self.width, self.height) < 32:
+            raise ValueError("width and height must be even and at least 32")
+        return self
+
+
+class _Entry(Settings):
+    """What every data set may have."""
+
+    classes: str = Field(
+        "",
+        description="Text file with one class in each line, in the order of the network's outputs. "
+        "Without it, the classes are the sorted labels of the manifests.",
+    )
+
+
+class OwnData(_Entry):
+    """Your own videos and manifests."""
+
+    root: Text = Field(
+        description="Folder of your videos; the paths in the manifests are relative to it."
+    )
+    splits: dict[Name, Text] = Field(
+        min_length=1, description="Manifest (CSV) of each official fold, by the name of the fold."
+    )
+
+
+class DemoData(_Entry):
+    """Small audio-visual events that mafnet draws below data/."""
+
+    source: Literal["demo"] = Field(description="`demo`: mafnet draws the videos.")
+    demo: Demo = Field(Demo(), description="Which videos are drawn.")
+
+
+class PublishedData(_Entry):
+    """A published data set, from one of `archive`, `folder` and `download`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": [key]} for key in ("archive", "folder", "download")]
+        }
+    )
+
+    source: Literal[tuple(SOURCES)] = Field(
+        description="Name of the published data set; docs/datasets.md describes each."
+    )
+    protocol: Literal[tuple(name for names in PROTOCOLS.values() for name in names)] | None = Field(
+        None,
+        description="How metrics.json measures. The first protocol of a source is its default: "
+        + "; ".join(f"{source} has {', '.join(names)}" for source, names in PROTOCOLS.items())
+        + ".",
+    )
+    archive: str = Field(
+        "",
+        description="Archive of the data set, or folder of its archives or of lists of their "
+        "addresses (*_path.txt). What is needed is unpacked to data/{dataset}/unpacked.",
+    )
+    folder: str = Field(
+        "", description="Folder of the videos, in any layout. They are used where they are."
+    )
+    download: bool = Field(
+        default=False,
+        description="True downloads the archives to data/{dataset}/downloads "
+        "(resources/downloads.tsv). Read the terms of the data set first.",
+    )
+    lists: str = Field(
+        "",
+        description="Folder or zip file of the lists (split files, annotations), if they are not "
+        "with the videos.",
+    )
+    val_share: Number = SHARE
+    val_seed: int = SEED
+
+    @model_validator(mode="after")
+    def _has_one_origin_and_a_protocol_of_its_own(self) -> Self:
+        if sum(map(bool, (self.archive, self.folder, self.download))) != 1:
+            raise ValueError("needs one of `archive`, `folder` and `download: true`")
+        known = PROTOCOLS[self.source]
+        if self.protocol not in (None, *known):
+            raise ValueError(
+                f"protocol {self.protocol!r} is not one of {self.source}'s: {', '.join(known)}"
+            )
+        return self
+
+    @property
+    def holdout(self) -> Holdout:
+        """How validation samples are chosen."""
+        return Holdout(share=self.val_share, seed=self.val_seed)
+
+
+DataSet = OwnData | DemoData | PublishedData

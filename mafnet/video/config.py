@@ -1,0 +1,105 @@
+"""Config section `video`: the clip grid, how videos are decoded and which ones are used."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from mafnet.common.config import Number, Settings
+
+SAMPLE_RATE = 16_000
+"""Samples per second of decoded audio (16 kHz, mono); VGGish accepts no other rate."""
+
+FRAME_SIZE = 224
+"""Side in pixels of the frames; DenseNet-201 gives 7x7 spatial positions only at 224."""
+
+POLICY = "policy"
+"""Marks a key that decides which videos are used, not how they are decoded."""
+
+SHARE = {"unit": "share, 0 to 1"}
+
+
+class VideoSection(Settings):
+    """How videos are decoded, and which of them are used.
+
+    Clip t covers the half-open second [t, t+1) of the container's time.
+    """
+
+    clips: int = Field(
+        10,
+        ge=1,
+        description="T, the number of one-second clips of a video. Longer videos are cut, shorter "
+        "ones are padded with zero features. Raise it if your events come later than ten seconds.",
+    )
+    frames_per_clip: int = Field(
+        16, ge=1, le=60, description="Number of frames taken from each clip, evenly in time."
+    )
+    interpolation: Literal["bilinear", "area", "bicubic", "neighbor"] = Field(
+        "bilinear",
+        description="How ffmpeg scales the frames. The choice changes pooled features by 3 to "
+        "11 %.",
+    )
+    hwaccel: Literal["none", "cuda", "vaapi", "qsv", "vdpau", "videotoolbox"] = Field(
+        "none",
+        description="Hardware that decodes the frames, as ffmpeg names it; `none` is the CPU. Use "
+        "it where the CPU cores cannot keep the GPU busy. Pixels may differ, so it is part of the "
+        "fingerprint.",
+    )
+    silent: Annotated[Literal["zero", "drop", "fail"], POLICY] = Field(
+        "zero",
+        description="What to do with a video without audio: `zero` keeps it with zero audio "
+        "features, `drop` leaves it out, `fail` counts it as failed.",
+    )
+    timeout_seconds: Number = Field(
+        300,
+        gt=0,
+        description="Time after which a decoder is stopped and its video counts as failed. Raise "
+        "it for files that take minutes to decode.",
+        json_schema_extra={"unit": "seconds"},
+    )
+    max_lost_fraction: Annotated[Number, POLICY] = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Largest share of the clips of one stream that damage may destroy. A video "
+        "that lost more counts as failed. 0 accepts only complete videos.",
+        json_schema_extra=SHARE,
+    )
+    max_error_lines: Annotated[int, POLICY] = Field(
+        300,
+        ge=0,
+        description="Largest number of error lines of the decoders, for frames and audio together. "
+        "A video with more counts as failed. A damaged frame gives about one line.",
+    )
+    max_failed_fraction: Annotated[Number, POLICY] = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="Largest share of failed videos. The run stops above it. Lower it if every "
+        "video counts.",
+        json_schema_extra=SHARE,
+    )
+
+    def decoding(self, modality: str) -> dict[str, Any]:
+        """The recorded settings that the features of a modality, "visual" or "audio", depend on."""
+        if modality == "audio":
+            return self.model_dump(include={"clips", "timeout_seconds"})
+        decoding = {key: value for key, value in self.recorded().items() if not _is_policy(key)}
+        return decoding | {"frame_size": FRAME_SIZE}
+
+    def policies(self) -> dict[str, Any]:
+        """The recorded settings that decide which videos are used."""
+        policies = {key: value for key, value in self.recorded().items() if _is_policy(key)}
+        return policies | {"clips": self.clips}
+
+
+class VideoSettings(VideoSection):
+    """What the stage is told: the section of the config, and the size of the frames.
+
+    frame_size: S, side in pixels. The aspect is not kept. The workflow always has FRAME_SIZE.
+    """
+
+    frame_size: int = Field(FRAME_SIZE, ge=1)
+
+
+def _is_policy(key: str) -> bool:
+    return POLICY in VideoSection.model_fields[key].metadata

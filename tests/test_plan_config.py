@@ -1,0 +1,180 @@
+"""The config: every mistake is one line with what to do; what results record of it."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+import yaml
+from pydantic import Field
+
+from mafnet.common.config import LATER, Settings
+from mafnet.common.errors import MafnetError
+from mafnet.model.config import Training
+from mafnet.plan.config import check_config, merged
+from mafnet.plan.stages import Plan
+
+ROOT = Path(__file__).parents[1]
+CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def complaints(change):
+    """The lines about a config with a change."""
+    with pytest.raises(MafnetError) as error:
+        check_config(merged(CONFIG, change))
+    first, *lines = str(error.value).splitlines()
+    assert first == "config: fix these keys:"
+    return [line.strip() for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"video": {"clip": 3}}, "video.clip: is unknown; did you mean clips?"),
+        (
+            {"model": {"training": {"x": 1}}},
+            "model.training.x: is unknown; known are learning_rate, batch_size, max_epochs, "
+            "patience, min_gain, drop_rate, precision",
+        ),
+        (
+            {"model": {"training": {"min_gain": "1e-3"}}},
+            "model.training.min_gain: '1e-3' is a text; write a number, without quotes, as in "
+            "1.0e-3",
+        ),
+        (
+            {"model": {"training": {"drop_rate": 1}}},
+            "model.training.drop_rate: 1 is wrong; it must be less than 1",
+        ),
+        (
+            {"model": {"training": {"batch_size": True}}},
+            "model.training.batch_size: True is wrong; it must be a valid integer",
+        ),
+        (
+            {"video": {"silent": "drob"}},
+            "video.silent: 'drob' is wrong; it must be 'zero', 'drop' or 'fail'",
+        ),
+        ({"video": None}, "video: None is wrong; it must be a mapping of keys"),
+        ({"model": {"seeds": [1, 1]}}, "model.seeds: names an entry twice; name each once"),
+        ({"model": {"variants": {"m": {}}}}, "model.variants.m.network: is missing"),
+        ({"report": {"studies": {"s": []}}}, "report.studies.s: [] is wrong; list must have at"),
+        ({"datasets": {"a b": {"source": "demo"}}}, "datasets.a b: 'a b' is wrong; string must "),
+        (
+            {"datasets": {"mine": {"root": "r"}}},
+            "datasets.mine.splits: is missing; a data set without `source` needs it",
+        ),
+        (
+            {"datasets": {"mine": {"source": "avee", "folder": "f"}}},
+            "datasets.mine.source: 'avee' is wrong; it must be 'ave', 'ucf51' or 'kinetics_sounds'",
+        ),
+        (
+            {"datasets": {"demo": {"root": "r"}}},
+            "datasets.demo.root: does not go with `source: demo`; delete the key",
+        ),
+        (
+            {"datasets": {"demo": {"demo": {"tran": 3}}}},
+            "datasets.demo.demo.tran: is unknown; did you mean train?",
+        ),
+        (
+            {"datasets": {"demo": {"video": {"frame_size": 224}}}},
+            "datasets.demo.video.frame_size: is no key any more, because frames are always 224 "
+            "pixels wide and high; delete it",
+        ),
+        ({"video": {"frame_size": 224}}, "video.frame_size: is no key any more, because frames"),
+    ],
+)
+def test_a_mistake_is_one_line_with_the_key_in_full(change, line):
+    (found,) = complaints(change)
+    assert found.startswith(line)
+
+
+def test_all_mistakes_are_named_at_once():
+    found = complaints(
+        {
+            "datasets": {
+                "demo": {"video": {"clips": 0, "clip": 1}, "folder": "f"},
+                "mine": {"source": "ave", "folder": "f", "val_share": 2},
+            },
+            "features": {"visual": {"precision": "float8"}},
+            "modell": {},
+        }
+    )
+    assert {line.split(":")[0] for line in found} == {
+        "datasets.demo.video.clips", "datasets.demo.video.clip", "datasets.demo.folder",
+        "datasets.mine.val_share", "features.visual.precision", "modell",
+    }  # fmt: skip
+
+
+def test_names_are_checked_in_the_merged_settings_of_each_data_set():
+    change = {"datasets": {"demo": {"model": {"main": "mine"}}}}
+    (found,) = complaints(change)
+    assert found.startswith("model.main: variant 'mine' is not in model.variants; did you mean")
+    own = {"variants": {"mine": {"network": "mafnet"}}}
+    check_config(merged(CONFIG, merged(change, {"datasets": {"demo": {"model": own}}})))
+
+
+# What Snakemake compares. These texts may not change: each change makes finished results again.
+EXTRACTION = (
+    '{"features":{"backbone":"densenet201","precision":"float32","weights":"random"},'
+    '"video":{"clips":3,"frame_size":224,"frames_per_clip":16,"interpolation":"bilinear",'
+    '"timeout_seconds":300}}'
+)
+RECORDED = {
+    "extraction": EXTRACTION,
+    "calibration": EXTRACTION.replace(
+        ',"video"', ',"random":{"calibration_videos":16,"seed":0},"video"'
+    ),
+    "policies": '{"clips":3,"max_error_lines":300,"max_failed_fraction":0.05,'
+    '"max_lost_fraction":0.5,"silent":"zero"}',
+    "training": '{"network":"mafnet","options":{"attention_score":"two_layer","bn_eps":0.001,'
+    '"bn_momentum":0.05,"hidden":128,"logits_bn":true},"training":{"batch_size":12,'
+    '"drop_rate":0,"learning_rate":0.001,"max_epochs":40,"min_gain":0.0001,"patience":15,'
+    '"precision":"auto"},"variant":"drop_00"}',
+    "evaluation": '{"batch_size":32,"top_k":5}',
+    "demo_settings": '{"seconds":3}',
+    "holdout": '{"seed":0,"share":0.1}',
+}
+ASKED = {"dataset": "demo", "modality": "visual", "variant": "drop_00"}
+
+
+@pytest.mark.parametrize(("question", "text"), RECORDED.items(), ids=RECORDED)
+def test_the_text_that_snakemake_compares_stays(question, text):
+    method = getattr(Plan(CONFIG), question)
+    names = [name for name in ASKED if name in method.__code__.co_varnames]
+    assert method(**{name: ASKED[name] for name in names}) == text
+
+
+def test_the_text_of_audio_has_what_audio_depends_on():
+    found = json.loads(Plan(CONFIG).extraction("demo", "audio"))
+    assert found["video"] == {"clips": 3, "timeout_seconds": 300}
+
+
+def test_the_settings_of_a_run_are_the_same_without_config_yaml():
+    """A user's config.yaml may leave out what the models know."""
+    short = {"datasets": CONFIG["datasets"], "model": {"variants": CONFIG["model"]["variants"]}}
+    for question in ("evaluation", "policies"):
+        assert getattr(Plan(short), question)("demo") == RECORDED[question]
+    assert Plan(short).training("demo", "drop_00") == RECORDED["training"]
+
+
+class Younger(Training):
+    """Training with a key that came later, and one without the mark."""
+
+    warmup: Annotated[int, LATER] = Field(0, ge=0)
+
+
+def test_a_later_key_is_recorded_only_where_it_is_not_its_default():
+    assert Younger().recorded() == Training().recorded()
+    assert Younger(warmup=0).recorded() == Training().recorded()
+    assert Younger(warmup=5).recorded() == Training().recorded() | {"warmup": 5}
+
+
+def test_a_number_stays_as_it_was_written():
+    """1 and 1.0 are two texts, so a conversion would make runs again."""
+    for value in (0, 0.0, 0.5):
+        assert json.dumps(Training(drop_rate=value).recorded()["drop_rate"]) == json.dumps(value)
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        Training().patience = 1
+    assert issubclass(Training, Settings)
