@@ -16,7 +16,14 @@ from mafnet.features.weights import Published
 
 HOME = Path(__file__).resolve().parents[2]
 ENVIRONMENT = HOME / ".venv-vggish"
-"""Made by `make vggish-env`, for those without conda."""
+"""Made by `make vggish-env`, for users without conda."""
+
+RUN = (
+    f"import runpy, sys; sys.path.append({str(HOME)!r}); "
+    "runpy.run_module('mafnet.features.vggish_tensorflow', run_name='__main__')"
+)
+"""Runs the module in a python without mafnet. HOME comes last on the path: of an installed mafnet
+it is site-packages, whose numpy must not replace the one of that python."""
 
 
 def convert(weights: Published, folder: Path, output: Path) -> None:
@@ -66,8 +73,8 @@ def _source(weights: Published, folder: Path) -> Iterator[Path]:
 
 def _export(python: str, source: Path, form: str, output: Path) -> None:
     """Run mafnet.features.vggish_tensorflow; MafnetError with its last line if it fails."""
-    command = [python, "-m", "mafnet.features.vggish_tensorflow", str(source), form, str(output)]
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": str(HOME)}
+    command = [python, "-c", RUN, str(source), form, str(output)]
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2"}
     done = subprocess.run(command, env=os.environ | quiet, stderr=subprocess.PIPE, text=True)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]

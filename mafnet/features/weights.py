@@ -8,13 +8,14 @@ from pathlib import Path
 from mafnet.common.download import obtain
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import replacing
+from mafnet.common.resources import SHARED
 from mafnet.features.backbones import backbone_class
 from mafnet.features.tensors import load
 
 log = logging.getLogger(__name__)
 
-TABLE = Path(__file__).resolve().parents[2] / "resources" / "weights.tsv"
-"""What is published, in this checkout."""
+TABLE = SHARED / "resources/weights.tsv"
+"""All published weights."""
 
 FORMS = ("torch", "saved_model", "checkpoint")
 

@@ -8,7 +8,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from mafnet.common.errors import MafnetError
-from mafnet.common.resources import FOLDER, resource
+from mafnet.common.resources import SHARED, resource
 from mafnet.dataset.origin import unknown_protocol
 from mafnet.plan.names import hint, unknown_names
 
@@ -35,14 +35,13 @@ def check_config(config: Mapping, schema_path: Path, weights_table: Path) -> Non
 def read_config(files: Sequence[Path]) -> dict:
     """The settings that the workflow would have: config.yaml with files laid over it, checked.
 
-    config.yaml is that of the current folder, else the checkout's.
+    config.yaml is that of the current folder, or else the one that comes with mafnet.
     """
-    checkout = FOLDER.parent
     own = Path("config.yaml")
     config: dict = {}
-    for path in (own if own.exists() else checkout / "config.yaml", *files):
+    for path in (own if own.exists() else SHARED / "config.yaml", *files):
         config = merged(config, _loaded(path))
-    schema = checkout / "workflow/schemas/config.schema.yaml"
+    schema = SHARED / "workflow/schemas/config.schema.yaml"
     check_config(config, schema, resource("weights.tsv"))
     return config
 

@@ -17,7 +17,7 @@ from mafnet.plan.guard import claim_directory, put_python_on_path
 from mafnet.plan.stages import Plan
 from mafnet.report.figures import example_variants, study_figures
 from mafnet.report.output_digest import figures_digest, page_digest
-from mafnet.common.resources import resource
+from mafnet.common.resources import PACKAGE, resource
 
 PAPER = resource("paper.tsv")
 
@@ -56,12 +56,19 @@ PLAN = Plan(config)
 PUBLISHED = {(row.backbone, row.name): row for row in plainly(read_published)(TABLE)}
 EXTRACTION_THREADS = PLAN.extraction_threads(workflow.cores)
 
-# The rules call `mafnet`: this checkout's, by the python that runs Snakemake or by the one of the
-# rule's conda environment, whose activation comes first on the PATH.
+# The rules call `mafnet` with the python that runs Snakemake, or with the python of the rule's conda
+# environment, which is before it on the PATH. In a checkout this is the package beside the Snakefile.
+# An installed package comes last on the path of python, because the other packages beside it must
+# not replace those of a conda environment.
 put_python_on_path()
-shell.prefix(
-    f'set -euo pipefail; mafnet() {{{{ PYTHONPATH="{workflow.basedir}" python -m mafnet "$@"; }}}}; '
-)
+if Path(workflow.basedir, "mafnet").is_dir():
+    MAFNET = f'PYTHONPATH="{workflow.basedir}" python -m mafnet'
+else:
+    MAFNET = (
+        f'python -c \'import sys; sys.path.append("{PACKAGE.parent}"); '
+        'from mafnet.cli import main; main(prog_name="mafnet")\''
+    )
+shell.prefix(f'set -euo pipefail; mafnet() {{{{ {MAFNET} "$@"; }}}}; ')
 
 
 wildcard_constraints:
