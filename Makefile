@@ -1,5 +1,9 @@
 # make demo and make test are all a newcomer needs; each makes the environment in .venv first.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VERSIONS := 3.11 3.12 3.13
+SUITS := import sys; sys.exit("%d.%d" % sys.version_info[:2] not in "$(VERSIONS)".split())
+# The first python that runs and has one of the versions; else python3, for the message.
+PYTHON ?= $(or $(shell for name in $(VERSIONS:%=python%) python3; do \
+    $$name -c '$(SUITS)' 2>/dev/null && command -v $$name && break; done),python3)
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -10,9 +14,9 @@ help:
 	@echo "make demo      from made-up videos to a table of accuracies and a page, on $(CORES) cores"
 	@echo "make test      the tests; make test-all adds the slow ones"
 	@echo "make test-slurm  the Slurm profile on a real Slurm of this machine (root; Debian), 10 minutes"
-	@echo "make lint      formatters and linters, without changes; make format mends"
+	@echo "make lint      formatters and linters, without changes; make format fixes"
 	@echo "make generate  schemas and config.yaml's defaults from the models in mafnet/*/config.py"
-	@echo "make bench     each stage against the plain way, 8 minutes; BENCH=--quick for one"
+	@echo "make bench     each stage against the plain way, 8 minutes; BENCH=--quick checks it in one"
 	@echo "make bench-gpu  extraction on a GPU; writes its table into docs/performance.md"
 	@echo "make lock      pin the dependencies of pyproject.toml anew in requirements.lock"
 	@echo "make vggish-env  TensorFlow in .venv-vggish, to convert its VGGish without conda"
@@ -21,8 +25,8 @@ help:
 install: $(INSTALLED)
 
 $(INSTALLED): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-	    { echo "mafnet needs Python 3.11, found $$($(PYTHON) --version 2>&1); install it or give make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c '$(SUITS)' || \
+	    { echo "mafnet needs Python $(subst $() , or ,$(VERSIONS)), but $(PYTHON) is $$($(PYTHON) --version 2>&1); install one of them, or give make PYTHON=/path/to/python" >&2; exit 1; }
 	@echo "Making the environment in .venv (once; 6 GB, a few minutes, most of it torch) ..."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
@@ -67,10 +71,10 @@ generate: $(INSTALLED)
 	$(BIN)/python -m mafnet.plan.generate
 
 bench: $(INSTALLED)
-	$(BIN)/python benchmarks/bench.py $(BENCH)
+	$(BIN)/python -m benchmarks.bench $(BENCH)
 
 bench-gpu: $(INSTALLED)
-	$(BIN)/python benchmarks/gpu.py --write docs/performance.md
+	$(BIN)/python -m benchmarks.gpu --write docs/performance.md
 
 lock: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet uv

@@ -1,4 +1,4 @@
-"""`make bench-gpu` where there is no GPU: it says so, and can be tried on the CPU."""
+"""`make bench-gpu` without a GPU: it ends with one line, and `--device cpu` runs the same code."""
 
 import re
 import subprocess
@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks/gpu.py"
+from benchmarks.markdown import write_marked
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def run(*options):
-    command = [sys.executable, str(SCRIPT), *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "benchmarks.gpu", *options]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def test_without_a_gpu_it_says_so_in_one_line():
@@ -21,7 +23,7 @@ def test_without_a_gpu_it_says_so_in_one_line():
         pytest.skip("there is a GPU")
     done = run()
     assert done.returncode == 1
-    assert re.fullmatch(r"bench-gpu: torch sees no GPU here; [^\n]*\n", done.stderr)
+    assert re.fullmatch(r"bench-gpu: torch finds no GPU; [^\n]*\n", done.stderr)
 
 
 @pytest.mark.slow
@@ -47,3 +49,11 @@ def test_on_the_cpu_it_fills_the_marked_part_of_a_page(tmp_path):
     assert text.endswith("<!-- /gpu -->\nafter\n")
     assert len(re.findall(r"^\| (?:float32|bfloat16) \| 1 \| [\d,]+ \|", text, re.MULTILINE)) == 4
     assert done.stdout.strip() in text
+
+
+def test_the_page_that_the_makefile_names_has_the_place_for_the_table(tmp_path):
+    (page,) = re.findall(r"benchmarks\.gpu --write (\S+)", (ROOT / "Makefile").read_text())
+    copy = tmp_path / "page.md"
+    copy.write_text((ROOT / page).read_text())
+    write_marked("gpu", "a table", copy)  # ValueError if the comments are missing
+    assert "<!-- gpu -->\na table\n<!-- /gpu -->" in copy.read_text()

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mafnet.common.errors import MafnetError
-from mafnet.common.resources import FOLDER
+from mafnet.common.resources import SHARED
 
-TABLE = FOLDER / "weights.tsv"
-"""What is published."""
+TABLE = SHARED / "resources/weights.tsv"
+"""All published weights."""
 
 FORMS = ("torch", "saved_model", "checkpoint")
 
