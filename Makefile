@@ -10,9 +10,9 @@ help:
 	@echo "make demo      from made-up videos to a table of accuracies and a page, on $(CORES) cores"
 	@echo "make test      the tests; make test-all adds the slow ones"
 	@echo "make test-slurm  the Slurm profile on a real Slurm of this machine (root; Debian), 10 minutes"
-	@echo "make lint      formatters and linters, without changes; make format mends"
+	@echo "make lint      formatters and linters, without changes; make format fixes"
 	@echo "make generate  schemas and config.yaml's defaults from the models in mafnet/*/config.py"
-	@echo "make bench     each stage against the plain way, 8 minutes; BENCH=--quick for one"
+	@echo "make bench     each stage against the plain way, 8 minutes; BENCH=--quick checks it in one"
 	@echo "make bench-gpu  extraction on a GPU; writes its table into docs/performance.md"
 	@echo "make lock      pin the dependencies of pyproject.toml anew in requirements.lock"
 	@echo "make vggish-env  TensorFlow in .venv-vggish, to convert its VGGish without conda"
@@ -67,10 +67,10 @@ generate: $(INSTALLED)
 	$(BIN)/python -m mafnet.plan.generate
 
 bench: $(INSTALLED)
-	$(BIN)/python benchmarks/bench.py $(BENCH)
+	$(BIN)/python -m benchmarks.bench $(BENCH)
 
 bench-gpu: $(INSTALLED)
-	$(BIN)/python benchmarks/gpu.py --write docs/performance.md
+	$(BIN)/python -m benchmarks.gpu --write docs/performance.md
 
 lock: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet uv

@@ -1,10 +1,10 @@
-"""Our pipeline against the plain way, stage by stage and end to end, in one run.
+"""Compare mafnet with the plain way, stage by stage and end to end, in one run.
 
     make bench
-    .venv/bin/python benchmarks/bench.py --quick --compare OLD.json
+    .venv/bin/python -m benchmarks.bench --quick --compare OLD.json
 
-Each way of a stage has a process of its own, warmed up; they take turns, so that what else the
-machine does meets all alike. README.md beside this says how to read the table.
+Each way of a stage runs in its own process and is warmed up. The processes take turns, so that
+other load on the machine affects all of them alike. README.md explains the table.
 """
 
 import json
@@ -16,12 +16,13 @@ import time
 from pathlib import Path
 
 import click
-from inputs import Inputs, prepare
-from measured import measure
-from ratios import about, compared, summary
-from shown import console, show_comparison, show_stage
-from stages import STAGES
 
+from benchmarks.inputs import Inputs
+from benchmarks.measured import measure
+from benchmarks.prepare import prepare
+from benchmarks.ratios import about, compared, summary
+from benchmarks.stages import STAGES
+from benchmarks.tables import console, show_comparison, show_stage
 from mafnet.features.backends import BACKENDS
 
 SIZES = {
@@ -31,31 +32,37 @@ SIZES = {
 OUTPUT = Path(__file__).with_name("results.json")
 
 QUIET = 0.5
-"""Load, in cores, below which a machine is quiet."""
+"""The machine counts as idle below this load, in cores."""
 
 existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Tiny sizes, one round: to see that it runs.")
-@click.option("--rounds", type=click.IntRange(1), help="Rounds a stage; cheap ones take more.")
-@click.option("--videos", type=click.IntRange(1), help="Videos that are extracted end to end.")
+@click.option(
+    "--quick", is_flag=True, help="Tiny sizes and one round: only a check that everything runs."
+)
+@click.option(
+    "--rounds", type=click.IntRange(1), help="Rounds of each stage; cheap stages take more."
+)
+@click.option(
+    "--videos", type=click.IntRange(1), help="Number of videos that are extracted end to end."
+)
 @click.option(
     "--threads", type=click.IntRange(1), default=min(2, os.cpu_count()), show_default=True,
-    help="Cores that either way may use.",
+    help="Cores that each way may use.",
 )  # fmt: skip
 @click.option(
     "--backend", type=click.Choice(BACKENDS), default="auto", show_default=True,
-    help="What computes our features, as features.*.backend.",
+    help="Backend of our features, as in features.*.backend.",
 )  # fmt: skip
 @click.option(
     "--stage", "stages", type=click.Choice(list(STAGES)), multiple=True,
-    help="Only this stage; may be given again.",
+    help="Run only this stage; can be repeated.",
 )  # fmt: skip
-@click.option("--compare", type=existing, help="Results of another run to compare with.")
+@click.option("--compare", type=existing, help="Results of an earlier run to compare with.")
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), default=OUTPUT,
-    help="JSON file to write, benchmarks/results.json by default.",
+    help="JSON file to write; by default benchmarks/results.json.",
 )  # fmt: skip
 def main(
     quick: bool,
@@ -67,7 +74,7 @@ def main(
     compare: Path | None,
     output: Path,
 ) -> None:
-    """Measure, show, write; exits with 1 if two ways that should agree do not."""
+    """Measure, show, write the results; exit 1 if the results of two ways differ too much."""
     given = {"rounds": rounds, "videos": videos}
     sizes = SIZES["quick" if quick else "full"] | {k: v for k, v in given.items() if v}
     baseline = json.loads(compare.read_text()) if compare else None
@@ -79,19 +86,20 @@ def main(
 
 
 def run(settings: dict, stages: tuple[str, ...]) -> dict:
-    """Everything that is written to JSON; stages are shown as they are done."""
+    """Measure the stages and show each table; return what is written to JSON."""
     os.environ["OMP_NUM_THREADS"] = str(settings["threads"])  # read by numpy and torch
     sizes = {key: value for key, value in settings.items() if key != "rounds"}
     start = time.monotonic()
     found = about(settings["backend"]) | {"settings": settings, "stages": []}
     if (load := found["machine"]["load_before"]) > QUIET:
         console.print(
-            f"[yellow]load {load}: others use the cores, which flatters us (README.md)[/]"
+            f"[yellow]load {load}: other programs use the cores, which slows the plain way down "
+            "more than mafnet (README.md)[/]"
         )
     with tempfile.TemporaryDirectory() as folder:
         inputs = Inputs(Path(folder), **sizes)
         console.print(f"Making inputs: {', '.join(f'{k} {v}' for k, v in sizes.items())} ...")
-        _in_process_of_its_own(inputs)
+        _prepare_in_a_process(inputs)
         for name in stages:
             costs, results = measure(STAGES[name], inputs, settings["rounds"])
             found["stages"].append(summary(STAGES[name], costs, results))
@@ -99,13 +107,13 @@ def run(settings: dict, stages: tuple[str, ...]) -> dict:
     return found | {"seconds": round(time.monotonic() - start, 1)}
 
 
-def _in_process_of_its_own(inputs: Inputs) -> None:
-    """Make the inputs without importing torch here: this process stays small."""
+def _prepare_in_a_process(inputs: Inputs) -> None:
+    """Make the inputs in another process: that imports torch, and this one must stay small."""
     process = multiprocessing.get_context("spawn").Process(target=prepare, args=(inputs,))
     process.start()
     process.join()
     if process.exitcode:
-        sys.exit("the inputs could not be made; the reason is above")
+        sys.exit("bench: the inputs could not be made; see the error above")
 
 
 def _disagree(found: dict) -> bool:

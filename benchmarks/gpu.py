@@ -1,12 +1,12 @@
-"""Extraction on a GPU: DenseNet-201 alone, decoding alone, and both end to end.
+"""Measure extraction on a GPU: DenseNet-201 alone, decoding alone, and both end to end.
 
     make bench-gpu
 
-is `gpu.py --write docs/performance.md`: it measures, prints the tables and puts them between the
-page's marks `gpu`. `--device cpu --videos 1 --seconds 1` tries the script where there is no GPU, on
-two frames a clip.
-Videos are H.264 files of 640 x 360 pixels, made anew; weights are random (time does not depend on
-them). Every figure is the best of --rounds.
+runs `python -m benchmarks.gpu --write docs/performance.md`. It measures, prints the tables, and
+writes them into the page between the comments `gpu`. On a machine without a GPU, the options
+`--device cpu --videos 1 --seconds 1` run the same code on two frames a clip.
+The videos are new H.264 files of 640 x 360 pixels; the weights are random, because time does not
+depend on them. Each number is the best of --rounds.
 """
 
 import argparse
@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from inputs import make_video
-from marked import markdown, write_marked
 
+from benchmarks.markdown import markdown, write_marked
+from benchmarks.prepare import make_video
 from mafnet.features.backbones import backbone_class
 from mafnet.features.cache import FeatureCache
 from mafnet.features.config import FeatureSettings
@@ -35,7 +35,7 @@ from mafnet.video.probe import probe_many
 
 DENSENET = FeatureSettings(backbone="densenet201", weights="random", backend="torch")
 DIFFERENT = 8
-"""Videos that are encoded; the others are copies with a few bytes more."""
+"""Number of videos that are encoded; the others are copies with a few more bytes."""
 
 PRECISIONS = {"cuda": ("float32", "bfloat16", "float16"), "cpu": ("float32", "bfloat16")}
 BATCHES = {"cuda": (8, 16, 32, 64), "cpu": (1,)}
@@ -45,7 +45,7 @@ WHOLE = ["files to cache", "clips a batch", "frames/s", "network busy", "decoder
 
 
 class Bench:
-    """What is measured: so many videos of so many seconds, on one device."""
+    """The measurements, for a number of videos of a length, on one device."""
 
     def __init__(self, arguments: argparse.Namespace, folder: Path) -> None:
         self.device, self.threads = arguments.device, arguments.threads
@@ -61,7 +61,7 @@ class Bench:
         self.weights = backbone_class(DENSENET.backbone).random_weights(0)
 
     def backbone(self, precision: str, batch: int) -> object:
-        """DenseNet-201 with batches of so many clips."""
+        """DenseNet-201 with batches of `batch` clips."""
         network = backbone_class(DENSENET.backbone)(self.weights, self.device, precision)
         network.batch = batch
         if self.compiled:
@@ -69,7 +69,7 @@ class Bench:
         return network
 
     def seconds(self, work: Callable[[int], object]) -> float:
-        """The least wall time of a round; `work` gets the round's number."""
+        """The shortest wall time of a round; `work` gets the number of the round."""
         taken = []
         for number in range(self.rounds):
             start = time.perf_counter()
@@ -78,7 +78,7 @@ class Bench:
         return min(taken)
 
     def networks(self) -> list[dict]:
-        """Frames a second through the network alone, from and to the computer's memory."""
+        """Frames a second of the network alone; input and output are in main memory."""
         rows = []
         for precision in PRECISIONS[self.device]:
             for batch in BATCHES[self.device]:
@@ -97,18 +97,18 @@ class Bench:
         return rows
 
     def decoding(self) -> float:
-        """Frames a second out of the decoder pool alone."""
+        """Frames a second of the decoder pool alone."""
 
         def once(_: int) -> None:
             events = decode_in_parallel(self.media, self.folder, "visual", self.video, self.threads)
             clips = sum(isinstance(event, Clip) for event in events)
             if clips * self.video.frames_per_clip != self.frames:
-                sys.exit("decoding: not every clip came; is a video broken?")
+                sys.exit("bench-gpu: decoding returned too few clips; is ffmpeg complete?")
 
         return self.frames / self.seconds(once)
 
     def end_to_end(self, precision: str, batch: int) -> float:
-        """Frames a second from files to the cache, with the network in place."""
+        """Frames a second from video files to the cache; the network is loaded before."""
         backbone = self.backbone(precision, batch)
         backbone(np.zeros((batch, self.video.frames_per_clip, 224, 224, 3), np.uint8))  # warm
         print_ = fingerprint_of(
@@ -119,13 +119,13 @@ class Bench:
             cache = FeatureCache(self.folder / f"cache-{precision}-{number}", print_)
             found = Extractor(cache, self.folder, self.video, lambda: backbone, self.threads)
             if any(row.status != "ok" for row in found.extract(self.media)):
-                sys.exit("end to end: a video failed")
+                sys.exit("bench-gpu: a video could not be extracted; see the error above")
 
         return self.frames / self.seconds(once)
 
 
 def make_videos(folder: Path, count: int, seconds: int, threads: int) -> list[Media]:
-    """The videos, probed; copies differ by a box of free bytes, so that each is extracted."""
+    """Make and probe the videos; copies differ in a box of free bytes, so each is extracted."""
     for number in range(count):
         path = folder / f"{number:04d}.mp4"
         if number < DIFFERENT:
@@ -143,7 +143,7 @@ def best(rows: list[dict]) -> dict[str, dict]:
 
 
 def report(bench: Bench) -> str:
-    """Measure everything; the tables in Markdown."""
+    """Measure everything; returns the tables in Markdown."""
     networks, decoding = bench.networks(), bench.decoding()
     alone = [[row["precision"], str(row["batch"]), f"{row['rate']:,.0f}"] for row in networks]
     whole = []
@@ -161,7 +161,7 @@ def report(bench: Bench) -> str:
 
 
 def heading(bench: Bench) -> str:
-    """On what, and of what, the tables are."""
+    """The sentence above the tables: device, versions, videos."""
     network = "compiled network" if bench.compiled else "eager network"
     return (
         f"{name_of(bench.device)}, {bench.threads} cores, torch {torch.__version__}, "
@@ -171,29 +171,33 @@ def heading(bench: Bench) -> str:
 
 
 def name_of(device: str) -> str:
-    """What people call the device."""
+    """Name of the device."""
     return torch.cuda.get_device_name() if device == "cuda" else "CPU"
 
 
 def arguments_of(line: list[str]) -> argparse.Namespace:
-    """The options, checked; ends with one line where there is no GPU."""
+    """The checked options; exits with one line if there is no GPU."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--videos", type=int, default=512)
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--hwaccel", default="none", help="decode by this, as video.hwaccel")
-    parser.add_argument("--compile", action="store_true", help="the network by torch.compile")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables there")
+    parser.add_argument("--hwaccel", default="none", help="hardware decoding, as in video.hwaccel")
+    parser.add_argument(
+        "--compile", action="store_true", help="compile the network with torch.compile"
+    )
+    parser.add_argument(
+        "--write", type=Path, metavar="PAGE", help="write the tables into this page"
+    )
     arguments = parser.parse_args(line)
     if arguments.device == "cuda" and not torch.cuda.is_available():
-        sys.exit("bench-gpu: torch sees no GPU here; `--device cpu` tries the script without one")
+        sys.exit("bench-gpu: torch finds no GPU; `--device cpu` runs a small test without one")
     return arguments
 
 
 def main(line: list[str]) -> None:
-    """Measure, print and write."""
+    """Measure, print, and write the page."""
     arguments = arguments_of(line)
     torch.set_num_threads(arguments.threads)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Processes that are measured: one for each way of doing a thing, side by side, taking turns."""
+"""Measures several ways to do one thing: each in its own process, and the processes take turns."""
 
 import multiprocessing
 import re
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
-    from inputs import Inputs
+
+    from benchmarks.inputs import Inputs
 
 KILOBYTES = 1 if sys.platform == "darwin" else 1024
 """The unit of ru_maxrss."""
@@ -24,8 +25,8 @@ KILOBYTES = 1 if sys.platform == "darwin" else 1024
 class Ready:
     """A way that is set up and warmed up.
 
-    work: what is measured; called once a round.
-    result: what came of the last call, by which the ways are compared; not measured.
+    work: is called and measured once in each round.
+    result: returns the result of the last call, to compare the ways; is not measured.
     """
 
     work: Callable[[], object]
@@ -37,13 +38,14 @@ SetUp = Callable[["Inputs"], Ready]
 
 @dataclass(frozen=True)
 class Stage:
-    """One thing that is done in several ways.
+    """One thing that can be done in several ways.
 
-    per: what one round does.
-    ways: by name, how to set up a way; "plain" is what the others are measured against.
-    tolerances: largest relative difference (L2) of a way's result from the plain one's, for ways
+    per: the work of one round, for the title of the table.
+    ways: name of a way -> function that sets it up in its process; it must be picklable. The others
+        are compared with "plain".
+    tolerances: largest allowed relative difference (L2) from the result of the plain way, for ways
         whose results should be the same.
-    rounds: rounds for each of the command line's; cheap stages take more.
+    rounds: factor of the number of rounds; cheap stages take more.
     """
 
     name: str
@@ -55,8 +57,9 @@ class Stage:
 
 @dataclass
 class Measured:
-    """What a way cost. wall_s, cpu_s: of each round, CPU of child processes included.
+    """The cost of a way.
 
+    wall_s, cpu_s: seconds of each round; CPU seconds include child processes.
     peak_mb: peak resident memory of its largest process, in 10^6 bytes.
     """
 
@@ -68,7 +71,10 @@ class Measured:
 def measure(
     stage: Stage, inputs: "Inputs", rounds: int
 ) -> tuple[dict[str, Measured], dict[str, "np.ndarray"]]:
-    """What every way costs and gives: A B C, A B C, ..., each in a process of its own."""
+    """Costs and results of all ways, measured in turns: A B C, A B C, ...
+
+    Exits with a message if the process of a way fails.
+    """
     costs = {way: Measured() for way in stage.ways}
     with ExitStack() as stack:
         running = {way: stack.enter_context(_running(stage, way, inputs)) for way in stage.ways}
@@ -89,11 +95,11 @@ def measure(
 
 @contextmanager
 def _running(stage: Stage, way: str, inputs: "Inputs") -> Iterator[Connection]:
-    """The connection to a process of one way, which is ended with the block."""
-    # spawn: nothing of this process, nor of another way, is in its memory.
+    """The connection to the process of one way; the process ends with the block."""
+    # spawn: the memory of this process, and of the other ways, is not copied.
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_serve, args=(there, stage.name, way, inputs), daemon=False)
+    process = context.Process(target=_serve, args=(there, stage.ways[way], inputs), daemon=False)
     process.start()
     there.close()
     try:
@@ -104,19 +110,17 @@ def _running(stage: Stage, way: str, inputs: "Inputs") -> Iterator[Connection]:
 
 
 def _answer(running: dict[str, Connection], way: str, stage: Stage) -> Any:
-    """The next answer of a way; ends the benchmark if its process has died."""
+    """The next answer of a way; exits if its process has died."""
     try:
         return running[way].recv()
     except EOFError:
-        sys.exit(f"{stage.name}: {way} failed; its words are above")
+        sys.exit(f"{stage.name}: {way} failed; see its error above")
 
 
-def _serve(connection: Connection, stage: str, way: str, inputs: "Inputs") -> None:
-    """Set up one way; then do a round whenever asked for, until the end is."""
-    from stages import STAGES
-
-    ready = STAGES[stage].ways[way](inputs)
-    # Both errors: the benchmark has gone, because another way failed or somebody stopped it.
+def _serve(connection: Connection, set_up: SetUp, inputs: "Inputs") -> None:
+    """Set up one way; then run a round for each "round" message, until "end" comes."""
+    ready = set_up(inputs)
+    # These errors mean that the benchmark has ended: another way failed, or a user stopped it.
     with suppress(EOFError, BrokenPipeError):
         connection.send("ready")
         while connection.recv() == "round":
@@ -126,7 +130,7 @@ def _serve(connection: Connection, stage: str, way: str, inputs: "Inputs") -> No
 
 
 def _cost(work: Callable[[], object]) -> tuple[float, float]:
-    """Wall seconds, and CPU seconds of this process and of the children that it waited for."""
+    """Wall seconds, and CPU seconds of this process and of the children it has waited for."""
     cpu, start = _cpu_seconds(), time.perf_counter()
     work()
     return time.perf_counter() - start, _cpu_seconds() - cpu
@@ -138,13 +142,13 @@ def _cpu_seconds() -> float:
 
 
 def _peak_mb() -> float:
-    """Of this process or of the largest child, whichever is larger."""
+    """Peak resident memory of this process or of its largest child, whichever is larger."""
     child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * KILOBYTES
     return max(_own_peak(), child) / 1e6
 
 
 def _own_peak() -> int:
-    """Bytes. Linux's ru_maxrss begins at that of the process it was started from."""
+    """Peak bytes of this process. On Linux ru_maxrss starts at the value of the parent."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KILOBYTES

@@ -1,8 +1,8 @@
-"""The plain way to features: what our extraction is measured against.
+"""The plain way to features, which mafnet's extraction is compared with.
 
-Written from the paper and the preprocessing of its authors' code (16 frames a second as JPEG files,
-squashed to 224 x 224; audio as a WAV file; one pickle a video and modality), as one would without
-this project, and independent of it. N frames, T clips of a second.
+It follows the paper and its released code: 16 frames a second as JPEG files, squashed to 224 x 224;
+audio as a WAV file; one pickle for each video and modality. It is written as one would without
+mafnet, and imports nothing of it. N frames, T clips of one second.
 
     python benchmarks/plain.py --visual W --audio W --output FOLDER --threads 2 VIDEO...
 """
@@ -40,7 +40,7 @@ def run_ffmpeg(threads: int, *arguments: object) -> None:
 
 
 def frames_of(video: Path, folder: Path, threads: int) -> np.ndarray:
-    """Frames (16 T, 224, 224, 3) uint8, by way of JPEG files; a missing last one is repeated."""
+    """Frames (16 T, 224, 224, 3) uint8, through JPEG files; a missing last frame is repeated."""
     run_ffmpeg(threads, "-i", video, "-vf", f"fps={FRAMES_A_SECOND}", folder / "%04d.jpg")
     frames = []
     for path in sorted(folder.glob("*.jpg")):
@@ -51,8 +51,8 @@ def frames_of(video: Path, folder: Path, threads: int) -> np.ndarray:
     return np.stack(frames[: seconds * FRAMES_A_SECOND])
 
 
-def sound_of(video: Path, folder: Path, threads: int) -> np.ndarray:
-    """Samples (16000 T,) float32 in [-1, 1), mono, by way of a WAV file; the rest is silence."""
+def waveform_of(video: Path, folder: Path, threads: int) -> np.ndarray:
+    """Waveform (16000 T,) float32 in [-1, 1), mono, through a WAV file, padded with silence."""
     path = folder / "sound.wav"
     run_ffmpeg(threads, "-i", video, "-vn", "-ac", "1", "-ar", SAMPLE_RATE, path)
     with wave.open(str(path)) as file:
@@ -64,7 +64,7 @@ def sound_of(video: Path, folder: Path, threads: int) -> np.ndarray:
 
 
 def log_mel(samples: np.ndarray) -> np.ndarray:
-    """VGGish's patches (T, 96, 64) float32 of T seconds of samples."""
+    """Input patches (T, 96, 64) float32 of VGGish, from a waveform of T seconds."""
     clips = samples.reshape(-1, SAMPLE_RATE)
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400)
     patches = []
@@ -76,7 +76,7 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
 
 
 def mel_filters() -> np.ndarray:
-    """Triangles (257, 64) between 125 and 7500 Hz, equally wide in HTK's mel."""
+    """Triangular filters (257, 64) from 125 to 7500 Hz, of equal width on the mel scale of HTK."""
 
     def mel(hertz: np.ndarray) -> np.ndarray:
         return 1127.0 * np.log(1.0 + hertz / 700.0)
@@ -93,7 +93,7 @@ def mel_filters() -> np.ndarray:
 
 
 def visual_network(weights: Path) -> "torch.nn.Module":  # noqa: F821 - imported when needed
-    """torchvision's DenseNet-201 up to its last ReLU, as it comes: float32, eager, NCHW."""
+    """DenseNet-201 of torchvision up to its last ReLU, unchanged: float32, eager mode, NCHW."""
     import torchvision
     from safetensors.torch import load_file
     from torch import nn
@@ -104,7 +104,7 @@ def visual_network(weights: Path) -> "torch.nn.Module":  # noqa: F821 - imported
 
 
 def visual_features(network: "torch.nn.Module", frames: np.ndarray) -> np.ndarray:  # noqa: F821
-    """Maps (T, 7, 7, 1920) float32, mean over 16 frames: all frames of a video are one batch."""
+    """Maps (T, 7, 7, 1920) float32, mean over 16 frames; all frames of a video are one batch."""
     import torch
 
     with torch.no_grad():
@@ -116,7 +116,7 @@ def visual_features(network: "torch.nn.Module", frames: np.ndarray) -> np.ndarra
 
 
 def audio_network(weights: Path) -> "torch.nn.Module":  # noqa: F821
-    """VGGish up to conv4_2 and its ReLU: float32, eager, NCHW."""
+    """VGGish up to conv4_2 and its ReLU: float32, eager mode, NCHW."""
     from safetensors.torch import load_file
     from torch import nn
 
@@ -131,7 +131,7 @@ def audio_network(weights: Path) -> "torch.nn.Module":  # noqa: F821
 
 
 def audio_features(network: "torch.nn.Module", samples: np.ndarray) -> np.ndarray:  # noqa: F821
-    """Maps (T, 12, 8, 512) float32 of T seconds of samples."""
+    """Maps (T, 12, 8, 512) float32 of a waveform of T seconds."""
     import torch
 
     with torch.no_grad():
@@ -140,13 +140,13 @@ def audio_features(network: "torch.nn.Module", samples: np.ndarray) -> np.ndarra
 
 
 def write_pickle(features: np.ndarray, path: Path) -> None:
-    """One video's features of one modality."""
+    """Write the features of one video and modality."""
     with path.open("wb") as file:
         pickle.dump(np.ascontiguousarray(features), file, pickle.HIGHEST_PROTOCOL)
 
 
 def read_pickle(path: Path) -> np.ndarray:
-    """What `write_pickle` wrote."""
+    """Read what `write_pickle` wrote."""
     with path.open("rb") as file:
         return pickle.load(file)
 
@@ -157,19 +157,19 @@ def extract(
     output: Path,
     threads: int,
 ) -> None:
-    """Write {output}/{video}.{visual,audio}.pickle of every video, one after the other."""
+    """Write {output}/{video}.{visual,audio}.pickle for every video, one after the other."""
     visual, audio = networks
     output.mkdir(parents=True, exist_ok=True)
     for video in videos:
         with tempfile.TemporaryDirectory(dir=output) as folder:
             frames = frames_of(video, Path(folder), threads)
             write_pickle(visual_features(visual, frames), output / f"{video.stem}.visual.pickle")
-            samples = sound_of(video, Path(folder), threads)
+            samples = waveform_of(video, Path(folder), threads)
             write_pickle(audio_features(audio, samples), output / f"{video.stem}.audio.pickle")
 
 
 def main() -> None:
-    """Extract both modalities of the videos named on the command line."""
+    """Extract both modalities of the videos that are given on the command line."""
     parser = argparse.ArgumentParser(description=sys.modules[__name__].__doc__.splitlines()[0])
     parser.add_argument("videos", nargs="+", type=Path)
     for name in ("visual", "audio", "output"):

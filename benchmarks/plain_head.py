@@ -1,6 +1,6 @@
 """The plain way to train and evaluate MAFnet: eager float32, NCHW, Adam, features from pickles.
 
-Written from the paper and the authors' decisions, independent of mafnet/model. B videos, T clips,
+It follows the paper and its released code, and imports nothing of mafnet/model. B videos, T clips,
 H hidden size, C classes.
 """
 
@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from plain import read_pickle
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmarks.plain import read_pickle
+
 
 class PlainMAFnet(nn.Module):
-    """MAFnet as one writes it down: one layer a line of the paper's figures 2 and 4."""
+    """MAFnet, one layer for each line of figures 2 and 4 of the paper."""
 
     def __init__(self, classes: int, hidden: int = 512) -> None:
         super().__init__()
@@ -35,12 +36,12 @@ class PlainMAFnet(nn.Module):
     def forward(self, visual: Tensor, audio: Tensor) -> Tensor:
         """Logits (B, C) of visual vectors (B, T, 1920) and audio maps (B, T, 512, 12, 8)."""
         batch, clips = visual.shape[:2]
-        seen, heard = visual.flatten(0, 1), audio.flatten(0, 1)
-        residual = torch.relu(self.conv1(heard))
-        gamma, beta = self.film(seen)[:, :, None, None].chunk(2, dim=1)
+        frames, sounds = visual.flatten(0, 1), audio.flatten(0, 1)
+        residual = torch.relu(self.conv1(sounds))
+        gamma, beta = self.film(frames)[:, :, None, None].chunk(2, dim=1)
         maps = torch.relu((1 + gamma) * self.conv_norm(self.conv3(residual)) + beta) + residual
         audio_vectors = torch.relu(self.audio_norm(self.audio(maps.mean(dim=(2, 3)))))
-        visual_vectors = torch.relu(self.visual_norm(self.visual(seen)))
+        visual_vectors = torch.relu(self.visual_norm(self.visual(frames)))
         vectors = torch.stack([visual_vectors, audio_vectors], dim=1)
         scores = self.score2(torch.relu(self.score1(vectors))).view(batch, clips * 2)
         weights = scores.softmax(dim=1).view(batch, clips, 2, 1)
@@ -49,7 +50,7 @@ class PlainMAFnet(nn.Module):
 
 
 def read_batch(folder: Path, videos: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """Visual vectors (B, T, 1920) and audio maps (B, T, 512, 12, 8) float32 of some videos."""
+    """Visual vectors (B, T, 1920) and audio maps (B, T, 512, 12, 8) float32 of B videos."""
     visual = [read_pickle(folder / f"{video}.visual.pickle") for video in videos]
     audio = [read_pickle(folder / f"{video}.audio.pickle") for video in videos]
     vectors = np.stack([maps.mean(axis=(1, 2)) for maps in visual])
@@ -63,7 +64,7 @@ def step(
     batch: tuple[Tensor, Tensor],
     labels: Tensor,
 ) -> float:
-    """One update; returns the loss before it."""
+    """Update the weights once; returns the loss before the update."""
     optimiser.zero_grad()
     loss = functional.cross_entropy(network(*batch), labels)
     loss.backward()

@@ -1,4 +1,4 @@
-"""Results of a benchmark: what was measured where, ratios, and the difference to a baseline."""
+"""Results of a benchmark: machine and versions, ratios of costs, comparison with an earlier run."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from measured import Measured, Stage
+from benchmarks.measured import Measured, Stage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("torch", "torchvision", "openvino", "numpy", "pillow")
 FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "bf16")
-"""Of a processor: what decides which kernels run."""
+"""Processor features that decide which kernels are used."""
 
 COSTS = ("wall_s", "cpu_s")
 
 
 def about(backend: str) -> dict:
-    """The machine, the versions, the moment, and what a setting of the backend comes to."""
+    """Time, commit, machine, versions, and the backend that is used at each precision."""
     return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _said("git", "-C", str(ROOT), "describe", "--always", "--dirty"),
+        "commit": _output_of("git", "-C", str(ROOT), "describe", "--always", "--dirty"),
         "machine": _machine(),
         "backends": _backends(backend),
         "versions": {"python": platform.python_version(), "ffmpeg": _ffmpeg()} | _packages(),
@@ -61,7 +61,7 @@ def _packages() -> dict[str, str | None]:
 
 
 def _backends(setting: str) -> dict[str, str]:
-    """What computes the features here, by precision."""
+    """The backend that computes the features on this machine, by precision."""
     from mafnet.features.backends import choose_backend
     from mafnet.features.config import FeatureSettings
 
@@ -82,14 +82,14 @@ def _ffmpeg() -> str:
     return ffmpeg_version()
 
 
-def _said(*command: str) -> str:
-    """What a command says; empty where it fails, as in a copy that is no git checkout."""
+def _output_of(*command: str) -> str:
+    """The output of a command; empty if it fails, as git does outside a git checkout."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
 
 def summary(stage: Stage, costs: dict[str, Measured], results: dict[str, "np.ndarray"]) -> dict:
-    """A stage as it is written to JSON."""
+    """Costs of all ways of a stage, and their ratios to the plain way, as written to JSON."""
     ways = {}
     for way, cost in costs.items():
         ways[way] = {name: [round(value, 5) for value in getattr(cost, name)] for name in COSTS}
@@ -102,7 +102,7 @@ def summary(stage: Stage, costs: dict[str, Measured], results: dict[str, "np.nda
 def _against_plain(
     stage: Stage, way: str, costs: dict[str, Measured], results: dict[str, "np.ndarray"]
 ) -> dict:
-    """Ratios plain / way of each round's costs, and the difference of the results."""
+    """Ratios plain / way of the costs of each round, and the difference of the results."""
     plain, own = asdict(costs["plain"]), asdict(costs[way])
     ratios = {
         f"{name}_ratio": [round(p / o, 3) for p, o in zip(plain[name], own[name], strict=True)]
@@ -114,7 +114,7 @@ def _against_plain(
 
 
 def relative(ours: "np.ndarray", plain: "np.ndarray") -> float:
-    """L2 norm of the difference over that of the plain result."""
+    """L2 norm of the difference, divided by the L2 norm of the plain result."""
     import numpy as np
 
     ours, plain = (np.asarray(values, np.float64).ravel() for values in (ours, plain))
@@ -122,14 +122,14 @@ def relative(ours: "np.ndarray", plain: "np.ndarray") -> float:
 
 
 def spread(values: list[float]) -> tuple[float, float, float]:
-    """Median, least and largest."""
+    """Median, minimum and maximum."""
     return statistics.median(values), min(values), max(values)
 
 
 def compared(new: dict, old: dict) -> list[dict]:
-    """One row a stage and way that both have: ratios new / old, and whether they mean anything.
+    """One row for each stage and way that both runs have, with the ratios new / old.
 
-    A change is marked where the rounds of the two do not overlap: then it is beyond their spread.
+    A change is called "faster" or "slower" only if the ranges of the rounds do not overlap.
     """
     known = {stage["stage"]: stage["ways"] for stage in old["stages"]}
     return [
@@ -144,6 +144,6 @@ def _change(new: dict, old: dict) -> dict:
     row = {"peak_mb": round(new["peak_mb"] / old["peak_mb"], 3)}
     for name in COSTS:
         (middle, low, high), (before, least, most) = spread(new[name]), spread(old[name])
-        word = "faster" if high < least else "slower" if low > most else ""
-        row |= {name: round(middle / before, 3), f"{name}_beyond": word}
+        change = "faster" if high < least else "slower" if low > most else ""
+        row |= {name: round(middle / before, 3), f"{name}_change": change}
     return row

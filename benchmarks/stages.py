@@ -1,36 +1,36 @@
-"""What is measured: every stage, each in the plain way and in ours."""
+"""The stages that are measured, each in the plain way and by mafnet."""
 
 from collections.abc import Callable
 from functools import partial
 
-import ways_ours as ours
-import ways_plain as plain
-from measured import Ready, SetUp, Stage
+from benchmarks import ways_ours as ours
+from benchmarks import ways_plain as plain
+from benchmarks.measured import Ready, SetUp, Stage
 
 FEATURES = ("float32", "bfloat16")
-"""Of features.*.precision."""
+"""Values of features.*.precision."""
 
 TRAINING = ("float32", "auto")
-"""Of model.training.precision."""
+"""Values of model.training.precision."""
 
 ROUNDED = {"ours": 5e-4}
-"""float16, in which we keep features, rounds by up to 2^-11 of a value."""
+"""mafnet stores features as float16, which rounds by up to 2^-11 of a value."""
 
 NETWORKS = {"float32": 1e-3, "bfloat16": 0.15}
-"""float32: float16's rounding and another order of sums. bfloat16: 8 bits, 200 layers deep; 0.05 to
-0.08 was measured for random weights."""
+"""float32: rounding to float16, and another order of sums. bfloat16 has 8 bits, and there are 200
+layers: 0.05 to 0.08 was measured with random weights."""
 
 LOSSES = {"float32": 1e-3, "auto": 1e-2}
-"""Of the losses of all steps as one vector. float32: features are float16. "auto" may take bfloat16
-for its products: below 1e-3 in batches of 32, but 2e-3 in those of --quick, over whose few rows the
-logits are normalised."""
+"""For the losses of all steps as one vector. float32: features are float16. "auto" may use bfloat16
+for matrix products: the difference is below 1e-3 with batches of 32, but 2e-3 with the small
+batches of --quick, because the logits are normalised over few rows."""
 
 PROBABILITIES = {"float32": 1e-3, "auto": 1e-2}
-"""float16 features; "auto" may take bfloat16 for its products."""
+"""Features are float16; "auto" may use bfloat16 for matrix products."""
 
 
 def both(set_up: str, **options: object) -> dict[str, SetUp]:
-    """The plain way and ours, by the function of that name in either module."""
+    """The plain way and ours: the function with this name in each of the two modules."""
     return {
         "plain": partial(getattr(plain, set_up), **options),
         "ours": partial(getattr(ours, set_up), **options),
@@ -47,8 +47,8 @@ def each(set_up: str, precisions: tuple[str, ...], **options: object) -> dict[st
 BATCH = "a batch of videos, both modalities"
 
 _ALL = (
-    Stage("decode picture", "all videos", both("decode", modality="visual"), rounds=2),
-    Stage("decode sound", "all videos", both("decode", modality="audio"), rounds=3),
+    Stage("decode frames", "all videos", both("decode", modality="visual"), rounds=2),
+    Stage("decode audio", "all videos", both("decode", modality="audio"), rounds=3),
     Stage(
         "visual network",
         "one video",

@@ -1,4 +1,4 @@
-"""How mafnet does each stage: sets up what the rules run, on the CPU."""
+"""Sets up each stage as mafnet does it: the code that the rules run, on the CPU."""
 
 import json
 import subprocess
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import yaml
-from inputs import BACKBONES, Inputs
-from measured import Ready
+
+from benchmarks.inputs import BACKBONES, Inputs
+from benchmarks.measured import Ready
 
 if TYPE_CHECKING:
     from mafnet.features.cache import FeatureCache
@@ -25,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def settings(inputs: Inputs, modality: str, precision: str) -> dict:
-    """What config.yaml says of a modality, but for what is measured and random weights."""
+    """Settings of a modality from config.yaml, with random weights and the measured precision."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     own = {"weights": "random", "precision": precision, "backend": inputs.backend}
     return {
@@ -35,7 +36,7 @@ def settings(inputs: Inputs, modality: str, precision: str) -> dict:
 
 
 def extractor(inputs: Inputs, modality: str, precision: str, cache: Path) -> "Extractor":
-    """What `mafnet extract` works with."""
+    """The extractor that `mafnet extract` uses."""
     from mafnet.features.extract import extractor as ours
 
     chosen = settings(inputs, modality, precision)
@@ -57,7 +58,7 @@ def made_media(inputs: Inputs) -> "list[Media]":
 
 
 def decode(inputs: Inputs, modality: str) -> Ready:
-    """Every video by the decoder pool; the result is the first one's."""
+    """Decode all videos with the decoder pool; the result is the first video."""
     from mafnet.features.decode_pool import Clip, decode_in_parallel
     from mafnet.video.config import VideoSettings
 
@@ -77,7 +78,7 @@ def decode(inputs: Inputs, modality: str) -> Ready:
 
 
 def network(inputs: Inputs, modality: str, videos: int, precision: str) -> Ready:
-    """The first video's features so many times, in batches across videos as extraction has them."""
+    """Compute the features of the first video several times, in batches as in extraction."""
     from mafnet.features.backends import build_backbone
     from mafnet.features.config import FeatureSettings
     from mafnet.features.parallel import in_parallel
@@ -96,7 +97,7 @@ def network(inputs: Inputs, modality: str, videos: int, precision: str) -> Ready
 
 
 def write(inputs: Inputs) -> Ready:
-    """A batch of videos' features to the cache."""
+    """Write the features of a batch of videos to the cache."""
     from mafnet.features.cache import Entry
 
     cache, media = inputs.folder / "ours-written", made_media(inputs)[: inputs.batch]
@@ -116,7 +117,7 @@ def write(inputs: Inputs) -> Ready:
 
 
 def pack(inputs: Inputs) -> Ready:
-    """A batch of videos from the cache to the files that training reads."""
+    """Copy a batch of videos from the cache to the feature files that training reads."""
     from mafnet.features.feature_file import open_features
     from mafnet.features.pack import pack as ours
 
@@ -133,7 +134,7 @@ def pack(inputs: Inputs) -> Ready:
 
 
 def data(inputs: Inputs) -> "Data":
-    """The made-up features, opened."""
+    """The made-up features, opened for training."""
     from mafnet.model.data import Data
 
     files = [inputs.made / f"{modality}.h5" for modality in BACKBONES]
@@ -141,7 +142,7 @@ def data(inputs: Inputs) -> "Data":
 
 
 def reader(opened: "Data", inputs: Inputs, precision: str) -> "Reader":
-    """Reads batches to the CPU, set up as the verbs train and evaluate do; imports torch."""
+    """A reader of batches to the CPU, as in `mafnet train` and `mafnet evaluate`; imports torch."""
     from mafnet.model.batches import Reader
     from mafnet.model.commands import computing_device
 
@@ -149,7 +150,7 @@ def reader(opened: "Data", inputs: Inputs, precision: str) -> "Reader":
 
 
 def resolved(precision: str) -> str:
-    """What a setting of the precision means on this CPU; imports torch."""
+    """The precision that a setting chooses on this CPU; imports torch."""
     import torch
 
     from mafnet.model.mixed_precision import resolve
@@ -158,7 +159,7 @@ def resolved(precision: str) -> str:
 
 
 def read(inputs: Inputs) -> Ready:
-    """A batch of videos from the feature files to tensors; the result is the visual vectors."""
+    """Read a batch of videos from the feature files; the result is the visual vectors."""
     opened = data(inputs)
     reading, rows = reader(opened, inputs, resolved("auto")), opened.subset("train").rows
     last = {}
@@ -171,7 +172,7 @@ def read(inputs: Inputs) -> Ready:
 
 
 def head(inputs: Inputs) -> "Network":
-    """MAFnet with the weights that both ways start from."""
+    """MAFnet with the first weights that both ways use."""
     from safetensors.torch import load_file
 
     from mafnet.model.networks import build_network
@@ -184,7 +185,7 @@ def head(inputs: Inputs) -> "Network":
 
 
 def train(inputs: Inputs, precision: str) -> Ready:
-    """One step on a batch in memory; the result is all losses so far."""
+    """Run one training step on a batch in memory; the result is all losses so far."""
     import torch
 
     from mafnet.model.train import new_optimiser, step
@@ -206,7 +207,7 @@ def train(inputs: Inputs, precision: str) -> Ready:
 
 
 def evaluate(inputs: Inputs, precision: str) -> Ready:
-    """A batch of videos from the feature files to probabilities."""
+    """Read a batch of videos from the feature files and compute probabilities."""
     from mafnet.model.batches import predict
 
     opened, precision = data(inputs), resolved(precision)
@@ -223,7 +224,7 @@ def evaluate(inputs: Inputs, precision: str) -> Ready:
 
 
 def extract(inputs: Inputs, precision: str) -> Ready:
-    """The first video, from its file to the cache, both modalities; networks are built before."""
+    """Extract both modalities of the first video to the cache; networks are built before."""
     media = probed(inputs)[:1]
     cache = Path(tempfile.mkdtemp(dir=inputs.folder))
     workers = [extractor(inputs, modality, precision, cache) for modality in BACKBONES]
@@ -238,7 +239,7 @@ def extract(inputs: Inputs, precision: str) -> Ready:
 
 
 def extract_process(inputs: Inputs, precision: str) -> Ready:
-    """All videos, from files to the cache, by `mafnet extract` of either modality."""
+    """Extract all videos to the cache with two commands `mafnet extract`, one a modality."""
     folder = Path(tempfile.mkdtemp(dir=inputs.folder))
     caches = []
 
@@ -254,19 +255,19 @@ def extract_process(inputs: Inputs, precision: str) -> Ready:
 
 
 def _run(command: list[str]) -> None:
-    """Run a command in the checkout; its words are shown only if it fails."""
+    """Run a command in the checkout; exit with its error output if it fails."""
     done = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)
 
 
 def _visual_of(cache: "Callable[[], FeatureCache]", inputs: Inputs) -> Callable[[], np.ndarray]:
-    """Reads the first video's visual features."""
+    """A function that reads the visual features of the first video."""
     return lambda: cache().read(probed(inputs)[0].sha256).clips
 
 
 def _command(inputs: Inputs, modality: str, precision: str, cache: Path) -> list[str]:
-    """`mafnet extract` as the rule gives it."""
+    """The command `mafnet extract` as in the rule."""
     options = {
         "--media": inputs.folder / "media.tsv",
         "--root": inputs.root,

@@ -1,4 +1,4 @@
-"""How the plain way does each stage: sets up what plain.py and plain_head.py have."""
+"""Sets up each stage in the plain way, with the functions of plain.py and plain_head.py."""
 
 import subprocess
 import sys
@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import plain
-from inputs import BACKBONES, Inputs
-from measured import Ready
+
+from benchmarks import plain
+from benchmarks.inputs import BACKBONES, Inputs
+from benchmarks.measured import Ready
 
 HEAD_NAMES = {
     "film": "audio_block.film.generator",
@@ -25,11 +26,11 @@ HEAD_NAMES = {
     "classifier": "classifier.linear",
     "logits_norm": "classifier.norm",
 }
-"""What the layers of the plain MAFnet are called in ours."""
+"""Layer of the plain MAFnet -> name of the same layer in mafnet."""
 
 
 def threaded(inputs: Inputs) -> None:
-    """Torch's threads; imports torch."""
+    """Set the number of threads of torch; imports torch."""
     import torch
 
     torch.set_num_threads(inputs.threads)
@@ -41,8 +42,8 @@ def videos(inputs: Inputs) -> list[Path]:
 
 
 def decode(inputs: Inputs, modality: str) -> Ready:
-    """Every video by way of JPEG or WAV files; the result is the first one's."""
-    read = plain.frames_of if modality == "visual" else plain.sound_of
+    """Decode all videos through JPEG or WAV files; the result is the first video."""
+    read = plain.frames_of if modality == "visual" else plain.waveform_of
     last = []
 
     def work() -> None:
@@ -56,7 +57,7 @@ def decode(inputs: Inputs, modality: str) -> Ready:
 
 
 def network(inputs: Inputs, modality: str, videos: int) -> Ready:
-    """The first video's features so many times, from the same frames or samples as ours."""
+    """Compute the features of the first video several times, from the same input as ours."""
     threaded(inputs)
     clips = inputs.clips(modality)
     if modality == "visual":
@@ -76,7 +77,7 @@ def network(inputs: Inputs, modality: str, videos: int) -> Ready:
 
 
 def write(inputs: Inputs) -> Ready:
-    """A batch of videos' features to pickles."""
+    """Write the features of a batch of videos to pickles."""
     folder = inputs.folder / "plain-written"
     folder.mkdir()
     maps = {(n, m): inputs.maps(n, m) for n in range(inputs.batch) for m in BACKBONES}
@@ -90,9 +91,9 @@ def write(inputs: Inputs) -> Ready:
 
 
 def read(inputs: Inputs) -> Ready:
-    """A batch of videos from pickles to tensors; the result is the visual vectors."""
+    """Read a batch of videos from pickles; the result is the visual vectors."""
     threaded(inputs)
-    from plain_head import read_batch
+    from benchmarks.plain_head import read_batch
 
     last = {}
 
@@ -104,16 +105,17 @@ def read(inputs: Inputs) -> Ready:
 
 
 def ours_to_plain(weights: dict, wanted: Iterable[str]) -> dict:
-    """Our MAFnet's weights under the names of the plain one."""
+    """Weights of our MAFnet, renamed for the plain one."""
     keys = [key.rpartition(".") for key in wanted]
     return {f"{name}.{part}": weights[f"{HEAD_NAMES[name]}.{part}"] for name, _, part in keys}
 
 
 def head(inputs: Inputs) -> "plain_head.PlainMAFnet":  # noqa: F821 - imported when needed
-    """MAFnet with the same first weights as ours."""
+    """The plain MAFnet with the same first weights as ours."""
     threaded(inputs)
-    from plain_head import PlainMAFnet
     from safetensors.torch import load_file
+
+    from benchmarks.plain_head import PlainMAFnet
 
     network = PlainMAFnet(inputs.classes)
     weights = load_file(inputs.folder / "head.safetensors")
@@ -122,10 +124,11 @@ def head(inputs: Inputs) -> "plain_head.PlainMAFnet":  # noqa: F821 - imported w
 
 
 def train(inputs: Inputs) -> Ready:
-    """One step on a batch in memory; the result is all losses so far."""
+    """Run one training step on a batch in memory; the result is all losses so far."""
     network = head(inputs)
     import torch
-    from plain_head import read_batch, step
+
+    from benchmarks.plain_head import read_batch, step
 
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-4)
     batch = read_batch(inputs.made, inputs.names[: inputs.batch])
@@ -141,9 +144,9 @@ def train(inputs: Inputs) -> Ready:
 
 
 def evaluate(inputs: Inputs) -> Ready:
-    """A batch of videos from pickles to probabilities."""
+    """Read a batch of videos from pickles and compute probabilities."""
     network = head(inputs)
-    from plain_head import evaluate as probabilities
+    from benchmarks.plain_head import evaluate as probabilities
 
     last = {}
 
@@ -156,7 +159,7 @@ def evaluate(inputs: Inputs) -> Ready:
 
 
 def extract(inputs: Inputs) -> Ready:
-    """The first video, from its file to pickles of both modalities; networks are built before."""
+    """Extract both modalities of the first video to pickles; networks are built before."""
     threaded(inputs)
     networks = [
         plain.visual_network(inputs.weights("visual")),
@@ -171,7 +174,7 @@ def extract(inputs: Inputs) -> Ready:
 
 
 def extract_process(inputs: Inputs) -> Ready:
-    """All videos, from files to pickles, by a process that starts from nothing."""
+    """Extract all videos to pickles in a new process."""
     output = inputs.folder / "plain-process"
     command = [sys.executable, plain.__file__, *map(str, videos(inputs))]
     command += ["--visual", str(inputs.weights("visual")), "--audio", str(inputs.weights("audio"))]

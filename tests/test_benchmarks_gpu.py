@@ -1,4 +1,4 @@
-"""`make bench-gpu` where there is no GPU: it says so, and can be tried on the CPU."""
+"""`make bench-gpu` without a GPU: it ends with one line, and `--device cpu` runs the same code."""
 
 import re
 import subprocess
@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks/gpu.py"
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def run(*options):
-    command = [sys.executable, str(SCRIPT), *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "benchmarks.gpu", *options]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def test_without_a_gpu_it_says_so_in_one_line():
@@ -21,7 +21,7 @@ def test_without_a_gpu_it_says_so_in_one_line():
         pytest.skip("there is a GPU")
     done = run()
     assert done.returncode == 1
-    assert re.fullmatch(r"bench-gpu: torch sees no GPU here; [^\n]*\n", done.stderr)
+    assert re.fullmatch(r"bench-gpu: torch finds no GPU; [^\n]*\n", done.stderr)
 
 
 @pytest.mark.slow

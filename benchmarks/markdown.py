@@ -1,13 +1,10 @@
-"""The part of a page that a benchmark writes: what lies between two comments of its name."""
+"""Markdown tables, and the part of a page between two comments that a benchmark replaces."""
 
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs/performance.md"
 
-
-def write_marked(name: str, text: str, page: Path = PAGE) -> None:
-    """Replace what stands between `<!-- NAME -->` and `<!-- /NAME -->`; ValueError without them."""
+def write_marked(name: str, text: str, page: Path) -> None:
+    """Replace the text between `<!-- NAME -->` and `<!-- /NAME -->`; ValueError without them."""
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     before, found, rest = page.read_text().partition(start)
     _, closed, after = rest.partition(end)

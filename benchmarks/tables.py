@@ -1,15 +1,16 @@
-"""Tables of a benchmark on the terminal."""
+"""Prints the tables of a benchmark on the terminal."""
 
-from ratios import spread
 from rich import box
 from rich.console import Console
 from rich.table import Table
+
+from benchmarks.ratios import spread
 
 console = Console()
 
 
 def show_stage(stage: dict) -> None:
-    """One stage: what each way costs, how much more the plain way costs, how far from it it is."""
+    """Show one stage: cost of each way, ratio to the plain way, difference from its result."""
     table = _table(f"{stage['stage']}: {stage['per']}")
     for head in ("wall s", "CPU s", "peak MB", "wall x", "CPU x", "diff"):
         table.add_column(head, justify="right", no_wrap=True)
@@ -27,7 +28,7 @@ def show_stage(stage: dict) -> None:
 
 
 def _table(title: str) -> Table:
-    """An empty table with a column of names; 80 characters are enough for the rest."""
+    """An empty table with a column of names, for a terminal of 80 characters."""
     table = Table(
         title=title,
         title_justify="left",
@@ -41,7 +42,7 @@ def _table(title: str) -> Table:
 
 
 def _seconds(values: list[float]) -> str:
-    """The median, to the millisecond where that is more than noise."""
+    """The median, in milliseconds below 10 s."""
     middle = spread(values)[0]
     return f"{middle:.3f}" if middle < 10 else f"{middle:.1f}"
 
@@ -57,7 +58,7 @@ def _ratio(values: list[float] | None) -> str:
 
 
 def _difference(found: dict) -> str:
-    """In brackets where another result is to be expected, red where it is too large."""
+    """In brackets if the results differ on purpose; red with `!` if the difference is too large."""
     if "difference" not in found:
         return ""
     text = f"{found['difference']:.0e}"
@@ -67,17 +68,17 @@ def _difference(found: dict) -> str:
 
 
 def show_comparison(rows: list[dict], new: dict, old: dict) -> None:
-    """Ratios new / old, after what else differs between the two."""
+    """Show the ratios new / old, after the differences in machine, versions and settings."""
     for what in ("machine", "backends", "versions", "settings"):
         if changed := _changed(old[what], new[what]):
             console.print(f"[yellow]{what}: {changed}[/]")
-    table = _table("new / old, and a word where their rounds do not overlap")
+    table = _table("new / old; faster or slower where their rounds do not overlap")
     for head in ("", "wall", "", "CPU", "", "peak memory"):
         table.add_column(head)
     for row in rows:
         wall, cpu, peak = (f"{row[name]:.2f}" for name in ("wall_s", "cpu_s", "peak_mb"))
-        words = (row["wall_s_beyond"], row["cpu_s_beyond"])
-        table.add_row(row["stage"], row["way"], wall, words[0], cpu, words[1], peak)
+        wall_change, cpu_change = row["wall_s_change"], row["cpu_s_change"]
+        table.add_row(row["stage"], row["way"], wall, wall_change, cpu, cpu_change, peak)
     console.print(table)
 
 

@@ -1,0 +1,1 @@
+"""The code of `make bench` and `make bench-gpu`; README.md lists the commands."""
