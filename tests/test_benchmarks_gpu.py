@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.markdown import write_marked
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -47,3 +49,11 @@ def test_on_the_cpu_it_fills_the_marked_part_of_a_page(tmp_path):
     assert text.endswith("<!-- /gpu -->\nafter\n")
     assert len(re.findall(r"^\| (?:float32|bfloat16) \| 1 \| [\d,]+ \|", text, re.MULTILINE)) == 4
     assert done.stdout.strip() in text
+
+
+def test_the_page_that_the_makefile_names_has_the_place_for_the_table(tmp_path):
+    (page,) = re.findall(r"benchmarks\.gpu --write (\S+)", (ROOT / "Makefile").read_text())
+    copy = tmp_path / "page.md"
+    copy.write_text((ROOT / page).read_text())
+    write_marked("gpu", "a table", copy)  # ValueError if the comments are missing
+    assert "<!-- gpu -->\na table\n<!-- /gpu -->" in copy.read_text()
