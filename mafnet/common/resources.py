@@ -1,22 +1,35 @@
-"""The small tables and lists of resources/, beside the package in its checkout."""
+"""Files of the project that are not Python: tables and lists, config.yaml, the workflow.
+
+A checkout has them beside the package, a wheel in the package's folder `_share` (hatch_build.py).
+"""
 
 import csv
 from pathlib import Path
 
 from mafnet.common.errors import MafnetError
 
-FOLDER = Path(__file__).resolve().parents[2] / "resources"
+PACKAGE = Path(__file__).resolve().parents[1]
+INSTALLED = PACKAGE / "_share"
+SHARED = INSTALLED if INSTALLED.is_dir() else PACKAGE.parent
+"""The folder that has all of NEEDED."""
+
+NEEDED = ("Snakefile", "config.yaml", "envs", "profiles", "resources", "workflow")
+
+
+def missing() -> list[str]:
+    """The names of NEEDED that are not in SHARED."""
+    return [name for name in NEEDED if not (SHARED / name).exists()]
 
 
 def resource(name: str) -> Path:
-    """The path of a file in resources/; MafnetError if the package is without them.
+    """The path of a file in resources/; MafnetError if it is missing.
 
-    It is relative where the checkout lies in the working folder: moved together with the results
-    that were made from them, resources keep their names, and nothing is made again.
+    The path is relative if the checkout is in the working folder. Then a checkout that moves with
+    its results keeps the names of its resources, and nothing runs again.
     """
-    path = FOLDER / name
+    path = SHARED / "resources" / name
     if not path.is_file():
-        raise MafnetError(f"{path}: is missing; run mafnet from a checkout of its repository")
+        raise MafnetError(f"{path}: is missing; install mafnet again, or run it from a checkout")
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 

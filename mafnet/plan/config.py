@@ -10,7 +10,7 @@ from pydantic import Discriminator, Field, Tag, ValidationError
 from mafnet.common.config import Name, Settings
 from mafnet.common.config_errors import faults
 from mafnet.common.errors import MafnetError
-from mafnet.common.resources import FOLDER, resource
+from mafnet.common.resources import SHARED, resource
 from mafnet.dataset.config import DEMO, DemoData, OwnData, PublishedData
 from mafnet.features.config import FeaturesSection
 from mafnet.model.config import ModelSection
@@ -100,11 +100,11 @@ def _refused(lines: Sequence[str] | Mapping[str, Any]) -> MafnetError:
 def read_config(files: Sequence[Path]) -> dict:
     """The settings that the workflow would have: config.yaml with files laid over it, checked.
 
-    config.yaml is that of the current folder, else that of the checkout.
+    config.yaml is that of the current folder, or else the one that comes with mafnet.
     """
     own = Path("config.yaml")
     config: dict = {}
-    for path in (own if own.exists() else FOLDER.parent / "config.yaml", *files):
+    for path in (own if own.exists() else SHARED / "config.yaml", *files):
         config = merged(config, _loaded(path))
     check_config(config)
     return config

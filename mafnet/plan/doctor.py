@@ -9,6 +9,7 @@ import click
 from mafnet import __version__
 from mafnet.common import options
 from mafnet.common.errors import MafnetError
+from mafnet.common.resources import SHARED, missing
 
 
 @click.command()
@@ -72,14 +73,22 @@ def _check(place: Path, root: Path | None, clips: int, fetch: Path | None, threa
 
 
 def _machine(cache: Path, weights: Path) -> None:
-    """Show ffmpeg, devices, weights and cache; MafnetError if one is missing."""
-    found = {"mafnet": (True, __version__), "ffmpeg": _ffmpeg(), "torch": _torch()}
+    """Show workflow, ffmpeg, devices, weights and cache; MafnetError if one is missing."""
+    found = {"mafnet": (True, __version__), "workflow": _workflow()}
+    found |= {"ffmpeg": _ffmpeg(), "torch": _torch()}
     found |= {"openvino": _openvino()}
     found |= {"weights": _weights(weights), "cache": _cache(cache), "disk": _disk(cache)}
     for name, (good, text) in found.items():
         click.echo(f"{'ok ' if good else 'NO '} {name:8} {text}")
     if not all(good for good, _ in found.values()):
         raise MafnetError("something is missing; see the lines marked NO")
+
+
+def _workflow() -> tuple[bool, str]:
+    """The Snakefile to give to snakemake, or the missing files that come with mafnet."""
+    if lacking := missing():
+        return False, f"{', '.join(lacking)} missing in {SHARED}; install mafnet again"
+    return True, str(SHARED / "Snakefile")
 
 
 def _ffmpeg() -> tuple[bool, str]:

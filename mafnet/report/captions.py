@@ -1,10 +1,9 @@
 """Captions of the figures: how to read them, the same in Snakemake's report and in ours."""
 
-from pathlib import Path
-
 from mafnet.common.errors import MafnetError
+from mafnet.common.resources import SHARED
 
-FOLDER = Path(__file__).resolve().parents[2] / "workflow" / "report"
+FOLDER = SHARED / "workflow/report"
 """One file a figure, plain paragraphs without markup."""
 
 

@@ -18,7 +18,7 @@ from mafnet.plan.slurm import memory_kills, refuse_second_jobs
 from mafnet.plan.stages import Plan
 from mafnet.report.figures import example_variants, study_figures
 from mafnet.report.output_digest import figures_digest, page_digest
-from mafnet.common.resources import resource
+from mafnet.common.resources import PACKAGE, resource
 
 PAPER = resource("paper.tsv")
 
@@ -86,12 +86,20 @@ onsuccess:
     show_memory_kills()
 
 
-# The rules call `mafnet`: this checkout's, by the python that runs Snakemake or by the one of the
-# rule's conda environment, whose activation comes first on the PATH.
+# The rules call `mafnet` with the python that runs Snakemake, or with the python of the rule's conda
+# environment, which is before it on the PATH. In a checkout this is the package beside the Snakefile.
+# An installed package comes last on the path of python, because the other packages beside it must
+# not replace those of a conda environment.
 put_python_on_path()
+if Path(workflow.basedir, "mafnet").is_dir():
+    MAFNET = f'PYTHONPATH="{workflow.basedir}" python -m mafnet'
+else:
+    MAFNET = (
+        f'python -c \'import sys; sys.path.append("{PACKAGE.parent}"); '
+        'from mafnet.cli import main; main(prog_name="mafnet")\''
+    )
 shell.prefix(
-    "set -euo pipefail; "
-    f'mafnet() {{{{ PYTHONPATH="{workflow.basedir}" python -m mafnet "$@" || failed $?; }}}}; '
+    f'set -euo pipefail; mafnet() {{{{ {MAFNET} "$@" || failed $?; }}}}; '
     'failed() {{ [ $1 != 137 ] || echo "mafnet: killed, most likely because memory ran out; '
     'give the rule more by --set-resources RULE:mem_mb=MEGABYTES" >&2; return $1; }}; '
 )

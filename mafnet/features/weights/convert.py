@@ -16,7 +16,14 @@ from mafnet.features.weights.published import Published
 
 HOME = Path(__file__).resolve().parents[3]
 ENVIRONMENT = HOME / ".venv-vggish"
-"""Made by `make vggish-env`, for those without conda."""
+"""Made by `make vggish-env`, for users without conda."""
+
+RUN = (
+    f"import runpy, sys; sys.path.append({str(HOME)!r}); "
+    "runpy.run_module('mafnet.features.weights.vggish_tensorflow', run_name='__main__')"
+)
+"""Runs the module in a python without mafnet. HOME comes last on the path: of an installed mafnet
+it is site-packages, whose numpy must not replace the one of that python."""
 
 LIMITS = Limits(members=100, total_bytes=2 * 10**9)
 """Of a SavedModel's archive; VGGish's holds some 10 files of 0.3 GB together."""
@@ -69,9 +76,8 @@ def _source(weights: Published, folder: Path) -> Iterator[Path]:
 
 def _export(python: str, source: Path, form: str, output: Path) -> None:
     """Run `vggish_tensorflow`; MafnetError with its last line if it fails."""
-    module = "mafnet.features.weights.vggish_tensorflow"
-    command = [python, "-m", module, str(source), form, str(output)]
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": str(HOME)}
+    command = [python, "-c", RUN, str(source), form, str(output)]
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2"}
     done = subprocess.run(command, env=os.environ | quiet, stderr=subprocess.PIPE, text=True)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mafnet.common.errors import MafnetError
-from mafnet.common.resources import FOLDER
+from mafnet.common.resources import SHARED
 
-TABLE = FOLDER / "weights.tsv"
+TABLE = SHARED / "resources/weights.tsv"
 """What is published."""
 
 FORMS = ("torch", "saved_model", "checkpoint")
