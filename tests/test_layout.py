@@ -117,3 +117,20 @@ def test_every_folder_of_the_package_has_its_place_in_the_order():
 
 def test_nothing_lies_loose_at_the_root_of_the_package():
     assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py", "cli.py"}
+
+
+def test_every_module_of_the_package_is_used():
+    """A module is imported by another one or by a rule, or a registry names it ("module:name")."""
+    files = [*PACKAGE.rglob("*.py"), *ROOT.glob("workflow/rules/*.smk")]
+    texts = {path: path.read_text() for path in files}
+    for path in PACKAGE.rglob("*.py"):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        folder, _, stem = name.rpartition(".")
+        if stem.startswith("__") or name == "mafnet.cli":
+            continue
+        pattern = (
+            rf"(from|import) {re.escape(name)}\b|from {re.escape(folder)} import .*\b{stem}\b"
+            rf"|\.{stem}:\w+\"|run_module\('{re.escape(name)}'"
+        )
+        others = (text for other, text in texts.items() if other != path)
+        assert any(re.search(pattern, text) for text in others), f"{name}: nothing uses it"
