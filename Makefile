@@ -1,5 +1,9 @@
 # make demo and make test are all a newcomer needs; each makes the environment in .venv first.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VERSIONS := 3.11 3.12 3.13
+SUITS := import sys; sys.exit("%d.%d" % sys.version_info[:2] not in "$(VERSIONS)".split())
+# The first python that runs and has one of the versions; else python3, for the message.
+PYTHON ?= $(or $(shell for name in $(VERSIONS:%=python%) python3; do \
+    $$name -c '$(SUITS)' 2>/dev/null && command -v $$name && break; done),python3)
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -21,8 +25,8 @@ help:
 install: $(INSTALLED)
 
 $(INSTALLED): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-	    { echo "mafnet needs Python 3.11, found $$($(PYTHON) --version 2>&1); install it or give make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c '$(SUITS)' || \
+	    { echo "mafnet needs Python $(subst $() , or ,$(VERSIONS)), but $(PYTHON) is $$($(PYTHON) --version 2>&1); install one of them, or give make PYTHON=/path/to/python" >&2; exit 1; }
 	@echo "Making the environment in .venv (once; 6 GB, a few minutes, most of it torch) ..."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
