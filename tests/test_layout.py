@@ -120,8 +120,8 @@ def test_nothing_lies_loose_at_the_root_of_the_package():
 
 
 def test_every_module_of_the_package_is_used():
-    """A module is imported by another one or by a rule, or a registry names it ("module:name")."""
-    files = [*PACKAGE.rglob("*.py"), *ROOT.glob("workflow/rules/*.smk")]
+    """A module is imported or run by another one, a rule or make, or a registry names it."""
+    files = [*PACKAGE.rglob("*.py"), *ROOT.glob("workflow/rules/*.smk"), ROOT / "Makefile"]
     texts = {path: path.read_text() for path in files}
     for path in PACKAGE.rglob("*.py"):
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -130,7 +130,7 @@ def test_every_module_of_the_package_is_used():
             continue
         pattern = (
             rf"(from|import) {re.escape(name)}\b|from {re.escape(folder)} import .*\b{stem}\b"
-            rf"|\.{stem}:\w+\"|run_module\('{re.escape(name)}'"
+            rf"|\.{stem}:\w+\"|run_module\('{re.escape(name)}'|-m {re.escape(name)}\b"
         )
         others = (text for other, text in texts.items() if other != path)
         assert any(re.search(pattern, text) for text in others), f"{name}: nothing uses it"

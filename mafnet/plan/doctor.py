@@ -10,7 +10,6 @@ from mafnet import __version__
 from mafnet.common import options
 from mafnet.common.errors import MafnetError
 from mafnet.common.resources import SHARED, missing
-from mafnet.video.config import VideoSettings
 
 
 @click.command()

@@ -11,10 +11,9 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
 from mafnet.common.config import Settings
-from mafnet.common.resources import PACKAGE
+from mafnet.common.resources import SHARED as ROOT
 from mafnet.plan.config import Config, Sections
 
-ROOT = PACKAGE.parent
 COMMAND = "make generate"
 BEGIN = f"# Generated from mafnet/*/config.py by `{COMMAND}`. Change defaults and comments there.\n"
 END = "# End of the generated part.\n"

@@ -99,8 +99,7 @@ else:
         'from mafnet.cli import main; main(prog_name="mafnet")\''
     )
 shell.prefix(
-    "set -euo pipefail; "
-    f'mafnet() {{{{ {MAFNET} "$@" || failed $?; }}}}; '
+    f'set -euo pipefail; mafnet() {{{{ {MAFNET} "$@" || failed $?; }}}}; '
     'failed() {{ [ $1 != 137 ] || echo "mafnet: killed, most likely because memory ran out; '
     'give the rule more by --set-resources RULE:mem_mb=MEGABYTES" >&2; return $1; }}; '
 )

@@ -75,7 +75,7 @@ def _source(weights: Published, folder: Path) -> Iterator[Path]:
 
 
 def _export(python: str, source: Path, form: str, output: Path) -> None:
-    """Run mafnet.features.weights.vggish_tensorflow; MafnetError with its last line if it fails."""
+    """Run `vggish_tensorflow`; MafnetError with its last line if it fails."""
     command = [python, "-c", RUN, str(source), form, str(output)]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2"}
     done = subprocess.run(command, env=os.environ | quiet, stderr=subprocess.PIPE, text=True)
