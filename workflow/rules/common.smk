@@ -55,6 +55,12 @@ EXTRACTION_THREADS = PLAN.extraction_threads(
 )
 
 
+# Here and not in the profile, whose paths would be relative to the folder of --directory.
+os.environ.setdefault(
+    "SNAKEMAKE_SLURM_PARTITIONS", f"{workflow.basedir}/profiles/slurm/partitions.yaml"
+)
+
+
 def on_slurm():
     """True if Slurm runs the jobs."""
     return workflow.executor_plugin.name == "slurm"
