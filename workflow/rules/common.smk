@@ -106,7 +106,7 @@ shell.prefix(
     "set -euo pipefail; "
     f'mafnet() {{{{ PYTHONPATH="{workflow.basedir}" python -m mafnet "$@" || failed $?; }}}}; '
     'failed() {{ [ $1 != 137 ] || echo "mafnet: killed, most likely because memory ran out; '
-    'give the rule more by --set-resources RULE:mem_mb=MEGABYTES" >&2; return $1; }}; '
+    'for more, give --set-resources RULE:mem_mb=MEGABYTES" >&2; return $1; }}; '
 )
 
 
