@@ -186,6 +186,23 @@ def test_a_job_that_was_killed_for_its_memory_comes_back_with_more(slurm, cluste
 
 
 @pytest.mark.slurm
+def test_a_run_that_fails_leaves_the_others_of_its_job(cluster):
+    cluster.make_again("main", "metrics.json")
+    rules = cluster.folder / "workflow/rules/model.smk"
+    text = rules.read_text()
+    broken = '"[ {wildcards.seed} = 0 ] || {{ sleep 15; exit 1; }}; mafnet train'
+    rules.write_text(text.replace('"mafnet train', broken, 1))
+    cluster.run("--retries", "0", succeeds=False)
+    rules.write_text(text)
+    runs = cluster.folder / "results/mine/main/mafnet"
+    kept = (runs / "seed0/metrics.json").stat()
+    assert not (runs / "seed1/metrics.json").exists()
+    cluster.run("--rerun-triggers", "mtime")  # the test edited the rule, which is no part of it
+    assert (runs / "seed0/metrics.json").stat() == kept
+    assert (runs / "seed1/metrics.json").exists()
+
+
+@pytest.mark.slurm
 def test_ctrl_c_cancels_the_jobs(slurm, cluster, last):
     before = last()
     cluster.make_again("features", "media.tsv")

@@ -48,6 +48,12 @@ EXTRACTION_THREADS = PLAN.extraction_threads(
 )
 
 
+# Here and not in the profile, whose paths would be relative to the folder of --directory.
+os.environ.setdefault(
+    "SNAKEMAKE_SLURM_PARTITIONS", f"{workflow.basedir}/profiles/slurm/partitions.yaml"
+)
+
+
 def on_slurm():
     """True if Slurm runs the jobs."""
     return workflow.executor_plugin.name == "slurm"
@@ -101,7 +107,7 @@ else:
 shell.prefix(
     f'set -euo pipefail; mafnet() {{{{ {MAFNET} "$@" || failed $?; }}}}; '
     'failed() {{ [ $1 != 137 ] || echo "mafnet: killed, most likely because memory ran out; '
-    'give the rule more by --set-resources RULE:mem_mb=MEGABYTES" >&2; return $1; }}; '
+    'for more, give --set-resources RULE:mem_mb=MEGABYTES" >&2; return $1; }}; '
 )
 
 
