@@ -8,7 +8,7 @@ from mafnet.common.errors import MafnetError
 from mafnet.common.resources import SHARED
 
 TABLE = SHARED / "resources/weights.tsv"
-"""What is published."""
+"""Table of the published weights."""
 
 FORMS = ("torch", "saved_model", "checkpoint")
 
