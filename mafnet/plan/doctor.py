@@ -60,6 +60,7 @@ def _check(place: Path, root: Path | None, clips: int, fetch: Path | None, threa
 
     from mafnet.features.media_table import media_counts, outcome_table
     from mafnet.features.video_check import check_videos, find_videos, write_fetch_list
+    from mafnet.video.config import VideoSettings
 
     rows = check_videos(*find_videos(place, root), VideoSettings(clips=clips), threads)
     Console().print(outcome_table(rows, str(place)))
