@@ -1,6 +1,8 @@
 """The config: every mistake is one line with what to do; what results record of it."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -172,6 +174,12 @@ def test_a_number_stays_as_it_was_written():
     """1 and 1.0 are two texts, so a conversion would make runs again."""
     for value in (0, 0.0, 0.5):
         assert json.dumps(Training(drop_rate=value).recorded()["drop_rate"]) == json.dumps(value)
+
+
+def test_the_list_of_commands_does_not_import_the_models():
+    """Pydantic takes as long to import as all else that `mafnet --help` needs."""
+    command = "import sys, mafnet.cli; sys.exit('pydantic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0
 
 
 def test_settings_cannot_be_changed():

@@ -6,7 +6,6 @@ import click
 
 from mafnet.common import options
 from mafnet.features.weights.published import TABLE
-from mafnet.video.config import VideoSettings
 
 table = click.option(
     "--table",
@@ -115,6 +114,7 @@ def media(
     from mafnet.common.config import parse
     from mafnet.features.media_table import merge_media, outcome_table
     from mafnet.features.shard_report import read_report
+    from mafnet.video.config import VideoSettings
     from mafnet.video.media import read_media, write_media
 
     rows = [row for path in probed for row in read_media(path)]
