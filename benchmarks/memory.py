@@ -213,11 +213,10 @@ def packed(folder: Path, weights: Path, count: int) -> dict[str, float]:
 def whole(folder: Path) -> Iterator[dict]:
     """The stages that see the whole data set, by its number of videos, 1 MB of features each."""
     weights = folder / "calibration/audio.safetensors"
-    network = {"hidden": 8, "bn_momentum": 0.1, "bn_eps": 1e-3, "logits_bn": True,
-               "attention_score": "two_layer"}  # fmt: skip
+    network = {"modalities": "audio", "film": "none", "hidden": 8, "bn_momentum": 0.1}
     training = {"learning_rate": 1e-3, "batch_size": 32, "max_epochs": 1, "patience": 1,
                 "min_gain": 0.0, "drop_rate": 0.0, "precision": "float32"}  # fmt: skip
-    run = {"variant": "x", "network": "audio_only", "options": network, "training": training}
+    run = {"variant": "x", "network": "mafnet", "options": network, "training": training}
     for count in PACKED:
         place = folder / f"packed {count}"
         place.mkdir()

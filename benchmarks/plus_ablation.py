@@ -76,7 +76,7 @@ def right_by_epoch(
     network = build(settings, data, pieces, pad)
     optimiser = new_optimiser(network, settings.training.learning_rate)
     training, validation = data.subset("train"), data.subset("val")
-    reader = Reader(data, settings.network, CPU, settings.training.precision)
+    reader = Reader(data, settings.inputs, CPU, settings.training.precision)
     rows = []
     for _ in range(settings.training.max_epochs):
         network.train()

@@ -1,6 +1,6 @@
-"""A training step of each network at float32 and at `auto`: time, and what it does to the losses.
+"""A training step of each variant at float32 and at `auto`: time, and what it does to the losses.
 
-    .venv/bin/python benchmarks/training.py --network mafnet --steps 20 --profile
+    .venv/bin/python benchmarks/training.py --variant mafnet --steps 20 --profile
 
 Both precisions start from the same weights and take turns, step by step, on the same four batches
 of made-up features. CPU seconds of this process are given, which depend less on what else the
@@ -17,13 +17,17 @@ from marked import markdown
 from torch.profiler import ProfilerActivity, profile
 
 from mafnet.model.commands import computing_device
-from mafnet.model.networks import NETWORKS, build_network, network_spec
+from mafnet.model.networks import build_network, network_spec
 from mafnet.model.networks.blocks import Features
 from mafnet.model.precision import resolve
 from mafnet.model.train import new_optimiser, step
+from mafnet.plan.config import read_config
 
 SHAPES = {"visual": (1920,), "visual_maps": (7, 7, 1920), "audio": (12, 8, 512)}
 CLASSES, BATCHES = 28, 4
+VARIANTS = read_config([])["model"]["variants"]
+DIFFERENT = [name for name in VARIANTS if not name.startswith("drop_")]
+"""The variants whose steps differ; those of the drop rates are MAFnet's."""
 
 Batch = tuple[Features, torch.Tensor]
 
@@ -58,18 +62,19 @@ def made_batch(inputs: tuple[str, ...], videos: int, clips: int) -> Batch:
             CLASSES, SHAPES[name][-1], generator=torch.Generator().manual_seed(0)
         )
         channels = 0.5 * profiles[labels] - 0.4
-        places = len(SHAPES[name])
-        channels = channels.view(videos, *[1] * places, -1)
+        channels = channels.view(videos, *[1] * len(SHAPES[name]), -1)
         noise = torch.randn(videos, clips, *SHAPES[name])
         made[name] = (noise + channels).relu().half()
     return Features(**made), labels
 
 
 def started(name: str, precision: str, hidden: int) -> Run:
-    """A fresh network, the same for each precision."""
+    """A variant's network with fresh weights, the same for each precision."""
     torch.manual_seed(0)
+    chosen = VARIANTS[name]
+    options = network_spec(chosen["network"]).resolved({"hidden": hidden}, chosen.get("options", {}))
     network = build_network(
-        name, classes=CLASSES, visual_features=1920, audio_features=512, options={"hidden": hidden}
+        chosen["network"], classes=CLASSES, visual_features=1920, audio_features=512, options=options
     )
     return Run(precision, network.train(), new_optimiser(network, 1e-4))
 
@@ -77,7 +82,7 @@ def started(name: str, precision: str, hidden: int) -> Run:
 def compare(name: str, steps: int, videos: int, clips: int, hidden: int) -> dict:
     """Medians, ratio and the largest difference of a loss: values of the table's row."""
     torch.manual_seed(1)
-    inputs = network_spec(name).inputs
+    inputs = network_spec(VARIANTS[name]["network"]).inputs(VARIANTS[name].get("options", {}))
     batches = [made_batch(inputs, videos, clips) for _ in range(min(BATCHES, steps))]
     precisions = ("float32", resolve("auto", torch.device("cpu")))
     runs = [started(name, precision, hidden) for precision in precisions]
@@ -88,7 +93,7 @@ def compare(name: str, steps: int, videos: int, clips: int, hidden: int) -> dict
     exact, auto = (statistics.median(run.cpu_s[1:] or run.cpu_s) for run in runs)
     pairs = zip(*(run.losses for run in runs), strict=True)
     return {
-        "network": name,
+        "variant": name,
         "float32 [CPU s]": f"{exact:.3f}",
         f"auto: {precisions[1]} [CPU s]": f"{auto:.3f}",
         "ratio": f"{exact / auto:.2f}",
@@ -107,7 +112,7 @@ def profiled(videos: int, clips: int, hidden: int) -> str:
 
 
 @click.command()
-@click.option("--network", "networks", type=click.Choice(list(NETWORKS)), multiple=True)
+@click.option("--variant", "variants", type=click.Choice(list(VARIANTS)), multiple=True)
 @click.option("--steps", type=click.IntRange(1), default=20, show_default=True)
 @click.option("--videos", type=click.IntRange(2), default=32, show_default=True, help="A batch.")
 @click.option("--clips", type=click.IntRange(1), default=10, show_default=True)
@@ -115,7 +120,7 @@ def profiled(videos: int, clips: int, hidden: int) -> str:
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--profile", "wanted", is_flag=True, help="Show where MAFnet's step spends its time.")
 def main(
-    networks: tuple[str, ...],
+    variants: tuple[str, ...],
     steps: int,
     videos: int,
     clips: int,
@@ -123,9 +128,9 @@ def main(
     threads: int,
     wanted: bool,
 ) -> None:
-    """Print a table of networks; all of them unless some are named."""
+    """Print a table of variants: the named ones, or all but the drop rates."""
     computing_device("cpu", threads)
-    rows = [compare(name, steps, videos, clips, hidden) for name in networks or NETWORKS]
+    rows = [compare(name, steps, videos, clips, hidden) for name in variants or DIFFERENT]
     click.echo(markdown(list(rows[0]), [list(row.values()) for row in rows]))
     if wanted:
         click.echo(profiled(videos, clips, hidden))

@@ -20,7 +20,6 @@ from mafnet.model.metrics import (
     recalls,
     top_k_hits,
 )
-from mafnet.model.networks import network_spec
 from mafnet.model.precision import resolve
 from mafnet.model.settings import RunSettings, run_settings
 from mafnet.model.train import new_network
@@ -40,7 +39,7 @@ def evaluate(
     network.load_state_dict(load_file(folder / "model.safetensors"))
     subset = data.subset("test")
     precision = resolve(settings.training.precision, device)
-    reader = Reader(data, settings.network, device, precision)
+    reader = Reader(data, settings.inputs, device, precision)
     batches = list(predict(network.to(device), reader, subset, batch_size, precision))
     probabilities = np.concatenate([batch[0].numpy() for batch in batches])
     attention = np.concatenate([batch[1].numpy() for batch in batches])
@@ -114,13 +113,12 @@ def _write_predictions(
 def _write_attention(
     settings: RunSettings, data: Data, subset: Subset, attention: np.ndarray, path: Path
 ) -> None:
-    """The scores (S, T, K) of every test sample, beside which clips are valid and who K is."""
-    modalities = network_spec(settings.network).modalities
+    """The scores (S, T, K) of every test sample, with the clips that are valid and the names of K."""
     with replacing(path) as beside, beside.open("wb") as file:
         np.savez_compressed(
             file,
             sample=np.array([sample.sample for sample in subset.samples]),
-            modality=np.array(modalities),
+            modality=np.array(settings.modalities),
             attention=attention.astype(np.float32),
-            valid=data.valid(subset.rows, modalities),
+            valid=data.valid(subset.rows, settings.inputs),
         )

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from mafnet.common.errors import MafnetError
 from mafnet.common.resources import FOLDER, resource
 from mafnet.dataset.origin import unknown_protocol
+from mafnet.model.networks import FORMER_FILM
 from mafnet.plan.names import hint, unknown_names
 
 ORIGINS = (
@@ -82,6 +83,8 @@ def _faults(error: ValidationError) -> Iterator[str]:
             yield f"{place + '.' if place else ''}{key}: is unknown; {hint(key, known)}"
     elif error.validator == "oneOf":
         yield f"{place}: {ORIGINS}"
+    elif place.endswith(".options.film") and isinstance(error.instance, bool):
+        yield f"{place}: {FORMER_FILM[error.instance]}"
     elif error.validator == "type" and _written_as_text(error.instance):
         yield f"{place}: {error.instance!r} is a text; write a number, without quotes, as in 1.0e-3"
     else:

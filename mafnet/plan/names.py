@@ -8,7 +8,7 @@ from mafnet.common.errors import MafnetError
 from mafnet.features.backbones import backbone_spec
 from mafnet.features.fingerprint import MODALITIES
 from mafnet.features.weights import published
-from mafnet.model.networks import COMMON_OPTIONS, network_spec
+from mafnet.model.networks import network_spec
 
 
 def unknown_names(sections: Mapping, weights_table: Path) -> list[str]:
@@ -46,19 +46,16 @@ def _backbones(features: Mapping, weights_table: Path) -> Iterator[str]:
 
 
 def _networks(model: Mapping) -> Iterator[str]:
-    """Networks that the registry does not have, and options that a network does not have."""
+    """Networks that the registry does not have, and options that are wrong for a network."""
     for variant, settings in model["variants"].items():
+        key = f"model.variants.{variant}"
         try:
-            known = (*COMMON_OPTIONS, *network_spec(settings["network"]).own_options)
+            spec = network_spec(settings["network"])
         except MafnetError as error:
-            yield f"model.variants.{variant}.network: {error}"
+            yield f"{key}.network: {error}"
             continue
-        for option in settings.get("options", {}):
-            if option not in known:
-                yield (
-                    f"model.variants.{variant}.options.{option}: network {settings['network']} "
-                    f"has no such option; choose among {', '.join(known)}"
-                )
+        for option, message in spec.faults(model["network"], settings.get("options", {})):
+            yield f"{key}.options{'.' if option else ''}{option}: {message}"
 
 
 def _variants(model: Mapping, report: Mapping) -> Iterator[str]:

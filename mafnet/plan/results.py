@@ -36,9 +36,9 @@ class ResultsPlan:
         return self._sections[dataset]["model"]["main"]
 
     def inputs(self, dataset: str, variant: str) -> tuple[str, ...]:
-        """The modalities whose feature files a variant reads."""
-        network = self._sections[dataset]["model"]["variants"][variant]["network"]
-        return network_spec(network).inputs
+        """The features that a variant reads, by the name of their file."""
+        own = self._sections[dataset]["model"]["variants"][variant]
+        return network_spec(own["network"]).inputs(own.get("options", {}))
 
     def training(self, dataset: str, variant: str) -> str:
         """What a run depends on besides its data and seed."""
@@ -47,7 +47,9 @@ class ResultsPlan:
         settings = {
             "variant": variant,
             "network": own["network"],
-            "options": merged(model["network"], own.get("options", {})),
+            "options": network_spec(own["network"]).resolved(
+                model["network"], own.get("options", {})
+            ),
             "training": merged(model["training"], own.get("training", {})),
         }
         return canonical_json(settings)

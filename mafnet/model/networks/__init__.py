@@ -140,6 +140,13 @@ FORMER = {
 """Former networks that are options of `mafnet` now, and which options."""
 
 
+FORMER_FILM = {
+    True: "film is no longer true or false; write `film: both, blocks: both`",
+    False: "film is no longer true or false; write `film: none, blocks: both`",
+}
+"""What to write instead of the former values of `film`."""
+
+
 def network_spec(name: str) -> NetworkSpec:
     """The spec of a network by name; MafnetError lists the known names."""
     if name in FORMER:

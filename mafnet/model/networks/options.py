@@ -5,9 +5,9 @@ a validator refuses values that do not go together. The schema and the documenta
 are made from these models.
 """
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FUSIONS = {
     "concatenation": "concatenation",
@@ -142,14 +142,6 @@ class MAFnetOptions(CommonOptions):
         "`none` for the mean (paper, table 3).",
     )
 
-    @field_validator("film", mode="before")
-    @classmethod
-    def _film_is_named(cls, value: Any) -> Any:  # noqa: ANN401 - what a user wrote
-        if isinstance(value, bool):
-            new = "both" if value else "none"
-            raise ValueError(f"{value} is now a name; write film: {new}, blocks: both")
-        return value
-
     @model_validator(mode="after")
     def _choices_go_together(self) -> Self:
         only = self.modalities
@@ -173,7 +165,9 @@ class MAFnetOptions(CommonOptions):
         if wrong:
             found = ", ".join(f"{name}: {getattr(self, name)}" for name in wrong)
             needed = ", ".join(f"{name}: {allowed[name][0]}" for name in wrong)
-            raise ValueError(f"modalities: {self.modalities} has no {found}; write {needed}")
+            raise ValueError(
+                f"modalities: {self.modalities} does not go with {found}; write {needed}"
+            )
 
     @property
     def inputs(self) -> tuple[str, ...]:

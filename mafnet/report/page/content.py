@@ -12,7 +12,7 @@ from mafnet.model.metrics import percent
 from mafnet.report.frames import FrameReader
 from mafnet.report.page.classes import ClassEntry, class_entries
 from mafnet.report.page.figures import Figure, read_figures
-from mafnet.report.page.frames import read_films
+from mafnet.report.page.frames import read_thumbnails
 from mafnet.report.page.outcomes import Reason, media_outcomes
 from mafnet.report.page.scenes import MAX_SCENES, Scene, mean_attention, scenes
 from mafnet.report.page.studies import StudyTable, study_tables
@@ -135,8 +135,8 @@ def _scenes(chosen: Sequence[Verdict], sources: Sources, workers: int) -> list[S
     attention = {split: mean_attention(group) for split, group in folders.items()}
     seconds = max(one.weights.shape[1] for one in attention.values())
     reader = FrameReader(sources.root, sources.media)
-    films = read_films([one.video for one in chosen], reader, seconds, workers)
-    return scenes(chosen, attention, films)
+    thumbnails = read_thumbnails([one.video for one in chosen], reader, seconds, workers)
+    return scenes(chosen, attention, thumbnails)
 
 
 def _most_frequent(found: Sequence[Verdict]) -> float:

@@ -14,25 +14,26 @@ QUALITY = 75
 
 
 @dataclass(frozen=True)
-class Film:
-    """The frames of one video as data: URIs, one a second; `problem` says why there are none."""
+class Thumbnails:
+    """The frames of a video as data: URIs, one a second; `problem` says why there are none."""
 
     frames: tuple[str, ...] = ()
     problem: str = ""
 
 
-def read_films(
+def read_thumbnails(
     videos: Iterable[str], reader: FrameReader, seconds: int, workers: int
-) -> dict[str, Film]:
-    """A film of each video; one that cannot be decoded any more has a problem instead."""
+) -> dict[str, Thumbnails]:
+    """The thumbnails of each video; a video that cannot be decoded has a problem instead."""
     names = list(dict.fromkeys(videos))
     with ThreadPoolExecutor(workers) as pool:
         found = pool.map(lambda name: reader.frames(name, seconds), names)
-        return {name: _film(frames) for name, frames in zip(names, found, strict=True)}
+        return {name: _thumbnails(frames) for name, frames in zip(names, found, strict=True)}
 
 
-def _film(frames: Frames) -> Film:
-    return Film(tuple(jpeg(picture, frames.aspect) for picture in frames.pictures), frames.problem)
+def _thumbnails(frames: Frames) -> Thumbnails:
+    jpegs = tuple(jpeg(picture, frames.aspect) for picture in frames.pictures)
+    return Thumbnails(jpegs, frames.problem)
 
 
 def jpeg(frame: np.ndarray, aspect: float) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mafnet.report.figures.inputs import Attention, read_attention
-from mafnet.report.page.frames import Film
+from mafnet.report.page.frames import Thumbnails
 from mafnet.report.page.verdicts import Verdict
 
 MAX_SCENES = 24
@@ -53,31 +53,33 @@ def mean_attention(folders: Sequence[Path]) -> Attention:
 
 
 def scenes(
-    chosen: Sequence[Verdict], attention: Mapping[str, Attention], films: Mapping[str, Film]
+    chosen: Sequence[Verdict],
+    attention: Mapping[str, Attention],
+    thumbnails: Mapping[str, Thumbnails],
 ) -> list[Scene]:
     """A scene of each verdict.
 
-    attention: by split. films: by video.
+    attention: by split. thumbnails: by video.
     """
     return [
-        _scene(verdict, attention[verdict.split], films.get(verdict.video, Film()))
+        _scene(verdict, attention[verdict.split], thumbnails.get(verdict.video, Thumbnails()))
         for verdict in chosen
     ]
 
 
-def _scene(verdict: Verdict, attention: Attention, film: Film) -> Scene:
+def _scene(verdict: Verdict, attention: Attention, shown: Thumbnails) -> Scene:
     scores, valid = attention.of(verdict.sample)  # (T, K)
     peak = float(np.max(scores, initial=0, where=valid)) or 1.0
     seconds = tuple(
         Second(
             number,
-            film.frames[number] if number < len(film.frames) else "",
+            shown.frames[number] if number < len(shown.frames) else "",
             _in_event(number, verdict.event),
             tuple(_score(*pair, peak) for pair in zip(scores[number], valid[number], strict=True)),
         )
         for number in range(len(scores))
     )
-    return Scene(verdict, tuple(attention.modalities), seconds, film.problem)
+    return Scene(verdict, tuple(attention.modalities), seconds, shown.problem)
 
 
 def _score(score: float, valid: bool, peak: float) -> Score:

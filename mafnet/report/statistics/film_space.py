@@ -22,7 +22,7 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class FilmSpace:
-    """Maps averaged over their places, of N valid clips of test videos.
+    """Maps averaged over their positions, of N valid clips of test videos.
 
     modality: whose maps FiLM shapes. before, after: (N, H). labels: class indices (N,).
     videos: (N,) row of the video that a clip is of.
@@ -41,7 +41,7 @@ def film_spaces(folder: Path, data: Data) -> list[FilmSpace]:
     network = new_network(settings, data)
     network.load_state_dict(load_file(folder / "model.safetensors"))
     subset = data.subset("test")
-    reader = Reader(data, settings.network, torch.device("cpu"), "float32")
+    reader = Reader(data, settings.inputs, torch.device("cpu"), "float32")
     with _watched(network) as seen:
         for _ in predict(network, reader, subset, BATCH, "float32"):
             pass
