@@ -72,9 +72,15 @@ def started(name: str, precision: str, hidden: int) -> Run:
     """A variant's network with fresh weights, the same for each precision."""
     torch.manual_seed(0)
     chosen = VARIANTS[name]
-    options = network_spec(chosen["network"]).resolved({"hidden": hidden}, chosen.get("options", {}))
+    options = network_spec(chosen["network"]).resolved(
+        {"hidden": hidden}, chosen.get("options", {})
+    )
     network = build_network(
-        chosen["network"], classes=CLASSES, visual_features=1920, audio_features=512, options=options
+        chosen["network"],
+        classes=CLASSES,
+        visual_features=1920,
+        audio_features=512,
+        options=options,
     )
     return Run(precision, network.train(), new_optimiser(network, 1e-4))
 

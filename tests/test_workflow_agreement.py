@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from support.tiny_run import METRICS, REPOSITORY
 
 from mafnet.features.fingerprint import FeatureSettings
-from mafnet.model.networks.mafnet import MAFnetOptions
+from mafnet.model.networks.options import CommonOptions
 from mafnet.model.settings import Training
 from mafnet.video.settings import VideoSettings
 
@@ -83,7 +83,6 @@ def test_every_key_of_the_schema_is_in_config(section):
     [
         (VideoSettings, ("video",)),
         (Training, ("model", "training")),
-        (MAFnetOptions, ("model", "network")),
         (FeatureSettings, ("features", "visual")),
         (FeatureSettings, ("features", "audio")),
     ],
@@ -98,6 +97,11 @@ def test_config_and_code_have_the_same_defaults(kind, path):
                 f"config.yaml has {'.'.join(path)}.{field.name}: {settings[field.name]}, "
                 f"{kind.__name__} has {field.default}; give both the same value"
             )
+
+
+def test_config_has_the_defaults_of_the_networks():
+    defaults = {name: field.default for name, field in CommonOptions.model_fields.items()}
+    assert config()["model"]["network"] == defaults
 
 
 def test_every_key_is_described_and_every_object_closed():

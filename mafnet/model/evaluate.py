@@ -113,7 +113,7 @@ def _write_predictions(
 def _write_attention(
     settings: RunSettings, data: Data, subset: Subset, attention: np.ndarray, path: Path
 ) -> None:
-    """The scores (S, T, K) of every test sample, with the clips that are valid and the names of K."""
+    """The scores (S, T, K) of every test sample, which clips are valid, and the names of K."""
     with replacing(path) as beside, beside.open("wb") as file:
         np.savez_compressed(
             file,

@@ -25,7 +25,8 @@ class Training:
 class RunSettings:
     """A variant resolved: its network with the options that matter, its training, and the seed.
 
-    options: those that are left out have their default. classes: names, in the order of the outputs.
+    options: those that are left out have their default.
+    classes: names, in the order of the outputs.
     features: the fingerprint of every modality that is read.
     """
 

@@ -3,9 +3,9 @@
     python tests/data/make_networks.py            # store what the networks give now
     python tests/data/make_networks.py --check    # compare with what is stored, to the bit
 
-The stored values were made by the classes that the paper's tables had before they became options of
-one class, so store new ones only for a network that is meant to change. tests/test_model_networks.py
-compares within a tolerance, because another processor adds in another order.
+The stored values were made by the classes that the paper's tables had before they became options
+of one class. Store new ones only for a network that is meant to change. A test compares within a
+tolerance (tests/test_model_networks.py), because another processor adds in another order.
 """
 
 import hashlib

@@ -10,7 +10,7 @@ The modality axis holds visual before audio. Features come channels last.
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn

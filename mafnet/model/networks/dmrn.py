@@ -2,8 +2,8 @@
 
     M  inner size of the visual attention; the other symbols as in `mafnet`
 
-In each clip the audio chooses positions of the visual map. A bidirectional LSTM reads each modality.
-Residual fusion joins them clip by clip. The fused vectors are averaged over time.
+In each clip the audio chooses positions of the visual map. A bidirectional LSTM reads each
+modality. Residual fusion joins them clip by clip. The fused vectors are averaged over time.
 """
 
 import torch
@@ -31,8 +31,8 @@ LSTM_UNITS = 128
 class AudioGuidedAttention(nn.Module):
     """The audio chooses among the positions of a visual map.
 
-    z = W_h tanh(W_v relu(A_v V) + W_g relu(A_a a)), with the same W_g relu(A_a a) for all positions.
-    The weights are the softmax of z over the positions.
+    z = W_h tanh(W_v relu(A_v V) + W_g relu(A_a a)), with the same audio term for all positions. The
+    weights are the softmax of z over the positions.
     """
 
     def __init__(self, visual_features: int, audio_features: int, hidden: int) -> None:

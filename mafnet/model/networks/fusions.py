@@ -17,7 +17,7 @@ SKETCH_FEATURES = 16_000
 """Size of a count sketch, as in the work that proposed MCB."""
 
 ROOT_EPS = 1e-8
-"""Keeps the gradient of the signed root finite at zero; rounding of float32 sketches is as large."""
+"""Keeps the gradient of the signed root finite at zero; float32 rounds sketches by as much."""
 
 
 def addition(vectors: Tensor) -> Tensor:

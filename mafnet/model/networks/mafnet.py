@@ -24,8 +24,8 @@ from mafnet.model.networks.blocks import (
     Network,
     Output,
     ResidualBlock,
-    norm_of,
     mean_vectors,
+    norm_of,
 )
 from mafnet.model.networks.fusions import fusion_of
 from mafnet.model.networks.options import MAFnetOptions, chosen

@@ -99,7 +99,7 @@ class NormOptions(NetworkOptions):
 
 
 class CommonOptions(NormOptions, HiddenOptions):
-    """Config section `model.network`: options that hold for every variant whose network has them."""
+    """Config section `model.network`: options of every variant whose network has them."""
 
     attention_score: Literal["two_layer", "one_layer"] = Field(
         "two_layer",

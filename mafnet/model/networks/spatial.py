@@ -29,7 +29,7 @@ def mean(maps: Tensor) -> Tensor:
 
 
 def modulated_mean(maps: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
-    """The mean over the positions (N, H) of relu(gain * maps + shift), with gain and shift (N, H)."""
+    """The mean over the positions (N, H) of relu(gain * maps + shift); gain, shift: (N, H)."""
     return _ModulatedMean.apply(maps, gain, shift)
 
 

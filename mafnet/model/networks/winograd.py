@@ -22,7 +22,7 @@ from torch.autograd.function import FunctionCtx
 
 TILE, KERNEL = 4, 3
 POINTS = (0, 1, -1, 1 / 2, -2)
-"""Where polynomials are evaluated, beside infinity: of the usual choices the one that rounds least."""
+"""Where polynomials are evaluated, beside infinity; of the usual choices this rounds least."""
 
 
 def conv3x3(maps: Tensor, weight: Tensor, size: tuple[int, int]) -> Tensor:
