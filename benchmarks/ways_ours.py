@@ -146,7 +146,7 @@ def reader(opened: "Data", inputs: Inputs, precision: str) -> "Reader":
     from mafnet.model.batches import Reader
     from mafnet.model.commands import computing_device
 
-    return Reader(opened, "mafnet", computing_device("cpu", inputs.threads), precision)
+    return Reader(opened, ("visual", "audio"), computing_device("cpu", inputs.threads), precision)
 
 
 def resolved(precision: str) -> str:

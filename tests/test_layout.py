@@ -130,7 +130,7 @@ def test_every_module_of_the_package_is_used():
             continue
         pattern = (
             rf"(from|import) {re.escape(name)}\b|from {re.escape(folder)} import .*\b{stem}\b"
-            rf"|\.{stem}:\w+\"|run_module\('{re.escape(name)}'|-m {re.escape(name)}\b"
+            rf"|[.\"]{stem}:\w+\"|run_module\('{re.escape(name)}'|-m {re.escape(name)}\b"
         )
         others = (text for other, text in texts.items() if other != path)
         assert any(re.search(pattern, text) for text in others), f"{name}: nothing uses it"

@@ -11,7 +11,6 @@ from mafnet.dataset.manifest import write_manifest
 from mafnet.model.config import Training
 from mafnet.model.data import Data
 from mafnet.model.evaluate import evaluate
-from mafnet.model.networks import network_spec
 from mafnet.model.settings import RunSettings
 from mafnet.model.train import train
 
@@ -43,16 +42,19 @@ def test_file_without_maps_says_which_to_give(packed):
         data.read(np.array([0]), ["visual_maps"])
 
 
-def test_network_on_visual_maps_trains_and_is_evaluated(packed, tmp_path):
+@pytest.mark.parametrize(
+    ("network", "options"), [("dmrn", {}), ("mafnet", {"film": "visual", "blocks": "visual"})]
+)
+def test_network_on_visual_maps_trains_and_is_evaluated(network, options, packed, tmp_path):
     data = Data(packed / "manifest.csv", [packed / "visual_maps.h5", packed / "audio.h5"], None)
     settings = RunSettings(
-        variant="dmrn", network="dmrn", options={"hidden": 8}, seed=0, classes=data.classes,
-        training=Training(max_epochs=1), clips=data.clips,
+        variant="tried", network=network, options=options | {"hidden": 8}, seed=0,
+        classes=data.classes, training=Training(max_epochs=1), clips=data.clips,
         features={name: file.fingerprint for name, file in data.files.items()},
     )  # fmt: skip
     train(settings, data, tmp_path, torch.device("cpu"))
     evaluate(tmp_path, data, 4, 2, "main", torch.device("cpu"))
     assert read_json(tmp_path / "metrics.json")["samples"] == 3
     with np.load(tmp_path / "attention.npz") as found:
-        assert list(found["modality"]) == list(network_spec("dmrn").modalities)
+        assert list(found["modality"]) == ["visual", "audio"]
         assert found["attention"].shape == found["valid"].shape == (3, 2, 2)

@@ -13,13 +13,13 @@ from mafnet.model.batches import Reader
 from mafnet.model.config import Training
 from mafnet.model.evaluate import evaluate
 from mafnet.model.mixed_precision import CPU_FEATURES, resolve
-from mafnet.model.networks import network_spec
 from mafnet.model.settings import RunSettings
 from mafnet.model.train import new_network, new_optimiser, step, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 CPU = torch.device("cpu")
+INPUTS = ("visual", "audio")
 CPUINFO = Path("/proc/cpuinfo")
 COUNTS = {"train": 6, "val": 2, "test": 2}
 ROOM = 10**9
@@ -88,7 +88,7 @@ def test_twenty_steps_in_bfloat16_lose_as_much(data):
         network = new_network(settings_for(data, precision), data).train()
         optimiser = new_optimiser(network, 1e-4)
         subset = data.subset("train")
-        features = Reader(data, "mafnet", CPU, precision).features(subset.rows)
+        features = Reader(data, INPUTS, CPU, precision).features(subset.rows)
         labels = torch.from_numpy(subset.labels)
         losses[precision] = [
             step(network, optimiser, features, labels, False, precision).item() for _ in range(20)
@@ -100,7 +100,7 @@ def test_twenty_steps_in_bfloat16_lose_as_much(data):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_features_that_are_kept_are_the_same(data, precision):
     subsets = [data.subset("val"), data.subset("train")]
-    kept, read = (Reader(data, "mafnet", CPU, precision) for _ in range(2))
+    kept, read = (Reader(data, INPUTS, CPU, precision) for _ in range(2))
     assert kept.keep(subsets, ROOM)
     rows = np.concatenate([subset.rows for subset in subsets])[[3, 0, 17, 3]]
     for found, expected in zip(kept.features(rows), read.features(rows), strict=True):
@@ -110,11 +110,11 @@ def test_features_that_are_kept_are_the_same(data, precision):
 
 def test_features_are_kept_only_where_there_is_room(data, monkeypatch):
     subset = data.subset("val")
-    arrays = data.read(subset.rows, network_spec("mafnet").inputs)
+    arrays = data.read(subset.rows, INPUTS)
     size = sum(array.nbytes for array in arrays.values())
-    assert Reader(data, "mafnet", CPU, "float32").keep([subset], size)
-    assert not Reader(data, "mafnet", CPU, "float32").keep([subset], size - 1)
-    assert not Reader(data, "mafnet", CPU, "float32").keep([subset])  # a CPU maps the files
+    assert Reader(data, INPUTS, CPU, "float32").keep([subset], size)
+    assert not Reader(data, INPUTS, CPU, "float32").keep([subset], size - 1)
+    assert not Reader(data, INPUTS, CPU, "float32").keep([subset])  # a CPU maps the files
 
 
 def test_run_on_kept_features_gives_the_same_bytes(data, tmp_path, monkeypatch):

@@ -8,9 +8,9 @@ from torch import nn
 from torch.autograd import gradcheck
 from torch.nn import functional
 
-from mafnet.model.networks import places, reduced
+from mafnet.model.networks import reduced, spatial
 from mafnet.model.networks.blocks import BatchNorm, ResidualBlock
-from mafnet.model.networks.places import mean, modulated_mean, moments
+from mafnet.model.networks.spatial import mean, modulated_mean, moments
 from mafnet.model.networks.winograd import conv3x3, plan
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -27,7 +27,7 @@ def seed():
 @pytest.fixture
 def small_chunks(monkeypatch):
     """Several chunks also where maps are small."""
-    monkeypatch.setattr(places, "CHUNK", 40)
+    monkeypatch.setattr(spatial, "CHUNK", 40)
 
 
 def random(*shape, dtype=torch.float64):
@@ -89,14 +89,14 @@ def test_convolution_in_bfloat16_is_off_by_less_than_three_percent():
     assert 0.001 < max(errors) < 0.03
 
 
-def test_sums_over_places_have_the_gradients_that_they_should(small_chunks):
+def test_sums_over_positions_have_the_gradients_that_they_should(small_chunks):
     maps, gain, shift = random(11, 3, 5), random(3, 5), random(3, 5)
     assert gradcheck(modulated_mean, (maps, gain, shift))
     assert gradcheck(moments, (maps,))
     assert gradcheck(mean, (maps,))
 
 
-def test_sums_over_places_are_those_of_plain_torch(small_chunks):
+def test_sums_over_positions_are_those_of_plain_torch(small_chunks):
     maps, gain, shift = random(11, 3, 5), random(3, 5), random(3, 5)
     kept, average, variance = moments(maps)
     assert torch.equal(kept, maps)
@@ -132,7 +132,7 @@ def block(request):
 
 
 def inputs(dtype=torch.float32):
-    """Maps of as many places as sound has, and a condition."""
+    """Maps with as many positions as audio maps have, and a condition."""
     return torch.rand(4, 2, 12, 8, 16, dtype=dtype), torch.rand(4, 2, 7, dtype=dtype)
 
 

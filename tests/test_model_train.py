@@ -60,9 +60,9 @@ def undisturbed(root, data):
     return root / "undisturbed"
 
 
-def settings_for(data, network="mafnet", training=TRAINING, seed=1):
+def settings_for(data, training=TRAINING, seed=1, **options):
     return RunSettings(
-        variant="tried", network=network, options=OPTIONS, training=training, seed=seed,
+        variant="tried", network="mafnet", options=OPTIONS | options, training=training, seed=seed,
         classes=data.classes, clips=data.clips,
         features={name: file.fingerprint for name, file in data.files.items()},
     )  # fmt: skip
@@ -258,15 +258,23 @@ def test_missing_subset_is_one_clear_line(missing, undisturbed, data, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("network", ["mafnet", "visual_only", "audio_only"])
-def test_two_samples_are_enough_and_one_is_not(network, data, tmp_path):
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"modalities": "visual", "film": "none", "blocks": "none"},
+        {"modalities": "audio", "film": "none"},
+    ],
+    ids=["both", "visual", "audio"],
+)
+def test_two_samples_are_enough_and_one_is_not(options, data, tmp_path):
     samples = made_samples({"train": 1, "val": 1}, classes=2)
     two = with_samples(data, tmp_path, samples)
-    train(settings_for(two, network), two, tmp_path / "run", CPU)
+    train(settings_for(two, **options), two, tmp_path / "run", CPU)
     assert all(np.isfinite(float(row["loss"])) for row in history(tmp_path / "run"))
     one = with_samples(data, tmp_path, samples[1:])
     with pytest.raises(MafnetError, match="two usable samples or more in train"):
-        train(settings_for(one, network), one, tmp_path / "other", CPU)
+        train(settings_for(one, **options), one, tmp_path / "other", CPU)
 
 
 def test_dropped_step_leaves_the_visual_path_and_moves_the_rest(data):
@@ -275,7 +283,7 @@ def test_dropped_step_leaves_the_visual_path_and_moves_the_rest(data):
     network = new_network(settings, data).train()
     optimiser = new_optimiser(network, 1e-2)
     subset = data.subset("train")
-    features = Reader(data, "mafnet", CPU, "float32").features(subset.rows[:8])
+    features = Reader(data, settings.inputs, CPU, "float32").features(subset.rows[:8])
     labels = torch.from_numpy(subset.labels[:8])
     step(network, optimiser, features, labels, drop=False, precision="float32")
     visual = {id(parameter) for parameter in network.visual_path()}

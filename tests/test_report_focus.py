@@ -149,7 +149,7 @@ def trained(tmp_path_factory):
 
 
 def test_before_and_after_differ_by_film_alone(trained):
-    """FiLM is linear in the maps, so it does to their mean over places what it does to them."""
+    """FiLM is linear in the maps, so it does to their mean over positions what it does to them."""
     run, data = trained
     (space,) = film_vectors(RunFolder(run), data)
     assert space.modality == "audio"
@@ -227,8 +227,9 @@ def test_events_are_known_of_the_demo_ave_and_who_writes_them_down(tmp_path):
 
 def test_which_networks_have_film():
     assert network_spec("mafnet").has_film({})
-    assert not network_spec("two_blocks").has_film({"film": False})
-    assert not network_spec("no_film").has_film({})
+    assert network_spec("mafnet").has_film({"film": "both", "blocks": "both"})
+    assert not network_spec("mafnet").has_film({"film": "none"})
+    assert not network_spec("dmrn").has_film({})
 
 
 def test_one_run_is_shown_of_the_main_variant(tmp_path):

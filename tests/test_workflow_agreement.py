@@ -8,6 +8,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from support.tiny_run import METRICS, REPOSITORY
 
+from mafnet.model.networks.options import CommonOptions
 from mafnet.plan.config import Sections
 from mafnet.plan.generate import COMMAND, stale
 
@@ -42,6 +43,11 @@ def test_config_yaml_has_the_defaults_of_the_models():
     for name, section in sections.items():
         found = {key: value for key, value in written[name].items() if key != "variants"}
         assert found == section
+
+
+def test_config_has_the_defaults_of_the_networks():
+    defaults = {name: field.default for name, field in CommonOptions.model_fields.items()}
+    assert config()["model"]["network"] == defaults
 
 
 def test_every_key_is_described_and_every_object_closed():

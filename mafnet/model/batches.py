@@ -9,7 +9,6 @@ from torch import Tensor
 from mafnet.common.errors import MafnetError
 from mafnet.model.data import Data, Subset
 from mafnet.model.mixed_precision import autocast
-from mafnet.model.networks import network_spec
 from mafnet.model.networks.blocks import Features, Network
 
 RESIDENT_SHARE = 0.5
@@ -20,19 +19,22 @@ VIDEOS_AT_ONCE = 64
 
 
 class Reader:
-    """Reads the features that a network wants from the feature files to a device.
+    """Reads the features that a network needs from the feature files to a device.
 
-    precision: "float32" converts them; "bfloat16" leaves them as stored, as convolutions will
+    inputs: names of features, see `NetworkSpec.inputs`.
+    precision: "float32" converts them; "bfloat16" leaves them as stored, because convolutions will
         convert them anyway.
     """
 
-    def __init__(self, data: Data, network: str, device: torch.device, precision: str) -> None:
+    def __init__(
+        self, data: Data, inputs: Sequence[str], device: torch.device, precision: str
+    ) -> None:
         self._data = data
-        self._spec = network_spec(network)
+        self._inputs = inputs
         self._device = device
         self._precision = precision
         self._resident: dict[str, Tensor] = {}
-        self._places = np.empty(0, int)
+        self._indices = np.empty(0, int)
 
     def keep(self, subsets: Sequence[Subset], room: int | None = None) -> bool:
         """Move the features of some subsets to the device, to be read from there; True if done.
@@ -51,7 +53,7 @@ class Reader:
             for name, values in self._read(rows[part]).items():
                 kept[name][part] = values
         self._resident = kept
-        self._places = np.searchsorted(rows, np.arange(rows[-1] + 1))
+        self._indices = np.searchsorted(rows, np.arange(rows[-1] + 1))
         return True
 
     def features(self, rows: np.ndarray) -> Features:
@@ -59,18 +61,18 @@ class Reader:
         tensors = self._kept(rows) if self._resident else self._read(rows)
         if self._precision == "float32":
             tensors = {name: tensor.float() for name, tensor in tensors.items()}
-        valid = torch.from_numpy(self._data.valid(rows, self._spec.modalities)).to(self._device)
+        valid = torch.from_numpy(self._data.valid(rows, self._inputs)).to(self._device)
         return Features(valid=valid, **tensors)
 
     def _read(self, rows: np.ndarray) -> dict[str, Tensor]:
         """From the feature files, as they are stored."""
-        arrays = self._data.read(rows, self._spec.inputs)
+        arrays = self._data.read(rows, self._inputs)
         return {name: torch.from_numpy(array).to(self._device) for name, array in arrays.items()}
 
     def _kept(self, rows: np.ndarray) -> dict[str, Tensor]:
         """Of videos that are kept."""
-        places = torch.from_numpy(self._places[rows]).to(self._device)
-        return {name: tensor[places] for name, tensor in self._resident.items()}
+        indices = torch.from_numpy(self._indices[rows]).to(self._device)
+        return {name: tensor[indices] for name, tensor in self._resident.items()}
 
 
 def _room(device: torch.device) -> int:

@@ -1,67 +1,29 @@
 """Config section `model`: networks, training and evaluation."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from mafnet.common.config import EachOnce, Name, Number, Settings
+from mafnet.model.networks import NETWORKS, network_spec
+from mafnet.model.networks.options import CommonOptions
 
 
-class NetworkOptions(Settings):
-    """Options of every variant's network."""
+class _AnyNetwork:
+    """Says in the schema that options are those of one of the networks.
 
-    hidden: int = Field(
-        512, ge=1, description="H, the width of each modality's vectors and of the hidden layers."
-    )
-    bn_momentum: Number = Field(
-        0.001,
-        gt=0,
-        le=1,
-        description="Share of a batch in the running statistics of batch normalisation. 0.001 is "
-        "that of the authors' code. Raise it (0.1) for data sets of a few hundred samples.",
-        json_schema_extra={"unit": "share, 0 to 1"},
-    )
-    bn_eps: Number = Field(
-        0.001, gt=0, description="Number that batch normalisation adds to the variance."
-    )
-    logits_bn: bool = Field(
-        default=True, description="Batch normalisation of the logits, as in the authors' code."
-    )
-    attention_score: Literal["two_layer", "one_layer"] = Field(
-        "two_layer",
-        description="Layers that score a clip: `two_layer`, Dense(ReLU) and Dense(1), as in the "
-        "authors' code; `one_layer`, ReLU(Wx + b), as in the paper's text.",
-    )
+    They are checked once they are laid over `model.network`, see `NetworkSpec.faults`.
+    """
+
+    def __get_pydantic_json_schema__(
+        self, _: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        options = [spec.options.__pydantic_core_schema__ for spec in NETWORKS.values()]
+        return handler(core_schema.union_schema(options))
 
 
-class VariantOptions(NetworkOptions):
-    """Options of one variant's network; some are of one network alone."""
-
-    fusion: Literal["addition", "concatenation", "mcb", "dmr"] = Field(
-        "concatenation",
-        description="Network `no_film`: how the vectors of the two modalities become one (paper, "
-        "table 2).",
-    )
-    attention: Literal["none", "temporal", "modality", "modality_temporal"] = Field(
-        "modality_temporal",
-        description="Network `no_film`: what the attention chooses among (paper, table 3).",
-    )
-    film: bool = Field(
-        default=True,
-        description="Network `two_blocks`: both residual blocks with FiLM, or both without (paper, "
-        "table 4).",
-    )
-    units: int = Field(
-        32, ge=1, description="Network `attention_cluster`: attention units of each modality."
-    )
-    dropout: Number = Field(
-        0.5,
-        ge=0,
-        lt=1,
-        description="Network `attention_cluster`: share of the values before the classifier that "
-        "a training step leaves out.",
-        json_schema_extra={"unit": "share, 0 to 1"},
-    )
+Options = Annotated[dict[str, Any], _AnyNetwork()]
 
 
 class Training(Settings):
@@ -119,8 +81,8 @@ class Variant(Settings):
     """A network, and what it changes of `model.network` and `model.training`."""
 
     network: str = Field(description="Name in the registry of networks.")
-    options: VariantOptions = Field(
-        VariantOptions(), description="Options that differ from `model.network`."
+    options: Options = Field(
+        {}, description="Options of the network that differ from `model.network` or the default."
     )
     training: Training = Field(Training(), description="Keys that differ from `model.training`.")
 
@@ -147,8 +109,8 @@ class ModelSection(Settings):
         description="One run is trained for each seed. One seed gives no interval; differences "
         "below one point need many.",
     )
-    network: NetworkOptions = Field(
-        NetworkOptions(), description="Options of every variant's network."
+    network: CommonOptions = Field(
+        CommonOptions(), description="Options of every variant whose network has them."
     )
     training: Training = Field(Training(), description="How a network is trained.")
     evaluation: Evaluation = Field(Evaluation(), description="How a trained network is measured.")
@@ -156,10 +118,10 @@ class ModelSection(Settings):
         {}, description="Named networks, each with what it changes of `network` and `training`."
     )
 
-    def options(self, variant: str) -> dict:
+    def options_of(self, variant: str) -> dict[str, Any]:
         """The recorded options of a variant's network."""
-        own = self.variants[variant].options.model_dump(exclude_unset=True)
-        return self.network.recorded() | own
+        own = self.variants[variant]
+        return network_spec(own.network).resolved(self.network.recorded(), own.options)
 
     def training_of(self, variant: str) -> Training:
         """The training of a variant."""

@@ -85,9 +85,9 @@ class Data:
         """The features of some videos: (B, T, ...) float16 by input, a name of INPUTS."""
         return {name: self._layer(name)[rows] for name in inputs}
 
-    def valid(self, rows: np.ndarray, modalities: Sequence[str]) -> np.ndarray:
-        """(B, T, K) bool, False where a clip is padding."""
-        masks = [self.files[name].layers["valid"][rows] for name in modalities]
+    def valid(self, rows: np.ndarray, inputs: Sequence[str]) -> np.ndarray:
+        """(B, T, K) bool of K inputs (names of INPUTS), False where a clip is padding."""
+        masks = [self.files[INPUTS[name][0]].layers["valid"][rows] for name in inputs]
         return np.stack(masks, axis=-1)
 
     def _layer(self, name: str) -> np.ndarray:

@@ -18,7 +18,6 @@ from mafnet.model.metrics import (
     top_k_hits,
 )
 from mafnet.model.mixed_precision import resolve
-from mafnet.model.networks import network_spec
 from mafnet.model.run_folder import Attention, PredictionTable, RunFolder
 from mafnet.model.settings import RunSettings
 from mafnet.model.train import trained_network
@@ -36,7 +35,7 @@ def evaluate(
     network = trained_network(run, data)
     subset = data.subset("test")
     precision = resolve(settings.training.precision, device)
-    reader = Reader(data, settings.network, device, precision)
+    reader = Reader(data, settings.inputs, device, precision)
     batches = list(predict(network.to(device), reader, subset, batch_size, precision))
     probabilities = np.concatenate([batch[0].numpy() for batch in batches])
     attention = np.concatenate([batch[1].numpy() for batch in batches])
@@ -45,9 +44,8 @@ def evaluate(
     run.write_predictions(
         PredictionTable(settings.classes, samples, subset.labels, predicted, probabilities)
     )
-    modalities = network_spec(settings.network).modalities
-    valid = data.valid(subset.rows, modalities)
-    run.write_attention(Attention(samples, modalities, attention, valid))
+    valid = data.valid(subset.rows, settings.inputs)
+    run.write_attention(Attention(samples, settings.modalities, attention, valid))
     metrics = run_metrics(subset.labels, probabilities, settings.classes, top_k)
     run.write_metrics(about_run(settings, split) | metrics)
     log.info("test accuracy %.2f %% of %d samples", metrics["accuracy"], metrics["samples"])

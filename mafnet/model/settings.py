@@ -6,12 +6,14 @@ from mafnet.common.config import parse
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import digest_of
 from mafnet.model.config import Training
+from mafnet.model.networks import network_spec
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """A variant resolved: its network with all options, its training, and the seed.
+    """A variant resolved: its network with the options that matter, its training, and the seed.
 
+    options: those that are left out have their default.
     classes: names, in the order of the outputs.
     features: the fingerprint of every modality that is read.
     """
@@ -33,6 +35,16 @@ class RunSettings:
         """The same settings with another precision."""
         training = self.training.model_copy(update={"precision": precision})
         return replace(self, training=training)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The features that the network reads, see `NetworkSpec.inputs`."""
+        return network_spec(self.network).inputs(self.options)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modality of each input."""
+        return network_spec(self.network).modalities(self.options)
 
     @property
     def digest(self) -> str:

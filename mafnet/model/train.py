@@ -56,7 +56,7 @@ def _fit(settings: RunSettings, data: Data, resume: Resume, device: torch.device
     training, validation = data.subset("train"), data.subset("val")
     if len(training.rows) < 2:
         raise MafnetError(f"{data.manifest}: training needs two usable samples or more in train")
-    reader = Reader(data, settings.network, device, chosen.precision)
+    reader = Reader(data, settings.inputs, device, chosen.precision)
     if reader.keep([training, validation]):
         log.info("the features are kept on %s", device)
     network = new_network(settings, data).to(device)

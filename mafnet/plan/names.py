@@ -9,7 +9,7 @@ from mafnet.features.config import FeaturesSection
 from mafnet.features.fingerprint import MODALITIES
 from mafnet.features.weights.published import published
 from mafnet.model.config import ModelSection
-from mafnet.model.networks import COMMON_OPTIONS, network_spec
+from mafnet.model.networks import network_spec
 from mafnet.report.config import ReportSection
 
 
@@ -40,19 +40,16 @@ def _backbones(features: FeaturesSection, weights_table: Path) -> Iterator[str]:
 
 
 def _networks(model: ModelSection) -> Iterator[str]:
-    """Unknown networks, and options that a network does not have."""
+    """Unknown networks, and options that are wrong for a network."""
     for variant, settings in model.variants.items():
+        key = f"model.variants.{variant}"
         try:
-            known = (*COMMON_OPTIONS, *network_spec(settings.network).own_options)
+            spec = network_spec(settings.network)
         except MafnetError as error:
-            yield f"model.variants.{variant}.network: {error}"
+            yield f"{key}.network: {error}"
             continue
-        for option in sorted(settings.options.model_fields_set):
-            if option not in known:
-                yield (
-                    f"model.variants.{variant}.options.{option}: network {settings.network} "
-                    f"has no such option; choose among {', '.join(known)}"
-                )
+        for option, message in spec.faults(model.network.recorded(), settings.options):
+            yield f"{key}.options{'.' if option else ''}{option}: {message}"
 
 
 def _variants(model: ModelSection, report: ReportSection) -> Iterator[str]:

@@ -32,8 +32,9 @@ class ResultsAnswers(FeaturesAnswers):
         return self._sections[dataset].model.main
 
     def inputs(self, dataset: str, variant: str) -> tuple[str, ...]:
-        """The modalities whose feature files a variant reads."""
-        return network_spec(self._sections[dataset].model.variants[variant].network).inputs
+        """The features that a variant reads, by the name of their file."""
+        own = self._sections[dataset].model.variants[variant]
+        return network_spec(own.network).inputs(own.options)
 
     def training(self, dataset: str, variant: str) -> str:
         """The settings that a run depends on besides its data and seed."""
@@ -41,7 +42,7 @@ class ResultsAnswers(FeaturesAnswers):
         settings = {
             "variant": variant,
             "network": model.variants[variant].network,
-            "options": model.options(variant),
+            "options": model.options_of(variant),
             "training": model.training_of(variant).recorded(),
         }
         return canonical_json(settings)
@@ -62,8 +63,7 @@ class ResultsAnswers(FeaturesAnswers):
         """The figures of the main variant, by name."""
         model = self._sections[dataset].model
         own = model.variants[model.main]
-        options = own.options.model_dump(exclude_unset=True)
-        film = network_spec(own.network).has_film(options)
+        film = network_spec(own.network).has_film(own.options)
         return main_figures(film, records_events(self._origins[dataset]))
 
     def study(self, dataset: str, study: str) -> list[str]:

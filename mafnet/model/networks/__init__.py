@@ -1,124 +1,182 @@
 """The registry of networks: what turns the features of a batch of videos into class scores.
 
-A new network is one module here, built from `blocks`, and one entry below. The specs can be read
-without importing torch; `build_network` imports it.
+A new network is one module here, built from `blocks`, its options in `options`, and one entry
+below.
+The specs are read without importing torch; `build_network` imports it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import ValidationError
 
 from mafnet.common.errors import MafnetError
+from mafnet.model.networks.options import (
+    AttentionClusterOptions,
+    CommonOptions,
+    DMRNOptions,
+    MAFnetOptions,
+    MAFnetPlusOptions,
+    NetworkOptions,
+)
 
 if TYPE_CHECKING:
     from mafnet.model.networks.blocks import Network
+
+
+class Fault(NamedTuple):
+    """A wrong option, by name (empty if several do not go together), and what to do."""
+
+    option: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"option {self.option}: {self.message}" if self.option else self.message
 
 
 @dataclass(frozen=True)
 class NetworkSpec:
     """What is known of a network without building it.
 
-    location: "module:Class" of a `blocks.Network`.
-    inputs: the features it reads, fields of `blocks.Features` and names of feature files, in the
-        order of the modality axis K: "visual" or "visual_maps" before "audio".
-    own_options: options that it has beside those of all networks.
-    film: it has FiLM, unless an option of that name is false.
+    location: "module:Class" of a `blocks.Network`, in this folder.
+    options: the model of its options. The methods take options as a mapping, which may lack those
+        that have their default; MafnetError if it is wrong.
     """
 
     name: str
     location: str
-    inputs: tuple[str, ...]
-    own_options: tuple[str, ...] = ()
-    film: bool = False
+    options: type[NetworkOptions]
+
+    def inputs(self, options: Mapping) -> tuple[str, ...]:
+        """The features that the network reads: names of feature files and of `Features`' fields."""
+        return self.parse(options).inputs
+
+    def modalities(self, options: Mapping) -> tuple[str, ...]:
+        """The modality of each input: "visual", "audio"."""
+        return tuple(name.removesuffix("_maps") for name in self.inputs(options))
 
     def has_film(self, options: Mapping) -> bool:
-        """True if the network has FiLM with these options."""
-        return self.film and options.get("film", True)
+        """True if the network has FiLM."""
+        return self.parse(options).has_film
 
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """The modality of each input: "visual", "audio"."""
-        return tuple(name.removesuffix("_maps") for name in self.inputs)
+    def parse(self, options: Mapping) -> NetworkOptions:
+        """The options as the network's constructor takes them."""
+        try:
+            return self.options(**options)
+        except ValidationError as error:
+            faults = "; ".join(f"{fault}" for fault in self._faults(error))
+            raise MafnetError(f"network {self.name}: {faults}") from error
 
+    def resolved(self, common: Mapping, own: Mapping) -> dict:
+        """The options that a run records: those that decide what it computes.
 
-_PACKAGE = "mafnet.model.networks"
+        common: section `model.network`. own: the variant's `options`, laid over it. Left out are
+        options that the network lacks or does not use, and options that have their default and are
+        not in the section. So a new option reruns nothing.
+        """
+        options = self._laid_over(common, own)
+        known, unused = self.options.model_fields, self.parse(options).unused
+        return {
+            key: value
+            for key, value in options.items()
+            if key not in unused and (key in common or value != known[key].default)
+        }
+
+    def faults(self, common: Mapping, own: Mapping) -> list[Fault]:
+        """What is wrong with a variant's own options; one that changes nothing is wrong too."""
+        known = self.options.model_fields
+        try:
+            unused = self.options(**self._laid_over(common, own)).unused
+        except ValidationError as error:
+            return list(self._faults(error))
+        return [
+            Fault(option, f"changes nothing with {choice}; leave it out")
+            for option, choice in unused.items()
+            if own.get(option, known[option].default) != known[option].default
+        ]
+
+    def _laid_over(self, common: Mapping, own: Mapping) -> dict:
+        """The common options that the network has, with its own laid over them."""
+        known = self.options.model_fields
+        return {key: value for key, value in common.items() if key in known} | dict(own)
+
+    def _faults(self, error: ValidationError) -> Iterator[Fault]:
+        """What pydantic found to be wrong."""
+        for found in error.errors():
+            name = ".".join(map(str, found["loc"]))
+            if found["type"] == "extra_forbidden":
+                known = ", ".join(self.options.model_fields)
+                yield Fault(name, f"network {self.name} has no such option; choose among {known}")
+            elif found["type"] == "value_error":
+                yield Fault(name, str(found["ctx"]["error"]))
+            else:
+                expected = found["msg"].replace("Input", "it", 1)
+                yield Fault(name, f"{found['input']!r} is wrong; {expected}")
+
 
 NETWORKS = {
     spec.name: spec
     for spec in (
-        NetworkSpec("mafnet", f"{_PACKAGE}.mafnet:MAFnet", ("visual", "audio"), film=True),
-        NetworkSpec("visual_only", f"{_PACKAGE}.single:VisualOnly", ("visual",)),
-        NetworkSpec("audio_only", f"{_PACKAGE}.single:AudioOnly", ("audio",)),
+        NetworkSpec("mafnet", "mafnet:MAFnet", MAFnetOptions),
+        NetworkSpec("mafnet_plus", "mafnet_plus:MAFnetPlus", MAFnetPlusOptions),
         NetworkSpec(
-            "no_film", f"{_PACKAGE}.no_film:NoFilm", ("visual", "audio"), ("fusion", "attention")
+            "attention_cluster", "attention_cluster:AttentionCluster", AttentionClusterOptions
         ),
-        NetworkSpec(
-            "visual_film", f"{_PACKAGE}.film:VisualFilm", ("visual_maps", "audio"), film=True
-        ),
-        NetworkSpec(
-            "two_blocks",
-            f"{_PACKAGE}.film:TwoBlocks",
-            ("visual_maps", "audio"),
-            ("film",),
-            film=True,
-        ),
-        NetworkSpec(
-            "attention_cluster",
-            f"{_PACKAGE}.attention_cluster:AttentionCluster",
-            ("visual", "audio"),
-            ("units", "dropout"),
-        ),
-        NetworkSpec(
-            "mafnet_plus", f"{_PACKAGE}.mafnet_plus:MAFnetPlus", ("visual", "audio"), film=True
-        ),
-        NetworkSpec("dmrn", f"{_PACKAGE}.dmrn:DMRN", ("visual_maps", "audio")),
+        NetworkSpec("dmrn", "dmrn:DMRN", DMRNOptions),
     )
 }
 
+COMMON_OPTIONS = tuple(CommonOptions.model_fields)
+"""The options in the config's section `model.network`; a network takes those that it has."""
 
-COMMON_OPTIONS = ("hidden", "bn_momentum", "bn_eps", "logits_bn", "attention_score")
-"""The options of every network; one that has no use for some takes them all the same."""
+FORMER = {
+    "visual_only": "`{modalities: visual, film: none, blocks: none}`",
+    "audio_only": "`{modalities: audio, film: none}`",
+    "no_film": "`{film: none}`",
+    "visual_film": "`{film: visual, blocks: visual}`",
+    "two_blocks": "`{film: both, blocks: both}`, or `{film: none, blocks: both}` without FiLM",
+}
+"""Former networks that are options of `mafnet` now, and which options."""
 
 
 def network_spec(name: str) -> NetworkSpec:
     """The spec of a network by name; MafnetError lists the known names."""
+    if name in FORMER:
+        raise MafnetError(f"network {name} is now `network: mafnet` with options {FORMER[name]}")
     if name not in NETWORKS:
         raise MafnetError(f"network {name!r} is unknown; choose one of {', '.join(NETWORKS)}")
     return NETWORKS[name]
 
 
 def build_network(
-    name: str, *, classes: int, visual_features: int, audio_features: int, options: dict
+    name: str,
+    *,
+    classes: int,
+    visual_features: int | None,
+    audio_features: int | None,
+    options: Mapping,
 ) -> "Network":
     """A network for `classes` classes with fresh weights, float32, in training mode.
 
-    visual_features, audio_features: channels of the features, Dv and Da; a network ignores what
-        it does not read.
-    options: fields of the network's `Options`; MafnetError names one that it does not have.
+    visual_features, audio_features: channels of the features, Dv and Da; None for a modality that
+        the network does not read.
+    options: fields of the spec's `options`; MafnetError names one that is wrong.
 
     The weights come from torch's global generator: call `torch.manual_seed` before, and the same
     seed gives the same weights.
     """
     from mafnet.model.initialise import initialise
 
-    module, _, attribute = network_spec(name).location.partition(":")
-    network_class = getattr(import_module(module), attribute)
-    _check_options(name, network_class.Options, options)
+    spec = network_spec(name)
+    module, _, attribute = spec.location.partition(":")
+    network_class = getattr(import_module(f"{__name__}.{module}"), attribute)
     return initialise(
         network_class(
             classes=classes,
             visual_features=visual_features,
             audio_features=audio_features,
-            options=network_class.Options(**options),
+            options=spec.parse(options),
         )
     )
-
-
-def _check_options(name: str, options_class: type, options: dict) -> None:
-    known = [field.name for field in fields(options_class)]
-    for option in options:
-        if option not in known:
-            raise MafnetError(
-                f"network {name!r} has no option {option!r}; choose among {', '.join(known)}"
-            )

@@ -1,33 +1,23 @@
 """Attention Cluster on MAFnet's features (paper, table 1): many attentions over time a modality.
 
-    N  attention units of a modality; the other symbols as in `blocks`
+    N  attention units of a modality; the other symbols as in `mafnet`
 
-The audio maps are averaged over their places. MAFnet's options `hidden` and `attention_score` have
-nothing to decide here.
+The audio maps are averaged over their positions.
 """
-
-from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mafnet.model.networks.blocks import Classifier, Features, Network, Output, at_least_float32
-from mafnet.model.networks.mafnet import MAFnetOptions, check_option
-
-
-@dataclass(frozen=True)
-class AttentionClusterOptions(MAFnetOptions):
-    """Beside MAFnet's: units, N; dropout, share (0 to below 1) of what the classifier reads."""
-
-    units: int = 32
-    dropout: float = 0.5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_option("units", self.units, self.units >= 1, "1 or more")
-        check_option("dropout", self.dropout, 0 <= self.dropout < 1, "0 to below 1")
+from mafnet.model.networks.blocks import (
+    Classifier,
+    Features,
+    Network,
+    Output,
+    at_least_float32,
+    mean_vectors,
+)
+from mafnet.model.networks.options import AttentionClusterOptions
 
 
 class Cluster(nn.Module):
@@ -55,8 +45,6 @@ class Cluster(nn.Module):
 class AttentionCluster(Network):
     """A cluster for each modality, dropout, classifier."""
 
-    Options: ClassVar[type] = AttentionClusterOptions
-
     def __init__(
         self,
         *,
@@ -70,16 +58,16 @@ class AttentionCluster(Network):
         self.audio_cluster = Cluster(audio_features, options.units)
         self.dropout = nn.Dropout(options.dropout)
         features = options.units * (visual_features + audio_features)
-        self.classifier = Classifier(features, classes, options.logits_norm)
+        self.classifier = Classifier(features, classes, options)
 
     def forward(self, features: Features) -> Output:
         """Logits (B, C) and attention (B, T, 2) of visual (B, T, Dv) and audio (B, T, P, Q, Da).
 
-        The attention is the mean over the units, and the same in sum for both modalities.
+        The attention is the mean over the units. It sums to 1/2 for each modality.
         """
-        sound = features.audio.mean((2, 3))  #                           (B, T, Da)
-        visual, seen = self.visual_cluster(features.visual)  #           (B, N * Dv), (B, T, N)
-        audio, heard = self.audio_cluster(sound)  #                      (B, N * Da), (B, T, N)
+        audio = mean_vectors(features.audio)  #                          (B, T, Da)
+        visual, visual_units = self.visual_cluster(features.visual)  #   (B, N * Dv), (B, T, N)
+        audio, audio_units = self.audio_cluster(audio)  #                (B, N * Da), (B, T, N)
         fused = self.dropout(torch.cat((visual, audio), dim=1))  #       (B, N * (Dv + Da))
-        attention = torch.stack((seen.mean(2), heard.mean(2)), dim=2) / 2
+        attention = torch.stack((visual_units.mean(2), audio_units.mean(2)), dim=2) / 2
         return Output(self.classifier(fused), attention)

@@ -1,32 +1,52 @@
-"""Kinds of attention (paper, table 3), each a distribution over the T x K scores of a video.
+"""Kinds of attention (paper, table 3): each is a distribution over the T x K clips of a video.
 
-A kind says along which axes it chooses; along the others it weighs all alike, so that the weights
-of a video sum to 1 whatever the kind, and the weighted sums over time are of like size. The scores
-come from one network that the modalities share. Symbols as in `blocks`.
+A kind chooses along some axes and weighs all alike along the others. So the weights of a video sum
+to 1 for every kind, and the weighted sums over time have a similar size. One network scores the
+clips of both modalities. Symbols as in `mafnet`.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from mafnet.model.networks.blocks import Attention
+from mafnet.model.networks.blocks import in_float32
+from mafnet.model.networks.options import ATTENTIONS
 
 
-def uniform_attention(vectors: Tensor) -> Tensor:
-    """Weights (B, T, K), all 1 / (T * K), for vectors (B, T, K, H)."""
-    clips, modalities = vectors.shape[1:3]
-    dtype = torch.promote_types(vectors.dtype, torch.float32)
-    return torch.full(vectors.shape[:3], 1 / (clips * modalities), dtype=dtype).to(vectors.device)
+def two_layer_score(hidden: int) -> nn.Module:
+    """Dense(H, ReLU)-Dense(1): (..., H) to (..., 1), as the authors' code scores."""
+    return nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
 
-class NoAttention(nn.Module):
-    """The mean over clips: no scores, no parameters."""
+def one_layer_score(hidden: int) -> nn.Module:
+    """ReLU(W x + b): (..., H) to (..., 1), as the paper's text scores."""
+    return nn.Sequential(nn.Linear(hidden, 1), nn.ReLU())
+
+
+ATTENTION_SCORES = {"two_layer": two_layer_score, "one_layer": one_layer_score}
+"""By name: makes the network that scores a vector of size H."""
+
+
+class Attention(nn.Module):
+    """Modality and temporal attention: one softmax over all T x K scores of a video.
+
+    With one modality (K = 1) it is the temporal attention. `score` is a name of ATTENTION_SCORES.
+    """
 
     def __init__(self, hidden: int, score: str) -> None:
         super().__init__()
+        self.score = ATTENTION_SCORES[score](hidden)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Weights (B, T, K) of vectors (B, T, K, H)."""
-        return uniform_attention(vectors)
+        """Weights (B, T, K), sum 1 over T x K, of vectors (B, T, K, H)."""
+        scores = self.scores(vectors)
+        return scores.flatten(1).softmax(1).view_as(scores)
+
+    @in_float32
+    def scores(self, vectors: Tensor) -> Tensor:
+        """(B, T, K) of vectors (B, T, K, H)."""
+        return self.score(vectors).squeeze(-1)
 
 
 class TemporalAttention(Attention):
@@ -45,10 +65,19 @@ class ModalityAttention(Attention):
         return self.scores(vectors).softmax(2) / vectors.shape[1]
 
 
-ATTENTIONS = {
-    "none": NoAttention,
-    "temporal": TemporalAttention,
-    "modality": ModalityAttention,
-    "modality_temporal": Attention,
-}
-"""By name: made of the hidden size and the name of a score, see `blocks.Attention`."""
+def uniform_attention(vectors: Tensor) -> Tensor:
+    """No attention: weights (B, T, K), all 1 / (T * K), for vectors (B, T, K, H)."""
+    clips, modalities = vectors.shape[1:3]
+    dtype = torch.promote_types(vectors.dtype, torch.float32)
+    return torch.full(vectors.shape[:3], 1 / (clips * modalities), dtype=dtype).to(vectors.device)
+
+
+def attention_of(name: str, hidden: int, score: str) -> Callable[[Tensor], Tensor]:
+    """The attention by name: a function, or a module made of H and a name of ATTENTION_SCORES."""
+    found = globals()[ATTENTIONS[name]]
+    return found(hidden, score) if isinstance(found, type) else found
+
+
+def weighted_sum(attention: Tensor, vectors: Tensor) -> Tensor:
+    """Each modality's sum over time (B, K, H): attention (B, T, K) times vectors (B, T, K, H)."""
+    return (attention[..., None] * vectors).sum(1)

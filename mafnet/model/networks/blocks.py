@@ -3,32 +3,33 @@
     B  batch, videos           D   channels of a feature: Dv visual, Da audio
     T  clips of a video        H   hidden size
     K  modalities              C   classes
-    P x Q  places of a map     N   B * T clips
+    P x Q  positions of a map  N   B * T clips
 
 The modality axis holds visual before audio. Features come channels last.
 """
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mafnet.model.networks import reduced
+from mafnet.model.networks.options import NormOptions
 
 Norm = Callable[[int], nn.Module]
-"""Makes the normalisation of so many channels."""
+"""Makes the normalisation of a number of channels."""
 
 
 class Features(NamedTuple):
-    """A batch of videos; a network reads the fields that its spec's `inputs` name.
+    """A batch of videos. A network reads the fields that its options' `inputs` name.
 
     visual: (B, T, Dv) pooled visual vectors.
     audio: (B, T, P, Q, Da) audio maps, channels last (VGGish: 12 x 8 x 512).
-    valid: (B, T, K) bool, False where a clip is padding (all features zero); for networks that
-        mask. The paper's network does not.
+    valid: (B, T, K) bool, False where a clip is padding (all features are zero). For networks that
+        mask padding; the paper's network does not.
     visual_maps: (B, T, P, Q, Dv) visual maps, channels last (DenseNet-201: 7 x 7 x 1920).
 
     The dtype is that of the network, or any floating type under autocast.
@@ -48,12 +49,10 @@ class Output(NamedTuple):
 
 
 class Network(nn.Module):
-    """What every network offers, beside a constructor of `build_network`'s keywords.
+    """What every network offers, beside a constructor with `build_network`'s keywords.
 
-    Options: a frozen dataclass of what the config may change; the constructor's `options`.
+    The constructor's `options` are an instance of the model in the network's registry entry.
     """
-
-    Options: ClassVar[type]
 
     def forward(self, features: Features) -> Output:
         """Logits and attention of a batch."""
@@ -62,21 +61,24 @@ class Network(nn.Module):
     def visual_path(self) -> list[nn.Parameter]:
         """The parameters that a dropped step leaves as they are (paper, figure 6).
 
-        None unless a network says so: update dropping balances two paths, and needs both.
+        None unless a network overrides this: update dropping balances two paths, so it needs both.
         """
         return []
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """x as it is, or in float32 where autocast made it shorter: CPU autocast leaves softmax so."""
+    """x in float32 if autocast gave a shorter type, otherwise as it is.
+
+    A softmax needs it: autocast on a CPU leaves softmax in bfloat16.
+    """
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def in_float32(method: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """A layer's method that takes and computes float32 at least, whatever autocast is on.
+    """A layer's method that converts its input to float32 at least and computes without autocast.
 
-    For what is computed once a clip or once a video: it costs little, and there rounding to
-    bfloat16 moves the loss more than in all the places of the maps together.
+    For layers that run once a clip or once a video. They cost little, and rounding them to bfloat16
+    moves the loss more than rounding all positions of the maps.
     """
 
     @wraps(method)
@@ -85,6 +87,11 @@ def in_float32(method: Callable[..., Tensor]) -> Callable[..., Tensor]:
             return method(layer, at_least_float32(x))
 
     return exact
+
+
+def mean_vectors(maps: Tensor) -> Tensor:
+    """The mean over the positions: vectors (B, T, D) of maps (B, T, P, Q, D)."""
+    return maps.mean((2, 3))
 
 
 class BatchNorm(nn.BatchNorm1d):
@@ -120,9 +127,18 @@ class BatchNorm(nn.BatchNorm1d):
         self.num_batches_tracked += 1
 
     def to_affine(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-        """The scale and shift (C,) that the normalisation by these statistics comes to."""
+        """The scale and shift (C,) that have the effect of normalising by these statistics."""
         scale = self.weight * (variance + self.eps).rsqrt()
         return scale, self.bias - scale * mean
+
+
+def norm_of(options: NormOptions) -> Norm:
+    """The `Norm` that makes a BatchNorm with the options' momentum and epsilon."""
+
+    def norm(channels: int) -> BatchNorm:
+        return BatchNorm(channels, eps=options.bn_eps, momentum=options.bn_momentum)
+
+    return norm
 
 
 class Film(nn.Module):
@@ -138,7 +154,7 @@ class Film(nn.Module):
         return (1 + gamma) * maps + beta
 
     def of_affine(self, scale: Tensor, shift: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """The scale and shift (N, H) of maps that had such ones (H,) before."""
+        """The scale and shift (N, H) that join FiLM with a scale and shift (H,) before it."""
         gamma, beta = self.generator(condition).chunk(2, dim=1)
         return (1 + gamma) * scale, (1 + gamma) * shift + beta
 
@@ -172,7 +188,7 @@ class ResidualBlock(nn.Module):
 
 
 class ModalityDense(nn.Module):
-    """Dense-BN-ReLU that brings a modality's vectors to the hidden size, the same for all clips."""
+    """Dense-BN-ReLU that brings a modality's vectors to the hidden size, shared by all clips."""
 
     def __init__(self, features: int, hidden: int, norm: Norm) -> None:
         super().__init__()
@@ -186,64 +202,15 @@ class ModalityDense(nn.Module):
         return x.relu().unflatten(0, vectors.shape[:2])
 
 
-def two_layer_score(hidden: int) -> nn.Module:
-    """Dense(H, ReLU)-Dense(1): (..., H) to (..., 1), as the authors' code scores."""
-    return nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
-
-
-def one_layer_score(hidden: int) -> nn.Module:
-    """ReLU(W x + b): (..., H) to (..., 1), as the paper's text scores."""
-    return nn.Sequential(nn.Linear(hidden, 1), nn.ReLU())
-
-
-ATTENTION_SCORES = {"two_layer": two_layer_score, "one_layer": one_layer_score}
-"""By name: makes the network that scores a vector of hidden size, shared by the modalities."""
-
-
-class Attention(nn.Module):
-    """Modality and temporal attention: one softmax over all T x K scores of a video.
-
-    With one modality (K = 1) it is the temporal attention. `score` is a name of ATTENTION_SCORES.
-    """
-
-    def __init__(self, hidden: int, score: str) -> None:
-        super().__init__()
-        self.score = ATTENTION_SCORES[score](hidden)
-
-    def forward(self, vectors: Tensor) -> Tensor:
-        """Weights (B, T, K), sum 1 over T x K, of vectors (B, T, K, H)."""
-        scores = self.scores(vectors)
-        return scores.flatten(1).softmax(1).view_as(scores)
-
-    @in_float32
-    def scores(self, vectors: Tensor) -> Tensor:
-        """(B, T, K) of vectors (B, T, K, H)."""
-        return self.score(vectors).squeeze(-1)
-
-
-def weighted_sum(attention: Tensor, vectors: Tensor) -> Tensor:
-    """Each modality's sum over time (B, K, H): attention (B, T, K) times vectors (B, T, K, H)."""
-    return (attention[..., None] * vectors).sum(1)
-
-
 class Classifier(nn.Module):
-    """A linear layer, then (unless `norm` is None) normalisation of the logits over the batch."""
+    """A linear layer, then (with `logits_bn`) normalisation of the logits over the batch."""
 
-    def __init__(self, features: int, classes: int, norm: Norm | None) -> None:
+    def __init__(self, features: int, classes: int, options: NormOptions) -> None:
         super().__init__()
         self.linear = nn.Linear(features, classes)
-        self.norm = nn.Identity() if norm is None else norm(classes)
+        self.norm = norm_of(options)(classes) if options.logits_bn else nn.Identity()
 
     @in_float32
     def forward(self, vectors: Tensor) -> Tensor:
         """Logits (B, C) of vectors (B, D)."""
         return self.norm(self.linear(vectors))
-
-
-def batch_norm(momentum: float, eps: float) -> Norm:
-    """The `Norm` that makes a BatchNorm with these two."""
-
-    def norm(channels: int) -> BatchNorm:
-        return BatchNorm(channels, eps=eps, momentum=momentum)
-
-    return norm

@@ -2,32 +2,37 @@
 
     M  inner size of the visual attention; the other symbols as in `mafnet`
 
-Sound chooses where to look in each clip, a bidirectional LSTM reads each modality, residual fusion
-joins them clip by clip. For a whole video the fused vectors are averaged over time.
+In each clip the audio chooses positions of the visual map. A bidirectional LSTM reads each
+modality. Residual fusion joins them clip by clip. The fused vectors are averaged over time.
 """
-
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from mafnet.model.networks.attentions import uniform_attention
-from mafnet.model.networks.blocks import Classifier, Features, Network, Output, at_least_float32
+from mafnet.model.networks.blocks import (
+    Classifier,
+    Features,
+    Network,
+    Output,
+    at_least_float32,
+    mean_vectors,
+)
 from mafnet.model.networks.fusions import ResidualFusion
-from mafnet.model.networks.mafnet import MAFnetOptions
+from mafnet.model.networks.options import DMRNOptions
 
 ATTENTION_SIZE = 49
-"""M; as many as the places of the visual map, for which the original had it."""
+"""M; in the original it is the number of positions of the visual map."""
 
 LSTM_UNITS = 128
 """Of each direction."""
 
 
 class AudioGuidedAttention(nn.Module):
-    """Sound chooses among the places of a visual map.
+    """The audio chooses among the positions of a visual map.
 
-    z = W_h tanh(W_v relu(A_v V) + W_g relu(A_a a)), the same W_g relu(A_a a) for all places; the
-    weights are the softmax of z over the places.
+    z = W_h tanh(W_v relu(A_v V) + W_g relu(A_a a)), with the same audio term for all positions. The
+    weights are the softmax of z over the positions.
     """
 
     def __init__(self, visual_features: int, audio_features: int, hidden: int) -> None:
@@ -36,9 +41,9 @@ class AudioGuidedAttention(nn.Module):
         self.audio = _two_linear(audio_features, hidden)
         self.score = nn.Linear(ATTENTION_SIZE, 1, bias=False)
 
-    def forward(self, maps: Tensor, sound: Tensor) -> Tensor:
-        """Weights (B, T, P * Q), sum 1, of maps (B, T, P * Q, Dv) and sound (B, T, Da)."""
-        both = self.visual(maps) + self.audio(sound).unsqueeze(2)  #     (B, T, P * Q, M)
+    def forward(self, maps: Tensor, audio: Tensor) -> Tensor:
+        """Weights (B, T, P * Q), sum 1, of maps (B, T, P * Q, Dv) and audio (B, T, Da)."""
+        both = self.visual(maps) + self.audio(audio).unsqueeze(2)  #     (B, T, P * Q, M)
         return at_least_float32(self.score(both.tanh()).squeeze(-1)).softmax(-1)
 
 
@@ -51,29 +56,27 @@ def _two_linear(features: int, hidden: int) -> nn.Module:
 class DMRN(Network):
     """Audio-guided visual attention, two LSTMs, residual fusion, mean over time, classifier."""
 
-    Options: ClassVar[type] = MAFnetOptions
-
     def __init__(
-        self, *, classes: int, visual_features: int, audio_features: int, options: MAFnetOptions
+        self, *, classes: int, visual_features: int, audio_features: int, options: DMRNOptions
     ) -> None:
         super().__init__()
         self.attention = AudioGuidedAttention(visual_features, audio_features, options.hidden)
         self.visual_lstm = _bidirectional(visual_features)
         self.audio_lstm = _bidirectional(audio_features)
         self.fusion = ResidualFusion(2 * LSTM_UNITS)
-        self.classifier = Classifier(2 * LSTM_UNITS, classes, options.logits_norm)
+        self.classifier = Classifier(2 * LSTM_UNITS, classes, options)
 
     def forward(self, features: Features) -> Output:
         """Logits (B, C), attention (B, T, 2) of visual_maps (B, T, P, Q, Dv), audio likewise.
 
-        All clips and modalities count alike: the attention is over places, inside each clip.
+        All clips and modalities weigh alike: the attention is over positions, inside each clip.
         """
-        sound = features.audio.mean((2, 3))  #                           (B, T, Da)
+        audio = mean_vectors(features.audio)  #                          (B, T, Da)
         maps = features.visual_maps.flatten(2, 3)  #                     (B, T, P * Q, Dv)
-        places = self.attention(maps, sound).unsqueeze(2)  #             (B, T, 1, P * Q)
-        sight = (places @ maps).squeeze(2)  #                            (B, T, Dv)
-        visual, _ = self.visual_lstm(sight)  #                           (B, T, 2 * 128)
-        audio, _ = self.audio_lstm(sound)  #                             (B, T, 2 * 128)
+        positions = self.attention(maps, audio).unsqueeze(2)  #          (B, T, 1, P * Q)
+        visual = (positions @ maps).squeeze(2)  #                        (B, T, Dv)
+        visual, _ = self.visual_lstm(visual)  #                          (B, T, 2 * 128)
+        audio, _ = self.audio_lstm(audio)  #                             (B, T, 2 * 128)
         vectors = torch.stack((visual, audio), dim=2)  #                 (B, T, K, 2 * 128)
         fused = self.fusion(vectors).mean(1)  #                          (B, 2 * 128)
         return Output(self.classifier(fused), uniform_attention(vectors))

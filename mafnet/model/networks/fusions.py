@@ -1,50 +1,40 @@
-"""Ways to make one vector of the two modalities' (paper, table 2).
+"""Fusions: ways to make one vector of the two modalities' (paper, table 2).
 
-Each is made of the vectors' size H, says by `features` the size of what it gives, and takes
-vectors (..., K, H), the visual one first.
+A fusion is a function or a module made of H. It takes vectors (B, K, H), the visual one first, and
+gives vectors (B, F). The network finds F by trying.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mafnet.model.networks.blocks import at_least_float32
+from mafnet.model.networks.options import FUSIONS
 
 SKETCH_FEATURES = 16_000
 """Size of a count sketch, as in the work that proposed MCB."""
 
 ROOT_EPS = 1e-8
-"""Keeps the gradient of the signed root finite at zero; float32 rounds sketches to about this."""
+"""Keeps the gradient of the signed root finite at zero; float32 rounds sketches by as much."""
 
 
-class Addition(nn.Module):
-    """The sum of the modalities."""
-
-    def __init__(self, hidden: int) -> None:
-        super().__init__()
-        self.features = hidden
-
-    def forward(self, vectors: Tensor) -> Tensor:
-        """(B, H) of vectors (B, K, H)."""
-        return vectors.sum(-2)
+def addition(vectors: Tensor) -> Tensor:
+    """The sum of the modalities: (B, H)."""
+    return vectors.sum(-2)
 
 
-class Concatenation(nn.Module):
-    """The modalities one after the other, as in MAFnet."""
-
-    def __init__(self, hidden: int) -> None:
-        super().__init__()
-        self.features = 2 * hidden
-
-    def forward(self, vectors: Tensor) -> Tensor:
-        """(B, K * H) of vectors (B, K, H)."""
-        return vectors.flatten(-2)
+def concatenation(vectors: Tensor) -> Tensor:
+    """The modalities one after the other, as in MAFnet: (B, K * H)."""
+    return vectors.flatten(-2)
 
 
 class CountSketch(nn.Module):
     """A fixed random projection: each element is added, with a fixed sign, to one of `size` sums.
 
-    places, signs: (H,), drawn from torch's global generator and saved with the weights.
+    places: (H,), the index of each element's sum. signs: (H,), 1 or -1. Both are drawn from torch's
+    global generator and saved with the weights.
     """
 
     def __init__(self, features: int, size: int) -> None:
@@ -68,7 +58,7 @@ class CompactBilinear(nn.Module):
 
     def __init__(self, hidden: int, size: int = SKETCH_FEATURES) -> None:
         super().__init__()
-        self.features = size
+        self.size = size
         self.visual_sketch = CountSketch(hidden, size)
         self.audio_sketch = CountSketch(hidden, size)
 
@@ -77,20 +67,19 @@ class CompactBilinear(nn.Module):
         visual, audio = at_least_float32(vectors).unbind(-2)
         spectrum = torch.fft.rfft(self.visual_sketch(visual))  #           (B, size / 2 + 1)
         spectrum = spectrum * torch.fft.rfft(self.audio_sketch(audio))
-        product = torch.fft.irfft(spectrum, n=self.features)  #            (B, size)
+        product = torch.fft.irfft(spectrum, n=self.size)  #                (B, size)
         return functional.normalize(product / (product.abs() + ROOT_EPS).sqrt())
 
 
 class ResidualFusion(nn.Module):
-    """Dual multimodal residual fusion (DMR): the modalities take up what they have in common.
+    """Dual multimodal residual fusion (DMR): adds a common vector to each modality.
 
-    f = (U_v h_v + U_a h_a) / 2 with U = Linear-tanh-Linear, all of the vectors' size; the result is
-    the mean of tanh(h_v + f) and tanh(h_a + f).
+    f = (U_v h_v + U_a h_a) / 2 with U = Linear-tanh-Linear, all of size H; the result is the
+    mean of tanh(h_v + f) and tanh(h_a + f).
     """
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
-        self.features = hidden
         self.visual = _two_linear(hidden)
         self.audio = _two_linear(hidden)
 
@@ -105,10 +94,7 @@ def _two_linear(width: int) -> nn.Module:
     return nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, width))
 
 
-FUSIONS = {
-    "addition": Addition,
-    "concatenation": Concatenation,
-    "mcb": CompactBilinear,
-    "dmr": ResidualFusion,
-}
-"""By name: made of the size of the vectors."""
+def fusion_of(name: str, hidden: int) -> Callable[[Tensor], Tensor]:
+    """The fusion by name for vectors of size H."""
+    found = globals()[FUSIONS[name]]
+    return found(hidden) if isinstance(found, type) else found

@@ -1,110 +1,110 @@
-"""MAFnet, the multi-level attention fusion network (arXiv 2106.06736).
+"""MAFnet, the multi-level attention fusion network (arXiv 2106.06736), and the paper's ablations.
 
-    B  batch, videos           Dv  channels of a visual vector (DenseNet-201: 1920)
-    T  clips of a video        Da  channels of an audio map (VGGish: 512)
-    K  modalities, here 2      H   hidden size
-    P x Q  places of an audio map (VGGish: 12 x 8)
+    B  batch, videos           Dv  channels of visual features (DenseNet-201: 1920)
+    T  clips of a video        Da  channels of audio features (VGGish: 512)
+    K  modalities, 1 or 2      H   hidden size
+    P x Q  positions of a map  F   size of the fused vector
     C  classes
+
+Each modality has a path: a residual block on its maps, or their mean, then a dense layer. FiLM
+conditions a residual block on the other modality's mean vector of the same clip. The paths meet in
+the attention. Fusion comes after it (equations 1 to 10): it joins the modalities' weighted sums.
 
 Where the paper and the authors' code differ, this follows the code unless an option says so.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from mafnet.common.errors import MafnetError
+from mafnet.model.networks.attentions import attention_of, weighted_sum
 from mafnet.model.networks.blocks import (
-    ATTENTION_SCORES,
-    Attention,
     Classifier,
     Features,
     ModalityDense,
     Network,
-    Norm,
     Output,
     ResidualBlock,
-    batch_norm,
-    weighted_sum,
+    mean_vectors,
+    norm_of,
 )
-
-
-@dataclass(frozen=True)
-class MAFnetOptions:
-    """Config section `model.network`; MafnetError for a value out of its range.
-
-    hidden: H, size of every hidden layer; 512 in the paper.
-    bn_momentum: share of a batch in the running statistics, above 0 to 1. The authors' 0.001
-        (decay 0.999) keeps 90 % of the start after one epoch of AVE: small data sets need more.
-    bn_eps: added to the variance, above 0; 1e-3 in the authors' code.
-    logits_bn: batch normalisation of the logits; only the authors' code has it.
-    attention_score: "two_layer", Dense(H, ReLU)-Dense(1) as in the authors' code, or
-        "one_layer", ReLU(W x + b) as in the paper's text.
-    """
-
-    hidden: int = 512
-    bn_momentum: float = 0.001
-    bn_eps: float = 1e-3
-    logits_bn: bool = True
-    attention_score: str = "two_layer"
-
-    def __post_init__(self) -> None:
-        check_option("hidden", self.hidden, self.hidden >= 1, "1 or more")
-        check_option("bn_momentum", self.bn_momentum, 0 < self.bn_momentum <= 1, "above 0 to 1")
-        check_option("bn_eps", self.bn_eps, self.bn_eps > 0, "above 0")
-        known = self.attention_score in ATTENTION_SCORES
-        check_option("attention_score", self.attention_score, known, " or ".join(ATTENTION_SCORES))
-
-    @property
-    def norm(self) -> Norm:
-        """Makes the batch normalisation of so many channels."""
-        return batch_norm(momentum=self.bn_momentum, eps=self.bn_eps)
-
-    @property
-    def logits_norm(self) -> Norm | None:
-        """The same for the logits, None where they are left as they are."""
-        return self.norm if self.logits_bn else None
-
-
-def check_option(option: str, value: object, good: bool, allowed: str) -> None:
-    """MafnetError with what is allowed unless an option's value is good."""
-    if not good:
-        raise MafnetError(f"network option {option} is {value!r}; give {allowed}")
+from mafnet.model.networks.fusions import fusion_of
+from mafnet.model.networks.options import MAFnetOptions, chosen
 
 
 class MAFnet(Network):
-    """FiLM on the audio path, modality and temporal attention, concatenation, classifier."""
-
-    Options: ClassVar[type] = MAFnetOptions
-    attention_class: ClassVar[type[Attention]] = Attention
+    """Paths of the modalities, attention, fusion, classifier."""
 
     def __init__(
-        self, *, classes: int, visual_features: int, audio_features: int, options: MAFnetOptions
+        self,
+        *,
+        classes: int,
+        visual_features: int | None,
+        audio_features: int | None,
+        options: MAFnetOptions,
     ) -> None:
         super().__init__()
-        hidden, norm = options.hidden, options.norm
-        self.audio_block = ResidualBlock(audio_features, hidden, norm, visual_features)
-        self.visual_dense = ModalityDense(visual_features, hidden, norm)
-        self.audio_dense = ModalityDense(hidden, hidden, norm)
-        self.attention = self.attention_class(hidden, options.attention_score)
-        self.classifier = Classifier(2 * hidden, classes, options.logits_norm)
+        hidden, self.modalities = options.hidden, chosen(options.modalities)
+        self.visual_block = _block("visual", options, visual_features, audio_features)
+        self.audio_block = _block("audio", options, audio_features, visual_features)
+        self.visual_dense = _dense("visual", options, visual_features)
+        self.audio_dense = _dense("audio", options, audio_features)
+        self.attention = attention_of(options.attention, hidden, options.attention_score)
+        self.fusion = fusion_of(options.fusion, hidden)
+        fused = self.fusion(torch.zeros(1, len(self.modalities), hidden)).shape[1]
+        self.classifier = Classifier(fused, classes, options)
 
     def forward(self, features: Features) -> Output:
-        """Logits (B, C) and attention (B, T, 2) of visual (B, T, Dv) and audio (B, T, P, Q, Da)."""
-        visual = self.visual_dense(features.visual)  #                   (B, T, H)
-        audio = self.audio_block(features.audio, features.visual)  #     (B, T, H)
-        audio = self.audio_dense(audio)  #                               (B, T, H)
-        vectors = torch.stack((visual, audio), dim=2)  #                 (B, T, K, H)
+        """Logits (B, C) and attention (B, T, K) of the features that the options' `inputs` name."""
+        paths = {"visual": self.visual_vectors, "audio": self.audio_vectors}
+        vectors = [paths[modality](features) for modality in self.modalities]
+        vectors = torch.stack(vectors, dim=2)  #                         (B, T, K, H)
         attention = self.attention(vectors)  #                           (B, T, K)
-        fused = weighted_sum(attention, vectors).flatten(1)  #           (B, K * H)
+        fused = self.fusion(weighted_sum(attention, vectors))  #         (B, F)
         return Output(self.classifier(fused), attention)
 
-    def visual_path(self) -> list[nn.Parameter]:
-        """The visual dense layer and its BN's scale and shift.
+    def visual_vectors(self, features: Features) -> Tensor:
+        """The visual path: (B, T, H) of visual (B, T, Dv) or visual_maps (B, T, P, Q, Dv)."""
+        if self.visual_block is None:
+            return self.visual_dense(features.visual)
+        condition = mean_vectors(features.audio) if self.visual_block.film else None
+        return self.visual_dense(self.visual_block(features.visual_maps, condition))
 
-        The FiLM generator reads the visual vector but shapes the audio maps: it is of the audio
-        path and is updated on every step. Running statistics are no parameters and always move.
+    def audio_vectors(self, features: Features) -> Tensor:
+        """The audio path: (B, T, H) of audio (B, T, P, Q, Da)."""
+        if self.audio_block is None:
+            return self.audio_dense(mean_vectors(features.audio))
+        condition = self._visual_condition(features) if self.audio_block.film else None
+        return self.audio_dense(self.audio_block(features.audio, condition))
+
+    def _visual_condition(self, features: Features) -> Tensor:
+        """The visual vectors (B, T, Dv) that condition the audio maps."""
+        return features.visual if self.visual_block is None else mean_vectors(features.visual_maps)
+
+    def visual_path(self) -> list[nn.Parameter]:
+        """The parameters of the visual block and dense layer; none if there is one modality.
+
+        A FiLM generator belongs to the maps that it shapes: the one that reads visual vectors is of
+        the audio path. Running statistics are no parameters, so every step moves them.
         """
-        return list(self.visual_dense.parameters())
+        if len(self.modalities) == 1:
+            return []
+        named = self.named_parameters()
+        return [parameter for name, parameter in named if name.startswith("visual_")]
+
+
+def _block(
+    modality: str, options: MAFnetOptions, features: int | None, condition_features: int | None
+) -> ResidualBlock | None:
+    """The residual block of a modality with so many features, None without."""
+    if modality not in chosen(options.blocks):
+        return None
+    film = condition_features if modality in chosen(options.film) else None
+    return ResidualBlock(features, options.hidden, norm_of(options), film)
+
+
+def _dense(modality: str, options: MAFnetOptions, features: int | None) -> ModalityDense | None:
+    """The dense layer of a modality with so many features, None if the modality is not read."""
+    if modality not in chosen(options.modalities):
+        return None
+    inner = options.hidden if modality in chosen(options.blocks) else features
+    return ModalityDense(inner, options.hidden, norm_of(options))

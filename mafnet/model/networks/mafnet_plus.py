@@ -1,32 +1,30 @@
-"""MAFnet with what the paper lacks and measurements asked for (docs/mafnet_plus.md).
+"""MAFnet with changes that the paper lacks and measurements asked for (docs/mafnet_plus.md).
 
 Symbols as in `mafnet`. Padded clips enter neither the attention nor a statistic. The variant in
 config.yaml also leaves the logits as they are and lets the running statistics follow faster.
 """
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
-from mafnet.model.networks.blocks import Attention, Features, Output, weighted_sum
+from mafnet.model.networks.attentions import weighted_sum
+from mafnet.model.networks.blocks import Features, Output
 from mafnet.model.networks.mafnet import MAFnet
-
-
-class MaskedAttention(Attention):
-    """One softmax over the scores of a video's valid clips; over all where none is valid."""
-
-    def forward(self, vectors: Tensor, valid: Tensor) -> Tensor:
-        """Weights (B, T, K), sum 1 over T x K, of vectors (B, T, K, H) and valid (B, T, K)."""
-        scores = self.scores(vectors)
-        masked = scores.masked_fill(~valid, torch.finfo(scores.dtype).min)
-        return masked.flatten(1).softmax(1).view_as(scores)
+from mafnet.model.networks.options import MAFnetOptions, MAFnetPlusOptions
 
 
 class MAFnetPlus(MAFnet):
     """MAFnet, blind to padding."""
 
-    attention_class: ClassVar[type[Attention]] = MaskedAttention
+    def __init__(
+        self, *, classes: int, visual_features: int, audio_features: int, options: MAFnetPlusOptions
+    ) -> None:
+        super().__init__(
+            classes=classes,
+            visual_features=visual_features,
+            audio_features=audio_features,
+            options=MAFnetOptions(**options.model_dump()),
+        )
 
     def forward(self, features: Features) -> Output:
         """Logits (B, C) and attention (B, T, 2) of visual (B, T, Dv) and audio (B, T, P, Q, Da).
@@ -34,18 +32,27 @@ class MAFnetPlus(MAFnet):
         Without `features.valid` every clip is valid.
         """
         valid = validity(features)  #                                     (B, T, K)
-        seen, heard = valid.unbind(2)
-        visual = of_valid(self.visual_dense, seen, features.visual)  #    (B, T, H)
-        audio = of_valid(self.audio_block, heard, features.audio, features.visual)
-        audio = of_valid(self.audio_dense, heard, audio)  #               (B, T, H)
+        valid_visual, valid_audio = valid.unbind(2)
+        visual = of_valid(self.visual_dense, valid_visual, features.visual)  # (B, T, H)
+        audio = of_valid(self.audio_block, valid_audio, features.audio, features.visual)
+        audio = of_valid(self.audio_dense, valid_audio, audio)  #         (B, T, H)
         vectors = torch.stack((visual, audio), dim=2)  #                  (B, T, K, H)
-        attention = self.attention(vectors, valid)  #                     (B, T, K)
-        fused = weighted_sum(attention, vectors).flatten(1)  #            (B, K * H)
+        attention = masked_softmax(self.attention.scores(vectors), valid)  # (B, T, K)
+        fused = self.fusion(weighted_sum(attention, vectors))  #          (B, K * H)
         return Output(self.classifier(fused), attention)
 
 
+def masked_softmax(scores: Tensor, valid: Tensor) -> Tensor:
+    """One softmax over the scores of a video's valid clips; over all where none is valid.
+
+    Weights (B, T, K), sum 1 over T x K, of scores (B, T, K) and valid (B, T, K).
+    """
+    masked = scores.masked_fill(~valid, torch.finfo(scores.dtype).min)
+    return masked.flatten(1).softmax(1).view_as(scores)
+
+
 def validity(features: Features) -> Tensor:
-    """(B, T, K) bool: which clips are no padding; all where the batch does not say."""
+    """(B, T, K) bool: which clips are not padding. All, where the batch does not say."""
     if features.valid is not None:
         return features.valid
     clips = features.visual.shape[:2]
@@ -53,11 +60,11 @@ def validity(features: Features) -> Tensor:
 
 
 def of_valid(module: nn.Module, valid: Tensor, *inputs: Tensor) -> Tensor:
-    """What a module makes of the valid clips of (B, T, ...) inputs, and zeros for the others.
+    """The module's output for the valid clips of (B, T, ...) inputs, and zeros for the others.
 
-    valid: (B, T) bool. In training the module is shown the N valid clips as one video, (1, N, ...),
-    so that no statistic knows of padding; if they are fewer than the two that a normalisation
-    needs, all clips. Otherwise clips do not touch each other, and it is shown all.
+    valid: (B, T) bool. In training the module gets the N valid clips as one video, (1, N, ...), so
+    that padding enters no statistic. A normalisation needs two clips, so with fewer valid ones the
+    module gets all clips. In evaluation clips do not touch each other, so it gets all.
     """
     if not module.training or valid.sum() < 2:
         made = module(*inputs)

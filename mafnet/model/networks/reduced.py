@@ -1,8 +1,8 @@
 """The residual block in bfloat16 on a CPU: the same sums as in `blocks`, in fewer operations.
 
-Convolutions multiply bfloat16 numbers; statistics, FiLM and the means over places are float32.
-Maps are (PQ, N, channels), places first, which is what `winograd` and `places` want. Symbols as in
-`blocks`. A GPU has no use for this: its own convolutions are as good.
+Convolutions multiply bfloat16 numbers. Statistics, FiLM and the means over positions are float32.
+Maps are (PQ, N, channels), positions first, as `winograd` and `spatial` need them. Symbols as in
+`blocks`. A GPU does not need this, because its own convolutions are as fast.
 """
 
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from mafnet.model.networks.places import mean, modulated_mean, moments
+from mafnet.model.networks.spatial import mean, modulated_mean, moments
 from mafnet.model.networks.winograd import conv3x3
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 DTYPE = torch.bfloat16
-"""Of the maps and of what they are multiplied by."""
+"""Type of the maps and of the weights that they are multiplied by."""
 
 
 def wanted(maps: Tensor) -> bool:
@@ -29,9 +29,9 @@ def wanted(maps: Tensor) -> bool:
 
 
 def residual_block(block: "ResidualBlock", maps: Tensor, condition: Tensor | None) -> Tensor:
-    """What the block gives: vectors (B, T, H), float32, of maps (B, T, P, Q, D) of any dtype."""
+    """The block's vectors (B, T, H), float32, of maps (B, T, P, Q, D) of any dtype."""
     with torch.autocast("cpu", enabled=False):
-        r = _conv1x1(block.conv1x1, _places_first(maps))  #                     (PQ, N, H)
+        r = _conv1x1(block.conv1x1, _positions_first(maps))  #                  (PQ, N, H)
         y = conv3x3(r, block.conv3x3.weight, maps.shape[2:4])  #                (PQ, N, H)
         y, scale, shift = _normalisation(block.norm, y, block.conv3x3.bias)  #  (H,) both
         if block.film is not None:
@@ -42,7 +42,7 @@ def residual_block(block: "ResidualBlock", maps: Tensor, condition: Tensor | Non
     return vectors.unflatten(0, maps.shape[:2])
 
 
-def _places_first(maps: Tensor) -> Tensor:
+def _positions_first(maps: Tensor) -> Tensor:
     """(PQ, N, D) of maps (B, T, P, Q, D)."""
     flat = maps.flatten(0, 1).flatten(1, 2).transpose(0, 1)
     return flat.to(DTYPE, memory_format=torch.contiguous_format)

@@ -1,15 +1,15 @@
 """The 3x3 convolution in a quarter of the multiplications (Winograd; arXiv 1509.09308, section 4).
 
-    P x Q  places of a map, here always one axis PQ     C, H  channels before and after
+    P x Q  positions of a map, here always one axis PQ  C, H  channels before and after
     N      maps                                         F     36, see below
-    R      tiles side by side in a band, which is four rows of places
+    R      tiles side by side in a band, which is four rows of positions
 
-A tile of 4 x 4 places takes 36 products of numbers and kernel instead of 144. With its surroundings
-it is spread to 36 sums, each of these is multiplied by a matrix (C, H) of its own, and what results
-is gathered to the 16 places. Places come first, so that spreading and gathering a band of all maps
-and channels is one matrix product; its matrix knows the border, and its numbers are exact in
-bfloat16. So bfloat16 rounds as often as in a plain convolution; what is rounded is larger, and the
-error with it some four times.
+A plain convolution needs 144 products of an input and a kernel value for a tile of 4 x 4 positions.
+Here it needs 36. The tile and the positions around it are spread to 36 sums. Each sum is multiplied
+by its own matrix (C, H). The products are gathered to the 16 positions. Positions are the first
+axis, so that one matrix product spreads (or gathers) a band of all maps and channels. The matrices
+include the border of the map, and bfloat16 holds their values exactly. So bfloat16 rounds as often
+as in a plain convolution, but it rounds larger numbers: the error is about four times as large.
 """
 
 from functools import cache
@@ -22,22 +22,23 @@ from torch.autograd.function import FunctionCtx
 
 TILE, KERNEL = 4, 3
 POINTS = (0, 1, -1, 1 / 2, -2)
-"""Where polynomials are evaluated, beside infinity: those of the usual ones that round least."""
+"""Where polynomials are evaluated, beside infinity; of the usual choices this rounds least."""
 
 
-def conv3x3(maps: Tensor, weight: Tensor, places: tuple[int, int]) -> Tensor:
+def conv3x3(maps: Tensor, weight: Tensor, size: tuple[int, int]) -> Tensor:
     """The convolution (PQ, N, H) of maps (PQ, N, C), zeros around them, with weight (H, C, 3, 3).
 
-    The result has the dtype of the maps; the weights' gradient has that of the weights.
+    size: P and Q. The result has the dtype of the maps; the weights' gradient has that of the
+    weights.
     """
-    return _Winograd.apply(maps.contiguous(), weight, plan(places, maps.dtype, weight.dtype))
+    return _Winograd.apply(maps.contiguous(), weight, plan(size, maps.dtype, weight.dtype))
 
 
 class Tile(NamedTuple):
-    """Four places in a row, fewer at the end, of those along an axis.
+    """Four neighbouring positions along an axis, fewer at its end.
 
-    read, write: the places with their neighbours, and without.
-    spread, gather: (6, places read) and (places written, 6).
+    read, write: the positions with and without their neighbours.
+    spread, gather: (6, positions read) and (positions written, 6).
     """
 
     read: slice
@@ -47,7 +48,7 @@ class Tile(NamedTuple):
 
 
 class Band(NamedTuple):
-    """What a tile is along one axis, in both: spread (F * R, read), gather (written, F * R)."""
+    """A row of tiles, along both axes: spread (F * R, read), gather (written, F * R)."""
 
     read: slice
     write: slice
@@ -63,30 +64,30 @@ class Plan(NamedTuple):
 
 
 @cache
-def plan(places: tuple[int, int], maps: torch.dtype, weight: torch.dtype) -> Plan:
-    """The plan of maps with P x Q places; `maps` and `weight` are dtypes."""
-    rows, columns = (_tiles(count) for count in places)
-    bands = [_band(tile, columns, places[1], maps) for tile in rows]
+def plan(size: tuple[int, int], maps: torch.dtype, weight: torch.dtype) -> Plan:
+    """The plan of maps of size P, Q; `maps` and `weight` are dtypes."""
+    rows, columns = (_tiles(length) for length in size)
+    bands = [_band(tile, columns, size[1], maps) for tile in rows]
     return Plan(bands, torch.tensor(np.kron(_kernel(), _kernel()), dtype=weight))
 
 
-def _tiles(places: int) -> list[Tile]:
-    """The tiles that cover so many places."""
-    return [_tile(first, places) for first in range(0, places, TILE)]
+def _tiles(length: int) -> list[Tile]:
+    """The tiles that cover an axis of this length."""
+    return [_tile(first, length) for first in range(0, length, TILE)]
 
 
-def _tile(first: int, places: int) -> Tile:
-    """The tile from a place on, in so many places."""
-    start, stop = max(first - 1, 0), min(first + TILE + 1, places)
-    end = min(first + TILE, places)
+def _tile(first: int, length: int) -> Tile:
+    """The tile that starts at a position, of an axis of this length."""
+    start, stop = max(first - 1, 0), min(first + TILE + 1, length)
+    end = min(first + TILE, length)
     near = slice(start - first + 1, stop - first + 1)
     gather = _evaluate(TILE).T[: end - first]
     return Tile(slice(start, stop), slice(first, end), _spread()[:, near], gather)
 
 
-def _band(row: Tile, columns: list[Tile], places: int, dtype: torch.dtype) -> Band:
-    """A row of tiles, in maps with so many places in a row."""
-    spread, gather = np.zeros((6, len(columns), places)), np.zeros((places, 6, len(columns)))
+def _band(row: Tile, columns: list[Tile], width: int, dtype: torch.dtype) -> Band:
+    """A row of tiles, in maps of this width Q."""
+    spread, gather = np.zeros((6, len(columns), width)), np.zeros((width, 6, len(columns)))
     for index, tile in enumerate(columns):
         spread[:, index, tile.read] = tile.spread
         gather[tile.write, :, index] = tile.gather
@@ -94,8 +95,8 @@ def _band(row: Tile, columns: list[Tile], places: int, dtype: torch.dtype) -> Ba
     gather = np.einsum("pf,qgr->pqfgr", row.gather, gather)
     sums = 36 * len(columns)
     return Band(
-        slice(row.read.start * places, row.read.stop * places),
-        slice(row.write.start * places, row.write.stop * places),
+        slice(row.read.start * width, row.read.stop * width),
+        slice(row.write.start * width, row.write.stop * width),
         torch.tensor(spread.reshape(sums, -1), dtype=dtype),
         torch.tensor(gather.reshape(-1, sums), dtype=dtype),
     )

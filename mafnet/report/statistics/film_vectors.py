@@ -37,7 +37,7 @@ def film_vectors(run: RunFolder, data: Data) -> list[FilmVectors]:
     """The vectors of each FiLM layer of a trained run's network, on the test subset."""
     network = trained_network(run, data)
     subset = data.subset("test")
-    reader = Reader(data, run.read_settings().network, torch.device("cpu"), "float32")
+    reader = Reader(data, run.read_settings().inputs, torch.device("cpu"), "float32")
     with _watched(network) as seen:
         for _ in predict(network, reader, subset, BATCH, "float32"):
             pass

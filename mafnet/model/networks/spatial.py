@@ -1,9 +1,9 @@
-"""Sums over the places of maps (PQ, N, H) in few passes over the memory, one place after the other.
+"""Sums over the spatial positions of maps (PQ, N, H), in few passes over the memory.
 
-    PQ  places of a map     N  maps     H  channels
+    PQ  positions of a map     N  maps     H  channels
 
-What autograd would make of the same in plain torch reads and writes the maps three times as often,
-in float32. Sums are float32 at least, whatever the maps are.
+Plain torch with autograd would read and write the maps three times as often, in float32. Sums are
+in float32 at least, whatever type the maps have.
 """
 
 import torch
@@ -11,29 +11,30 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 CHUNK = 2**18
-"""Elements at a time: 1 MB in float32, which stays in a core's cache."""
+"""Elements of a group: 1 MB in float32, which stays in a core's cache."""
 
 
 def moments(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The maps, to be used in place of them, and each channel's mean (H,) and biased variance (H,).
+    """The maps, and each channel's mean (H,) and biased variance (H,).
 
-    Two values or more a channel, or the variance is 0.
+    Use the returned maps instead of the given ones, because the gradient passes through them. With
+    one value a channel the variance is 0.
     """
     return _Moments.apply(maps)
 
 
 def mean(maps: Tensor) -> Tensor:
-    """The mean over the places (N, H)."""
+    """The mean over the positions (N, H)."""
     return _Mean.apply(maps)
 
 
 def modulated_mean(maps: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
-    """The mean over the places (N, H) of relu(gain * maps + shift), with gain and shift (N, H)."""
+    """The mean over the positions (N, H) of relu(gain * maps + shift); gain, shift: (N, H)."""
     return _ModulatedMean.apply(maps, gain, shift)
 
 
 def _chunks(maps: Tensor) -> tuple[Tensor, ...]:
-    """The maps by groups of places."""
+    """The maps in groups of positions."""
     return maps.split(max(1, CHUNK // maps[0].numel()))
 
 
@@ -59,7 +60,7 @@ class _Moments(torch.autograd.Function):
         origin = _long(maps[0]).mean(0)  # near the mean: squares of the distance do not cancel
         total, squares = torch.zeros_like(origin), torch.zeros_like(origin)
         for chunk in _chunks(maps):
-            distance = (_long(chunk) - origin).flatten(0, 1)  #   (places * N, H)
+            distance = (_long(chunk) - origin).flatten(0, 1)  #   (positions * N, H)
             total += distance.sum(0)
             squares += distance.square_().sum(0)
         count = maps.shape[0] * maps.shape[1]
