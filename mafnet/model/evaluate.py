@@ -2,32 +2,30 @@
 
 import csv
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from sklearn.metrics import recall_score
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import read_json, replacing, write_json
 from mafnet.model.batches import Reader, predict
 from mafnet.model.data import Data, Subset
-from mafnet.model.metrics import (
-    balanced_accuracy,
-    confusion_matrix,
-    macro_f1,
-    percent,
-    recalls,
-    top_k_hits,
-)
+from mafnet.model.metrics import METRICS, percent
 from mafnet.model.networks import network_spec
 from mafnet.model.precision import resolve
+from mafnet.model.predictions import Predictions
 from mafnet.model.settings import RunSettings, run_settings
 from mafnet.model.train import new_network
 
 log = logging.getLogger(__name__)
 
 FIXED_COLUMNS = ("sample", "label", "predicted")
+DIGITS = "{:.6g}"
+"""Of a probability in predictions.csv."""
 
 
 def evaluate(
@@ -42,7 +40,7 @@ def evaluate(
     precision = resolve(settings.training.precision, device)
     reader = Reader(data, settings.network, device, precision)
     batches = list(predict(network.to(device), reader, subset, batch_size, precision))
-    probabilities = np.concatenate([batch[0].numpy() for batch in batches])
+    probabilities = as_written(np.concatenate([batch[0].numpy() for batch in batches]))
     attention = np.concatenate([batch[1].numpy() for batch in batches])
     _write_predictions(settings.classes, subset, probabilities, folder / "predictions.csv")
     _write_attention(settings, data, subset, attention, folder / "attention.npz")
@@ -52,28 +50,41 @@ def evaluate(
 
 
 def run_metrics(
-    labels: np.ndarray, probabilities: np.ndarray, classes: list[str], top_k: int
+    labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], top_k: int
 ) -> dict:
-    """A run's measures in percent from labels (S,) and probabilities (S, C)."""
-    predicted = probabilities.argmax(axis=1)
-    confusion = confusion_matrix(labels, predicted, len(classes))
-    found = recalls(confusion)
-    support = confusion.sum(axis=1)
+    """Every metric of a run in its unit, and of each class the share that is found in percent.
+
+    labels: (S,) class indices. probabilities: (S, C). classes: names of the C classes.
+    """
+    predictions = Predictions(labels, probabilities, top_k)
     return {
-        "accuracy": percent(np.mean(predicted == labels)),
-        "balanced_accuracy": percent(balanced_accuracy(confusion)),
+        **{name: metric.value(predictions) for name, metric in METRICS.items()},
         "top_k": min(top_k, len(classes)),
-        "top5": percent(np.mean(top_k_hits(probabilities, labels, top_k))),
-        "macro_f1": percent(macro_f1(confusion)),
         "samples": len(labels),
-        "per_class": {
-            name: {
-                "accuracy": percent(found[index]) if support[index] else None,
-                "samples": int(support[index]),
-            }
-            for index, name in enumerate(classes)
-        },
+        "per_class": _per_class(predictions, classes),
     }
+
+
+def _per_class(predictions: Predictions, classes: Sequence[str]) -> dict[str, dict]:
+    """Share found and number of samples of each class; no share where there are no samples."""
+    found = recall_score(
+        predictions.labels, predictions.predicted, labels=range(len(classes)), average=None,
+        zero_division=np.nan,
+    )  # fmt: skip
+    support = np.bincount(predictions.labels, minlength=len(classes)).tolist()
+    return {
+        name: {"accuracy": percent(share) if samples else None, "samples": samples}
+        for name, share, samples in zip(classes, found, support, strict=True)
+    }
+
+
+def as_written(probabilities: np.ndarray) -> np.ndarray:
+    """Probabilities (S, C) as predictions.csv has them: six significant digits, float64.
+
+    Metrics are computed on these numbers, so that whoever reads the file gets the same metrics.
+    """
+    texts = [[DIGITS.format(value) for value in row] for row in probabilities]
+    return np.array(texts, dtype=float)
 
 
 def _about(settings: RunSettings, split: str) -> dict:
@@ -107,7 +118,7 @@ def _write_predictions(
         writer.writerow([*FIXED_COLUMNS, *(f"p({name})" for name in classes)])
         for sample, row in zip(subset.samples, probabilities, strict=True):
             predicted = classes[row.argmax()]
-            fields = [f"{value:.6g}" for value in row]
+            fields = [DIGITS.format(value) for value in row]
             writer.writerow([sample.sample, sample.label, predicted, *fields])
 
 

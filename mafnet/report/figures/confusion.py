@@ -7,8 +7,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from sklearn.metrics import confusion_matrix
 
-from mafnet.model.metrics import confusion_matrix
 from mafnet.report.figures.inputs import Inputs
 from mafnet.report.figures.style import (
     BLACK,
@@ -57,12 +57,10 @@ def confusion(inputs: Inputs) -> Figure:
 
 def _counts(inputs: Inputs, names: list[str]) -> np.ndarray:
     """(C, C) predictions of all runs by true and predicted class."""
-    index = {name: number for number, name in enumerate(names)}
-    total = np.zeros((len(names), len(names)), int)
-    for run in inputs.runs:
-        truth, found = (run.run.predictions[column].map(index) for column in ("label", "predicted"))
-        total += confusion_matrix(truth.to_numpy(), found.to_numpy(), len(names))
-    return total
+    tables = [run.run.predictions for run in inputs.runs]
+    return sum(
+        confusion_matrix(table["label"], table["predicted"], labels=names) for table in tables
+    )
 
 
 def _how(inputs: Inputs) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import Sample
-from mafnet.report.statistics.summary import Run
+from mafnet.report.statistics.summary import Run, probabilities_of
 
 TOP = 3
 """Classes that are named beside a mistake."""
@@ -74,7 +74,7 @@ def verdicts(runs: Sequence[Run], samples: Mapping[str, Mapping[str, Sample]]) -
 def _of_split(split: str, runs: Sequence[Run], samples: Mapping[str, Sample]) -> list[Verdict]:
     classes = list(runs[0].metrics["per_class"])
     tables = [_same_samples(run, runs[0]) for run in runs]
-    probabilities = np.mean([_probabilities(table, classes, split) for table in tables], axis=0)
+    probabilities = np.mean([probabilities_of(run) for run in runs], axis=0)
     choices = np.array([table["predicted"] for table in tables]).T  # (S, R)
     rows = zip(tables[0]["sample"], tables[0]["label"], choices, probabilities, strict=True)
     index = {name: number for number, name in enumerate(classes)}
@@ -92,16 +92,6 @@ def _same_samples(run: Run, first: Run) -> pd.DataFrame:
             f"{run.metrics['seed']} have other test samples; evaluate both again"
         )
     return run.predictions
-
-
-def _probabilities(table: pd.DataFrame, classes: Sequence[str], split: str) -> np.ndarray:
-    """(S, C) of one run; MafnetError if the table has no column for a class."""
-    try:
-        return table[[f"p({name})" for name in classes]].to_numpy(float)
-    except (KeyError, ValueError) as error:
-        raise MafnetError(
-            f"predictions of split {split}: {error}; evaluate the runs again"
-        ) from error
 
 
 def _verdict(

@@ -1,6 +1,6 @@
 """A data set's metrics: one variant over all its splits and seeds."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +9,9 @@ import pandas as pd
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import read_json
-from mafnet.model.metrics import balanced_accuracy, macro_f1
-from mafnet.report.statistics.intervals import Interval, bootstrap, wilson
-
-MEASURES = ("accuracy", "balanced_accuracy", "top5", "macro_f1")
-STATISTICS: dict[str, Callable] = {"balanced_accuracy": balanced_accuracy, "macro_f1": macro_f1}
+from mafnet.model.metrics import METRICS, Metric
+from mafnet.model.predictions import Predictions
+from mafnet.report.statistics.intervals import Sampled, metric_interval, resamples
 
 
 @dataclass(frozen=True)
@@ -33,16 +31,34 @@ def read_run(folder: Path) -> Run:
     except (OSError, ValueError) as error:
         raise MafnetError(f"{path}: cannot be read ({error}); evaluate the run again") from error
     settings = read_json(folder / "settings.json")
-    return Run(read_json(folder / "metrics.json"), predictions, settings["features"])
+    return Run(_read_metrics(folder / "metrics.json"), predictions, settings["features"])
+
+
+def _read_metrics(path: Path) -> dict:
+    """Metrics of a run; MafnetError if one is missing, as in results of an older version."""
+    found = read_json(path)
+    missing = [name for name in METRICS if name not in found]
+    if missing:
+        raise MafnetError(f"{path}: lacks {', '.join(missing)}; evaluate the run again")
+    return found
 
 
 def measures(runs: Sequence[Run]) -> dict[str, dict]:
-    """Every measure of a variant in percent: mean, standard deviation, 95 % interval.
+    """Every metric of a variant in its unit: mean, standard deviation, 95 % interval.
 
     mean: over splits and seeds. std: over seeds, of the mean over splits; None with one seed.
     """
     table = pd.DataFrame([run.metrics for run in runs])
-    return {name: _measure(name, table, runs) for name in MEASURES}
+    splits = _sampled(runs)
+    return {
+        name: _measure(metric, table[name], table["seed"], splits)
+        for name, metric in METRICS.items()
+    }
+
+
+def mean_of(name: str, runs: Sequence[Run]) -> float:
+    """The mean of a metric over runs, without its interval."""
+    return METRICS[name].rounded(np.mean([run.metrics[name] for run in runs]))
 
 
 def per_class(runs: Sequence[Run]) -> dict[str, dict]:
@@ -60,7 +76,7 @@ def per_class(runs: Sequence[Run]) -> dict[str, dict]:
 
 def run_rows(runs: Sequence[Run]) -> list[dict]:
     """One row a run."""
-    keys = ("split", "seed", *MEASURES, "samples")
+    keys = ("split", "seed", *METRICS, "samples")
     return [{key: run.metrics[key] for key in keys} for run in runs]
 
 
@@ -76,38 +92,43 @@ def paper_value(table: Path, dataset: str, variant: str) -> float | None:
     return float(found.iloc[0]) if len(found) else None
 
 
-def _measure(name: str, table: pd.DataFrame, runs: Sequence[Run]) -> dict:
-    """One measure's entry."""
-    by_seed = table.groupby("seed")[name].mean()
-    mean = float(table[name].mean())
-    interval = _interval(name, mean, runs)
+def _measure(metric: Metric, values: pd.Series, seeds: pd.Series, splits: list[Sampled]) -> dict:
+    """The entry of a metric; values, seeds: of each run."""
+    by_seed = values.groupby(seeds).mean()
+    interval = metric_interval(metric, values.mean(), splits)
     return {
-        "mean": round(mean, 2),
-        "std": round(float(by_seed.std(ddof=1)), 2) if len(by_seed) > 1 else None,
+        "mean": metric.rounded(values.mean()),
+        "std": metric.rounded(by_seed.std(ddof=1)) if len(by_seed) > 1 else None,
         "ci95": [interval.low, interval.high],
         "ci_method": interval.method,
     }
 
 
-def _interval(name: str, mean: float, runs: Sequence[Run]) -> Interval:
-    """Shares of samples get Wilson's interval, other measures a bootstrap."""
-    by_split: dict[str, list[Run]] = {}
+def _sampled(runs: Sequence[Run]) -> list[Sampled]:
+    """The predictions of each split's runs, and the resamples of the split's test samples."""
+    by_split: dict[str, list[Predictions]] = {}
     for run in runs:
-        by_split.setdefault(run.metrics["split"], []).append(run)
-    if name not in STATISTICS:
-        samples = sum(group[0].metrics["samples"] for group in by_split.values())
-        return wilson(mean / 100, samples)
-    classes = list(runs[0].metrics["per_class"])
-    labels, predicted = zip(*(_indices(group, classes) for group in by_split.values()), strict=True)
-    return bootstrap(list(labels), list(predicted), len(classes), STATISTICS[name])
+        by_split.setdefault(run.metrics["split"], []).append(predictions_of(run))
+    counts = resamples([len(group[0].labels) for group in by_split.values()])
+    return [Sampled(group, drawn) for group, drawn in zip(by_split.values(), counts, strict=True)]
 
 
-def _indices(runs: Sequence[Run], classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (S,) and predictions (R, S) of the runs of one split, as class indices."""
+def predictions_of(run: Run) -> Predictions:
+    """Labels and probabilities of a run's test samples."""
+    classes = list(run.metrics["per_class"])
     index = {name: number for number, name in enumerate(classes)}
-    labels = runs[0].predictions["label"].map(index).to_numpy()
-    predicted = [run.predictions["predicted"].map(index).to_numpy() for run in runs]
-    return labels, np.array(predicted)
+    labels = run.predictions["label"].map(index).to_numpy()
+    return Predictions(labels, probabilities_of(run), run.metrics["top_k"])
+
+
+def probabilities_of(run: Run) -> np.ndarray:
+    """(S, C) of a run; MafnetError if its predictions lack the column of a class."""
+    try:
+        return run.predictions[[f"p({name})" for name in run.metrics["per_class"]]].to_numpy(float)
+    except (KeyError, ValueError) as error:
+        raise MafnetError(
+            f"predictions of split {run.metrics['split']}: {error}; evaluate the runs again"
+        ) from error
 
 
 def describe_weights(runs: Sequence[Run]) -> dict[str, dict]:
