@@ -11,8 +11,8 @@ from sklearn import metrics as reference
 
 from mafnet.model.evaluate import run_metrics
 from mafnet.model.metrics import METRICS, IntervalMethod, Metric, Unit, percent
-from mafnet.model.predictions import Predictions
 from mafnet.model.resampled import calibration_gaps
+from mafnet.model.scored import Scored
 from mafnet.report.statistics.intervals import (
     METHODS,
     Sampled,
@@ -30,7 +30,7 @@ every_metric = pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 
 
 def predictions(seed, samples=200, classes=4, sharp=2.0, top_k=2):
-    """Predictions of a network that knows the classes better the larger `sharp` is."""
+    """Scored of a network that knows the classes better the larger `sharp` is."""
     generator = np.random.default_rng(seed)
     labels = generator.integers(classes, size=samples)
     return answers(generator, labels, classes, sharp, top_k)
@@ -41,7 +41,7 @@ def answers(generator, labels, classes=4, sharp=2.0, top_k=2):
         generator.normal(size=(len(labels), classes)) + sharp * np.eye(classes)[labels]
     )
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return Predictions(labels, odds / odds.sum(axis=1, keepdims=True), top_k)
+    return Scored(labels, odds / odds.sum(axis=1, keepdims=True), top_k)
 
 
 def interval_of(metric, *splits):
@@ -57,13 +57,13 @@ def interval_of(metric, *splits):
 
 @st.composite
 def tied(draw):
-    """Predictions of a few samples with few digits: classes are absent, probabilities are equal."""
+    """Scored of a few samples with few digits: classes are absent, probabilities are equal."""
     classes = draw(st.integers(1, 6))
     size = draw(st.integers(1, 40))
     labels = draw(st.lists(st.integers(0, classes - 1), min_size=size, max_size=size))
     row = st.lists(st.integers(0, 3), min_size=classes, max_size=classes).filter(any)
     rows = np.array(draw(st.lists(row, min_size=size, max_size=size)))
-    return Predictions(np.array(labels), rows / rows.sum(axis=1, keepdims=True), 2)
+    return Scored(np.array(labels), rows / rows.sum(axis=1, keepdims=True), 2)
 
 
 @given(tied())
@@ -107,7 +107,7 @@ def test_top_k_without_equal_probabilities_is_scikit_learns(k):
 def test_top_k_counts_equal_probabilities_as_hits_and_accepts_more_than_all_classes():
     equal = np.full((3, 4), 0.25)
     for k in (1, 4, 9):
-        assert METRICS["top5"].function(Predictions(np.array([0, 1, 3]), equal, k)) == 1
+        assert METRICS["top5"].function(Scored(np.array([0, 1, 3]), equal, k)) == 1
 
 
 def test_negative_log_likelihood_is_scikit_learns_and_stays_finite():
@@ -115,7 +115,7 @@ def test_negative_log_likelihood_is_scikit_learns_and_stays_finite():
     case = predictions(0)
     expected = reference.log_loss(case.labels, case.probabilities, labels=range(4))
     assert math.isclose(function(case), expected, rel_tol=EXACT)
-    sure = Predictions(np.array([0]), np.array([[0.0, 1.0]]), 1)
+    sure = Scored(np.array([0]), np.array([[0.0, 1.0]]), 1)
     assert function(sure) == pytest.approx(-math.log(np.finfo(float).eps))
 
 
@@ -141,9 +141,9 @@ def test_calibration_error_of_a_network_that_knows_its_chances_goes_to_zero():
     labels = (odds.cumsum(axis=1) < generator.random((len(odds), 1))).sum(axis=1)
     metric = METRICS["expected_calibration_error"]
     # Noise of some 0.5 / sqrt(100,000 / 15) in each bin.
-    assert metric.function(Predictions(labels, odds, 1)) < 0.01
+    assert metric.function(Scored(labels, odds, 1)) < 0.01
     overconfident = odds**3 / (odds**3).sum(axis=1, keepdims=True)
-    assert metric.function(Predictions(labels, overconfident, 1)) > 0.1
+    assert metric.function(Scored(labels, overconfident, 1)) > 0.1
 
 
 def test_metrics_of_a_run():
@@ -287,7 +287,7 @@ def test_splits_are_drawn_apart_and_narrow_the_interval(metric):
 @pytest.mark.parametrize("name", ["balanced_accuracy", "macro_f1", "mean_average_precision"])
 def test_bootstrap_of_perfect_runs_is_a_point(name):
     labels = np.arange(40) % 4
-    _, found = interval_of(METRICS[name], [Predictions(labels, np.eye(4)[labels], 2)])
+    _, found = interval_of(METRICS[name], [Scored(labels, np.eye(4)[labels], 2)])
     assert (found.low, found.high) == (100, 100)
 
 
@@ -318,7 +318,7 @@ def test_interval_of_the_calibration_error_covers_whether_it_is_zero_or_large(te
 
     def heated(case):
         odds = case.probabilities**temperature
-        return Predictions(case.labels, odds / odds.sum(axis=1, keepdims=True), 1)
+        return Scored(case.labels, odds / odds.sum(axis=1, keepdims=True), 1)
 
     truth = metric.value(heated(predictions(0, 200_000)))
     cases = [heated(predictions(seed)) for seed in range(1, 101)]

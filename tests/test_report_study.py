@@ -39,6 +39,7 @@ def made_run(root, variant, seed, right, split="main"):
         "label": [CLASSES[label] for label in labels],
         "predicted": [CLASSES[label] for label in predicted],
     }
+    rows |= {f"p({name})": np.eye(2)[predicted][:, index] for index, name in enumerate(CLASSES)}
     pd.DataFrame(rows).to_csv(folder / "predictions.csv", index=False)
     measured = run_metrics(labels, np.eye(2)[predicted], CLASSES, top_k=1)
     about = {"split": split, "variant": variant, "seed": seed, "random_weights": []}

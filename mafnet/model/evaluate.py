@@ -17,7 +17,7 @@ from mafnet.model.data import Data, Subset
 from mafnet.model.metrics import METRICS, percent
 from mafnet.model.networks import network_spec
 from mafnet.model.precision import resolve
-from mafnet.model.predictions import Predictions
+from mafnet.model.scored import Scored
 from mafnet.model.settings import RunSettings, run_settings
 from mafnet.model.train import new_network
 
@@ -56,22 +56,22 @@ def run_metrics(
 
     labels: (S,) class indices. probabilities: (S, C). classes: names of the C classes.
     """
-    predictions = Predictions(labels, probabilities, top_k)
+    scored = Scored(labels, probabilities, top_k)
     return {
-        **{name: metric.value(predictions) for name, metric in METRICS.items()},
+        **{name: metric.value(scored) for name, metric in METRICS.items()},
         "top_k": min(top_k, len(classes)),
         "samples": len(labels),
-        "per_class": _per_class(predictions, classes),
+        "per_class": _per_class(scored, classes),
     }
 
 
-def _per_class(predictions: Predictions, classes: Sequence[str]) -> dict[str, dict]:
+def _per_class(scored: Scored, classes: Sequence[str]) -> dict[str, dict]:
     """Share found and number of samples of each class; no share where there are no samples."""
     found = recall_score(
-        predictions.labels, predictions.predicted, labels=range(len(classes)), average=None,
+        scored.labels, scored.predicted, labels=range(len(classes)), average=None,
         zero_division=np.nan,
     )  # fmt: skip
-    support = np.bincount(predictions.labels, minlength=len(classes)).tolist()
+    support = np.bincount(scored.labels, minlength=len(classes)).tolist()
     return {
         name: {"accuracy": percent(share) if samples else None, "samples": samples}
         for name, share, samples in zip(classes, found, support, strict=True)

@@ -18,7 +18,7 @@ from sklearn.metrics import (
 )
 
 from mafnet.model import resampled
-from mafnet.model.predictions import Predictions
+from mafnet.model.scored import Scored
 
 
 class IntervalMethod(StrEnum):
@@ -54,24 +54,24 @@ class Metric:
     """A metric of a run on its test samples.
 
     title: as a heading; `{top_k}` stands for the number of classes that count as a hit.
-    function: the metric of a run's predictions: a share (0 to 1) or nats.
+    function: the metric of a run on its test samples: a share (0 to 1) or nats.
     interval: method of the 95 % interval.
     higher_is_better: False for errors and losses.
     unit, decimals: of the results. minimum: least possible value, in the unit.
     description: one or two sentences, for pages and schemas.
-    resampled: of predictions and counts (B, S), the metric of each resample (B,), or its distance
+    resampled: of the same and counts (B, S), the metric of each resample (B,), or its distance
         if the method is DISTANCE. Without it the function is called for every resample.
     """
 
     title: str
-    function: Callable[[Predictions], float]
+    function: Callable[[Scored], float]
     interval: IntervalMethod
     higher_is_better: bool
     unit: Unit
     decimals: int
     description: str
     minimum: float = 0
-    resampled: Callable[[Predictions, np.ndarray], np.ndarray] | None = None
+    resampled: Callable[[Scored, np.ndarray], np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.interval, IntervalMethod):
@@ -79,9 +79,9 @@ class Metric:
         if self.interval is IntervalMethod.DISTANCE and self.resampled is None:
             raise TypeError(f"{self.title}: the method DISTANCE needs a function `resampled`")
 
-    def value(self, predictions: Predictions) -> float:
+    def value(self, scored: Scored) -> float:
         """The metric of a run, in its unit and rounded."""
-        return self.shown(self.function(predictions))
+        return self.shown(self.function(scored))
 
     def shown(self, value: float) -> float:
         """A function's value in the metric's unit, within its range and rounded."""
@@ -91,16 +91,16 @@ class Metric:
         """A value in the metric's unit with the metric's decimals."""
         return round(float(value), self.decimals)
 
-    def draws(self, predictions: Predictions, counts: np.ndarray) -> np.ndarray:
+    def draws(self, scored: Scored, counts: np.ndarray) -> np.ndarray:
         """(B,) the metric, or its distance, of each resample.
 
         counts: (B, S) how often each sample occurs in each resample.
         """
         if self.resampled is not None:
-            return self.resampled(predictions, counts)
+            return self.resampled(scored, counts)
         rows = np.arange(counts.shape[1])
         taken = (np.repeat(rows, row.astype(int)) for row in counts)
-        return np.array([self.function(predictions.take(chosen)) for chosen in taken])
+        return np.array([self.function(scored.take(chosen)) for chosen in taken])
 
     def named(self, top_k: int) -> str:
         """The title, with the number of classes that count as a hit."""
@@ -118,57 +118,57 @@ def percent(share: float) -> float:
     return round(100 * float(share), 2)
 
 
-def accuracy(predictions: Predictions) -> float:
+def accuracy(scored: Scored) -> float:
     """Share of the samples whose most probable class is the label."""
-    return accuracy_score(predictions.labels, predictions.predicted)
+    return accuracy_score(scored.labels, scored.predicted)
 
 
-def balanced_accuracy(predictions: Predictions) -> float:
+def balanced_accuracy(scored: Scored) -> float:
     """Mean recall over the classes that have samples.
 
     balanced_accuracy_score gives the same, and warns if a class without samples is predicted.
     """
-    return recall_score(predictions.labels, predictions.predicted, **_over_classes(predictions))
+    return recall_score(scored.labels, scored.predicted, **_over_classes(scored))
 
 
-def macro_f1(predictions: Predictions) -> float:
+def macro_f1(scored: Scored) -> float:
     """Mean F1 over the classes that have samples."""
-    return f1_score(predictions.labels, predictions.predicted, **_over_classes(predictions))
+    return f1_score(scored.labels, scored.predicted, **_over_classes(scored))
 
 
-def _over_classes(predictions: Predictions) -> dict:
-    return {"labels": predictions.classes, "average": "macro", "zero_division": 0}
+def _over_classes(scored: Scored) -> dict:
+    return {"labels": scored.classes, "average": "macro", "zero_division": 0}
 
 
-def top_k_accuracy(predictions: Predictions) -> float:
+def top_k_accuracy(scored: Scored) -> float:
     """Share of the samples for which fewer than k classes are more probable than the label.
 
     scikit-learn's top_k_accuracy_score would let the order of the classes decide among equals.
     """
-    better = (predictions.probabilities > predictions.own[:, None]).sum(axis=1)
-    return float(np.mean(better < predictions.top_k))
+    better = (scored.probabilities > scored.own[:, None]).sum(axis=1)
+    return float(np.mean(better < scored.top_k))
 
 
-def mean_average_precision(predictions: Predictions) -> float:
+def mean_average_precision(scored: Scored) -> float:
     """Mean over the classes that have samples of the average precision of one against the rest."""
-    labels, probabilities = predictions.labels, predictions.probabilities
+    labels, probabilities = scored.labels, scored.probabilities
     return float(np.mean([
         average_precision_score(labels == index, probabilities[:, index])
-        for index in predictions.classes
+        for index in scored.classes
     ]))  # fmt: skip
 
 
-def calibration_error(predictions: Predictions) -> float:
+def calibration_error(scored: Scored) -> float:
     """Mean distance of accuracy and confidence over bins of confidence (Guo et al. 2017)."""
-    every = np.ones((1, len(predictions.labels)))
-    return float(np.abs(resampled.calibration_gaps(predictions, every)).sum())
+    every = np.ones((1, len(scored.labels)))
+    return float(np.abs(resampled.calibration_gaps(scored, every)).sum())
 
 
-def negative_log_likelihood(predictions: Predictions) -> float:
+def negative_log_likelihood(scored: Scored) -> float:
     """Mean of minus the natural logarithm of the label's probability."""
     # One more class without samples changes nothing; log_loss refuses a single class.
-    probabilities = np.pad(predictions.normalised, ((0, 0), (0, 1)))
-    return log_loss(predictions.labels, probabilities, labels=range(probabilities.shape[1]))
+    probabilities = np.pad(scored.normalised, ((0, 0), (0, 1)))
+    return log_loss(scored.labels, probabilities, labels=range(probabilities.shape[1]))
 
 
 METRICS: dict[str, Metric] = {

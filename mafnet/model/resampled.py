@@ -1,13 +1,13 @@
 """Metrics of many bootstrap resamples at once.
 
-Every function takes the predictions of a run and `counts` (B, S): how often each of the S test
+Every function takes a run on its test samples and `counts` (B, S): how often each of the S test
 samples occurs in each of the B resamples. Sums over a resample are then matrix products, which is
 100 times faster than a call of scikit-learn for each resample. The tests compare the two.
 """
 
 import numpy as np
 
-from mafnet.model.predictions import Predictions
+from mafnet.model.scored import Scored
 
 CALIBRATION_BINS = 15
 """Equal-width bins of confidence (Guo et al. 2017, On calibration of modern neural networks)."""
@@ -16,22 +16,22 @@ SMALLEST = np.finfo(float).eps
 """Probabilities are clipped to this distance from 0 and 1, as scikit-learn's log_loss does."""
 
 
-def recalls(predictions: Predictions, counts: np.ndarray) -> np.ndarray:
+def recalls(scored: Scored, counts: np.ndarray) -> np.ndarray:
     """(B,) mean recall over the classes that occur in the resample, 0 to 1."""
-    labels = one_hot(predictions.labels, predictions)
-    found = counts @ (labels * predictions.hits[:, None])  # (B, C)
+    labels = one_hot(scored.labels, scored)
+    found = counts @ (labels * scored.hits[:, None])  # (B, C)
     return _mean_over_classes(found, counts @ labels)
 
 
-def f1_scores(predictions: Predictions, counts: np.ndarray) -> np.ndarray:
+def f1_scores(scored: Scored, counts: np.ndarray) -> np.ndarray:
     """(B,) mean F1 over the classes that occur in the resample, 0 to 1."""
-    labels = one_hot(predictions.labels, predictions)
-    found = counts @ (labels * predictions.hits[:, None])
-    support, predicted = counts @ labels, counts @ one_hot(predictions.predicted, predictions)
+    labels = one_hot(scored.labels, scored)
+    found = counts @ (labels * scored.hits[:, None])
+    support, predicted = counts @ labels, counts @ one_hot(scored.predicted, scored)
     return _mean_over_classes(2 * found, np.where(support > 0, support + predicted, 0))
 
 
-def average_precisions(predictions: Predictions, counts: np.ndarray) -> np.ndarray:
+def average_precisions(scored: Scored, counts: np.ndarray) -> np.ndarray:
     """(B,) mean average precision over the classes that occur in the resample, 0 to 1.
 
     The precision at a sample of the class is the share of the class among all samples whose
@@ -39,9 +39,9 @@ def average_precisions(predictions: Predictions, counts: np.ndarray) -> np.ndarr
     """
     counts = counts.astype(np.float32)  # exact below 2**24 samples, and twice as fast
     found, support = [], []
-    for index in predictions.classes:
-        scores = predictions.probabilities[:, index]
-        own = predictions.labels == index
+    for index in scored.classes:
+        scores = scored.probabilities[:, index]
+        own = scored.labels == index
         above = (scores[:, None] >= scores[own]).astype(np.float32)  # (S, samples of the class)
         mine = counts[:, own]
         with np.errstate(invalid="ignore"):
@@ -51,37 +51,37 @@ def average_precisions(predictions: Predictions, counts: np.ndarray) -> np.ndarr
     return _mean_over_classes(np.array(found).T, np.array(support).T)
 
 
-def negative_log_likelihoods(predictions: Predictions, counts: np.ndarray) -> np.ndarray:
+def negative_log_likelihoods(scored: Scored, counts: np.ndarray) -> np.ndarray:
     """(B,) mean over the resample of minus the logarithm of the label's probability, in nats."""
-    own = predictions.own / predictions.probabilities.sum(axis=1)
+    own = scored.of_label(scored.normalised)
     losses = -np.log(np.clip(own, SMALLEST, 1 - SMALLEST))
     return counts @ losses / counts.sum(axis=1)
 
 
-def calibration_gaps(predictions: Predictions, counts: np.ndarray) -> np.ndarray:
+def calibration_gaps(scored: Scored, counts: np.ndarray) -> np.ndarray:
     """(B, CALIBRATION_BINS) accuracy minus confidence of each bin, times the bin's share.
 
     Confidence is the probability of the predicted class. A bin includes its upper edge.
     """
-    confidence = predictions.probabilities.max(axis=1)
+    confidence = scored.probabilities.max(axis=1)
     edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
     bins = np.eye(CALIBRATION_BINS)[np.digitize(confidence, edges, right=True)]  # (S, bins)
-    gaps = bins * (predictions.hits - confidence)[:, None]
+    gaps = bins * (scored.hits - confidence)[:, None]
     return counts @ gaps / counts.sum(axis=1, keepdims=True)
 
 
-def calibration_distances(predictions: Predictions, counts: np.ndarray) -> np.ndarray:
+def calibration_distances(scored: Scored, counts: np.ndarray) -> np.ndarray:
     """(B,) sum over the bins of how far a resample's gap is from the gap of all samples, 0 to 2.
 
     The calibration error is the sum of the gaps' sizes, so it cannot be further away than this.
     """
-    whole = calibration_gaps(predictions, np.ones((1, len(predictions.labels))))
-    return np.abs(calibration_gaps(predictions, counts) - whole).sum(axis=1)
+    whole = calibration_gaps(scored, np.ones((1, len(scored.labels))))
+    return np.abs(calibration_gaps(scored, counts) - whole).sum(axis=1)
 
 
-def one_hot(indices: np.ndarray, predictions: Predictions) -> np.ndarray:
+def one_hot(indices: np.ndarray, scored: Scored) -> np.ndarray:
     """(S, C) 1 at each sample's class index."""
-    return np.eye(predictions.probabilities.shape[1])[indices]
+    return np.eye(scored.probabilities.shape[1])[indices]
 
 
 def _mean_over_classes(numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray:

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mafnet.common.errors import MafnetError
 from mafnet.common.files import read_json
 from mafnet.dataset.manifest import Sample, read_manifest
 from mafnet.dataset.origin import DEMO
-from mafnet.model.metrics import percent
+from mafnet.model.metrics import METRICS, Metric, percent
 from mafnet.report.frames import FrameReader
 from mafnet.report.page.classes import ClassEntry, class_entries
 from mafnet.report.page.figures import Figure, read_figures
@@ -55,7 +56,7 @@ class Sources:
 class Content:
     """What a page shows.
 
-    metrics: metrics.json. notes: on the protocol, a sentence each. random: modalities whose
+    metrics: metrics.json. measures: how each metric in it is read, by its key. notes: on the protocol, a sentence each. random: modalities whose
     backbones have random weights. most_frequent: accuracy in percent of always giving the test
     set's most frequent label. mistakes: how many there are; worst: some of them, second by
     second; unsure: right ones that nearly were mistakes. shown: test samples, mistakes first;
@@ -63,6 +64,7 @@ class Content:
     """
 
     metrics: dict
+    measures: Mapping[str, Metric]
     top_k: int
     notes: list[str]
     synthetic: bool
@@ -90,7 +92,7 @@ def page_content(sources: Sources, output: Path, workers: int) -> Content:
 
     output: the page. workers: decoders that run side by side.
     """
-    metrics = read_json(sources.metrics)
+    metrics = _read_metrics(sources.metrics)
     runs = [read_run(folder) for folder in sources.runs]
     found = verdicts(runs, _samples(sources.manifests))
     mistakes, hits = most_confident_mistakes(found), least_sure_hits(found)
@@ -100,6 +102,7 @@ def page_content(sources: Sources, output: Path, workers: int) -> Content:
     weights = metrics["provenance"]["weights"]
     return Content(
         metrics=metrics,
+        measures=METRICS,
         top_k=runs[0].metrics["top_k"],
         notes=protocol_notes(metrics["protocol"], [], metrics["paper"]),
         synthetic=metrics["protocol"]["name"] == DEMO,
@@ -117,6 +120,15 @@ def page_content(sources: Sources, output: Path, workers: int) -> Content:
         settings=sources.settings,
         command=f"snakemake --cores all {output}",
     )
+
+
+def _read_metrics(path: Path) -> dict:
+    """metrics.json of the data set; MafnetError if a metric is missing."""
+    found = read_json(path)
+    missing = [name for name in METRICS if name not in found]
+    if missing:
+        raise MafnetError(f"{path}: has no {', '.join(missing)}; run mafnet metrics again")
+    return found
 
 
 def _samples(manifests: Mapping[str, Path]) -> dict[str, dict[str, Sample]]:

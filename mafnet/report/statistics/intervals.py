@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mafnet.model.metrics import IntervalMethod, Metric, percent
-from mafnet.model.predictions import Predictions
+from mafnet.model.scored import Scored
 
 Z95 = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution."""
@@ -52,7 +52,7 @@ def _counts(chosen: np.ndarray) -> np.ndarray:
 class Sampled:
     """The runs of a variant on one test set. counts: (RESAMPLES, S), of `resamples`."""
 
-    runs: Sequence[Predictions]
+    runs: Sequence[Scored]
     counts: np.ndarray
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import read_json
 from mafnet.model.metrics import METRICS, Metric
-from mafnet.model.predictions import Predictions
+from mafnet.model.scored import Scored
 from mafnet.report.statistics.intervals import Sampled, metric_interval, resamples
 
 
@@ -105,20 +105,20 @@ def _measure(metric: Metric, values: pd.Series, seeds: pd.Series, splits: list[S
 
 
 def _sampled(runs: Sequence[Run]) -> list[Sampled]:
-    """The predictions of each split's runs, and the resamples of the split's test samples."""
-    by_split: dict[str, list[Predictions]] = {}
+    """The runs of each split, and the resamples of the split's test samples."""
+    by_split: dict[str, list[Scored]] = {}
     for run in runs:
-        by_split.setdefault(run.metrics["split"], []).append(predictions_of(run))
+        by_split.setdefault(run.metrics["split"], []).append(scored_by(run))
     counts = resamples([len(group[0].labels) for group in by_split.values()])
     return [Sampled(group, drawn) for group, drawn in zip(by_split.values(), counts, strict=True)]
 
 
-def predictions_of(run: Run) -> Predictions:
-    """Labels and probabilities of a run's test samples."""
+def scored_by(run: Run) -> Scored:
+    """The test samples of a run with its probabilities."""
     classes = list(run.metrics["per_class"])
     index = {name: number for number, name in enumerate(classes)}
     labels = run.predictions["label"].map(index).to_numpy()
-    return Predictions(labels, probabilities_of(run), run.metrics["top_k"])
+    return Scored(labels, probabilities_of(run), run.metrics["top_k"])
 
 
 def probabilities_of(run: Run) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a trained network predicts of the test samples."""
+"""Test samples with the probabilities that a run gives them: all that a metric needs."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -7,8 +7,8 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """The answers of one run to S test samples of C classes.
+class Scored:
+    """S test samples of C classes with the probabilities of a run.
 
     labels: (S,) class indices. probabilities: (S, C), 0 to 1; each row has the sum 1, up to the six
     significant digits of predictions.csv. top_k: k of the top-k accuracy.
@@ -20,7 +20,7 @@ class Predictions:
 
     @cached_property
     def predicted(self) -> np.ndarray:
-        """(S,) index of the most probable class; of the first one among equals."""
+        """(S,) index of the most probable class; of several, the first one."""
         return self.probabilities.argmax(axis=1)
 
     @cached_property
@@ -31,7 +31,7 @@ class Predictions:
     @cached_property
     def own(self) -> np.ndarray:
         """(S,) probability of the label."""
-        return np.take_along_axis(self.probabilities, self.labels[:, None], axis=1)[:, 0]
+        return self.of_label(self.probabilities)
 
     @cached_property
     def classes(self) -> np.ndarray:
@@ -43,6 +43,10 @@ class Predictions:
         """(S, C) probabilities; each row has the sum 1 to the last digit."""
         return self.probabilities / self.probabilities.sum(axis=1, keepdims=True)
 
-    def take(self, rows: np.ndarray) -> "Predictions":
-        """The predictions of some samples; a sample may occur several times."""
+    def of_label(self, values: np.ndarray) -> np.ndarray:
+        """(S,) of values (S, C), that of each sample's label."""
+        return np.take_along_axis(values, self.labels[:, None], axis=1)[:, 0]
+
+    def take(self, rows: np.ndarray) -> "Scored":
+        """Some of the samples; one may occur several times."""
         return replace(self, labels=self.labels[rows], probabilities=self.probabilities[rows])
