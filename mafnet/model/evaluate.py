@@ -1,24 +1,20 @@
 """Evaluation: a trained network on the test subset, once."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from sklearn.metrics import recall_score
 
 from mafnet.common.errors import MafnetError
 from mafnet.model.batches import Reader, predict
 from mafnet.model.data import Data
-from mafnet.model.metrics import (
-    balanced_accuracy,
-    confusion_matrix,
-    macro_f1,
-    percent,
-    recalls,
-    top_k_hits,
-)
+from mafnet.model.metrics import METRICS, percent
 from mafnet.model.mixed_precision import resolve
-from mafnet.model.run_folder import Attention, PredictionTable, RunFolder
+from mafnet.model.run_folder import Attention, PredictionTable, RunFolder, as_written
+from mafnet.model.scored import Scored
 from mafnet.model.settings import RunSettings
 from mafnet.model.train import trained_network
 
@@ -37,7 +33,7 @@ def evaluate(
     precision = resolve(settings.training.precision, device)
     reader = Reader(data, settings.inputs, device, precision)
     batches = list(predict(network.to(device), reader, subset, batch_size, precision))
-    probabilities = np.concatenate([batch[0].numpy() for batch in batches])
+    probabilities = as_written(np.concatenate([batch[0].numpy() for batch in batches]))
     attention = np.concatenate([batch[1].numpy() for batch in batches])
     samples = [sample.sample for sample in subset.samples]
     predicted = probabilities.argmax(axis=1)
@@ -52,27 +48,31 @@ def evaluate(
 
 
 def run_metrics(
-    labels: np.ndarray, probabilities: np.ndarray, classes: list[str], top_k: int
+    labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], top_k: int
 ) -> dict:
-    """A run's measures in percent from labels (S,) and probabilities (S, C)."""
-    predicted = probabilities.argmax(axis=1)
-    confusion = confusion_matrix(labels, predicted, len(classes))
-    found = recalls(confusion)
-    support = confusion.sum(axis=1)
+    """Every metric of a run in its unit, and of each class the share that is found in percent.
+
+    labels: (S,) class indices. probabilities: (S, C). classes: names of the C classes.
+    """
+    scored = Scored(labels, probabilities, top_k)
     return {
-        "accuracy": percent(np.mean(predicted == labels)),
-        "balanced_accuracy": percent(balanced_accuracy(confusion)),
+        **{name: metric.value(scored) for name, metric in METRICS.items()},
         "top_k": min(top_k, len(classes)),
-        "top5": percent(np.mean(top_k_hits(probabilities, labels, top_k))),
-        "macro_f1": percent(macro_f1(confusion)),
         "samples": len(labels),
-        "per_class": {
-            name: {
-                "accuracy": percent(found[index]) if support[index] else None,
-                "samples": int(support[index]),
-            }
-            for index, name in enumerate(classes)
-        },
+        "per_class": _per_class(scored, classes),
+    }
+
+
+def _per_class(scored: Scored, classes: Sequence[str]) -> dict[str, dict]:
+    """Share found and number of samples of each class; no share where there are no samples."""
+    found = recall_score(
+        scored.labels, scored.predicted, labels=range(len(classes)), average=None,
+        zero_division=np.nan,
+    )  # fmt: skip
+    support = np.bincount(scored.labels, minlength=len(classes)).tolist()
+    return {
+        name: {"accuracy": percent(share) if samples else None, "samples": samples}
+        for name, share, samples in zip(classes, found, support, strict=True)
     }
 
 

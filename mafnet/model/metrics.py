@@ -1,47 +1,252 @@
-"""Measures of a classifier, from labels and predictions."""
+"""The metrics: one table, which evaluation, summary, schemas, studies and pages loop over.
+
+A new metric is one entry of METRICS. It needs no other change; tests/test_model_metrics.py checks
+its interval by itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, StrEnum
 
 import numpy as np
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    f1_score,
+    log_loss,
+    recall_score,
+)
+
+from mafnet.model import resampled
+from mafnet.model.scored import Scored
 
 
-def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """(..., C, C) counts of (label, predicted) from (..., S) class indices."""
-    pairs = labels * classes + predicted
-    flat = pairs.reshape(-1, pairs.shape[-1])
-    counts = [np.bincount(row, minlength=classes * classes) for row in flat]
-    return np.array(counts).reshape(*pairs.shape[:-1], classes, classes)
+class IntervalMethod(StrEnum):
+    """How a metric's 95 % interval is computed; the value is the text that results show.
+
+    WILSON: score interval; only for a share of the test samples.
+    PERCENTILE: quantiles of the metric over resamples.
+    BASIC: the same quantiles, mirrored at the mean. This removes a bias that resampling adds once
+        more: mean average precision is too high if classes have few samples.
+    DISTANCE: the mean plus or minus the 95 % quantile of a distance that the metric cannot exceed.
+        A calibration error is a sum of sizes: noise only adds to it, in the samples and again in
+        each resample, so that quantiles of the metric itself would miss the true value.
+    """
+
+    WILSON = "Wilson, over test samples"
+    PERCENTILE = "percentile bootstrap, over test samples"
+    BASIC = "basic bootstrap, over test samples"
+    DISTANCE = "bootstrap of the distance between calibration curves, over test samples"
 
 
-def recalls(confusion: np.ndarray) -> np.ndarray:
-    """(..., C) share of each class's samples that are found; NaN for a class without samples."""
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    with np.errstate(invalid="ignore"):
-        return hits / confusion.sum(axis=-1)
+class Unit(Enum):
+    """Unit of results: its symbol, the factor from a function's value, the largest value."""
+
+    PERCENT = ("%", 100, 100)
+    NATS = ("nats", 1, None)
+
+    def __init__(self, symbol: str, factor: float, maximum: float | None) -> None:
+        self.symbol, self.factor, self.maximum = symbol, factor, maximum
 
 
-def f1_scores(confusion: np.ndarray) -> np.ndarray:
-    """(..., C) harmonic mean of precision and recall; NaN for a class without samples."""
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    support = confusion.sum(axis=-1)
-    with np.errstate(invalid="ignore"):
-        return np.where(support > 0, 2 * hits / (support + confusion.sum(axis=-2)), np.nan)
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A metric of a run on its test samples.
 
+    title: as a heading; `{top_k}` stands for the number of classes that count as a hit.
+    function: the metric of a run on its test samples: a share (0 to 1) or nats.
+    interval: method of the 95 % interval.
+    higher_is_better: False for errors and losses.
+    unit, decimals: of the results. minimum: least possible value, in the unit.
+    description: one or two sentences, for pages and schemas.
+    resampled: of the same and counts (B, S), the metric of each resample (B,), or its distance
+        if the method is DISTANCE. Without it the function is called for every resample.
+    """
 
-def balanced_accuracy(confusion: np.ndarray) -> np.ndarray:
-    """(...) mean recall over the classes that have samples, 0 to 1."""
-    return np.nanmean(recalls(confusion), axis=-1)
+    title: str
+    function: Callable[[Scored], float]
+    interval: IntervalMethod
+    higher_is_better: bool
+    unit: Unit
+    decimals: int
+    description: str
+    minimum: float = 0
+    resampled: Callable[[Scored, np.ndarray], np.ndarray] | None = None
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.interval, IntervalMethod):
+            raise TypeError(f"{self.title}: the interval's method {self.interval!r} is unknown")
+        if self.interval is IntervalMethod.DISTANCE and self.resampled is None:
+            raise TypeError(f"{self.title}: the method DISTANCE needs a function `resampled`")
 
-def macro_f1(confusion: np.ndarray) -> np.ndarray:
-    """(...) mean F1 over the classes that have samples, 0 to 1."""
-    return np.nanmean(f1_scores(confusion), axis=-1)
+    def value(self, scored: Scored) -> float:
+        """The metric of a run, in its unit and rounded."""
+        return self.shown(self.function(scored))
 
+    def shown(self, value: float) -> float:
+        """A function's value in the metric's unit, within its range and rounded."""
+        return self.rounded(np.clip(self.unit.factor * value, self.minimum, self.unit.maximum))
 
-def top_k_hits(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """(S,) True where fewer than k classes are more probable than the right one."""
-    own = np.take_along_axis(probabilities, labels[:, None], axis=1)
-    return (probabilities > own).sum(axis=1) < k
+    def rounded(self, value: float) -> float:
+        """A value in the metric's unit with the metric's decimals."""
+        return round(float(value), self.decimals)
+
+    def draws(self, scored: Scored, counts: np.ndarray) -> np.ndarray:
+        """(B,) the metric, or its distance, of each resample.
+
+        counts: (B, S) how often each sample occurs in each resample.
+        """
+        if self.resampled is not None:
+            return self.resampled(scored, counts)
+        rows = np.arange(counts.shape[1])
+        taken = (np.repeat(rows, row.astype(int)) for row in counts)
+        return np.array([self.function(scored.take(chosen)) for chosen in taken])
+
+    def named(self, top_k: int) -> str:
+        """The title, with the number of classes that count as a hit."""
+        return self.title.format(top_k=top_k)
+
+    @property
+    def number(self) -> dict:
+        """JSON schema of a value."""
+        limits = {"type": "number", "minimum": self.minimum}
+        return limits if self.unit.maximum is None else limits | {"maximum": self.unit.maximum}
 
 
 def percent(share: float) -> float:
     """A share (0 to 1) in percent, with two decimals."""
     return round(100 * float(share), 2)
+
+
+def accuracy(scored: Scored) -> float:
+    """Share of the samples whose most probable class is the label."""
+    return accuracy_score(scored.labels, scored.predicted)
+
+
+def balanced_accuracy(scored: Scored) -> float:
+    """Mean recall over the classes that have samples.
+
+    balanced_accuracy_score gives the same, and warns if a class without samples is predicted.
+    """
+    return recall_score(scored.labels, scored.predicted, **_over_classes(scored))
+
+
+def macro_f1(scored: Scored) -> float:
+    """Mean F1 over the classes that have samples."""
+    return f1_score(scored.labels, scored.predicted, **_over_classes(scored))
+
+
+def _over_classes(scored: Scored) -> dict:
+    return {"labels": scored.classes, "average": "macro", "zero_division": 0}
+
+
+def top_k_accuracy(scored: Scored) -> float:
+    """Share of the samples for which fewer than k classes are more probable than the label.
+
+    scikit-learn's top_k_accuracy_score would let the order of the classes decide among equals.
+    """
+    better = (scored.probabilities > scored.own[:, None]).sum(axis=1)
+    return float(np.mean(better < scored.top_k))
+
+
+def mean_average_precision(scored: Scored) -> float:
+    """Mean over the classes that have samples of the average precision of one against the rest."""
+    labels, probabilities = scored.labels, scored.probabilities
+    return float(np.mean([
+        average_precision_score(labels == index, probabilities[:, index])
+        for index in scored.classes
+    ]))  # fmt: skip
+
+
+def calibration_error(scored: Scored) -> float:
+    """Mean distance of accuracy and confidence over bins of confidence (Guo et al. 2017)."""
+    every = np.ones((1, len(scored.labels)))
+    return float(np.abs(resampled.calibration_gaps(scored, every)).sum())
+
+
+def negative_log_likelihood(scored: Scored) -> float:
+    """Mean of minus the natural logarithm of the label's probability."""
+    # One more class without samples changes nothing; log_loss refuses a single class.
+    probabilities = np.pad(scored.normalised, ((0, 0), (0, 1)))
+    return log_loss(scored.labels, probabilities, labels=range(probabilities.shape[1]))
+
+
+METRICS: dict[str, Metric] = {
+    "accuracy": Metric(
+        title="Accuracy",
+        function=accuracy,
+        interval=IntervalMethod.WILSON,
+        higher_is_better=True,
+        unit=Unit.PERCENT,
+        decimals=2,
+        description="Share of the test samples whose most probable class is the label.",
+    ),
+    "balanced_accuracy": Metric(
+        title="Balanced accuracy",
+        function=balanced_accuracy,
+        interval=IntervalMethod.PERCENTILE,
+        higher_is_better=True,
+        unit=Unit.PERCENT,
+        decimals=2,
+        description="Mean over the classes of the share of their test samples that are found. "
+        "Classes without a test sample are left out.",
+        resampled=resampled.recalls,
+    ),
+    "top5": Metric(
+        title="Top-{top_k} accuracy",
+        function=top_k_accuracy,
+        interval=IntervalMethod.WILSON,
+        higher_is_better=True,
+        unit=Unit.PERCENT,
+        decimals=2,
+        description="Share of the test samples whose label is among the k most probable classes; "
+        "k is `model.evaluation.top_k` of the config, 5 by default.",
+    ),
+    "macro_f1": Metric(
+        title="Macro F1",
+        function=macro_f1,
+        interval=IntervalMethod.PERCENTILE,
+        higher_is_better=True,
+        unit=Unit.PERCENT,
+        decimals=2,
+        description="Mean over the classes of the harmonic mean of precision and recall. "
+        "Classes without a test sample are left out.",
+        resampled=resampled.f1_scores,
+    ),
+    "mean_average_precision": Metric(
+        title="Mean average precision",
+        function=mean_average_precision,
+        interval=IntervalMethod.BASIC,
+        higher_is_better=True,
+        unit=Unit.PERCENT,
+        decimals=2,
+        description="Mean over the classes of the average precision with which the class's "
+        "probability ranks its test samples above all others. "
+        "Classes without a test sample are left out.",
+        resampled=resampled.average_precisions,
+    ),
+    "expected_calibration_error": Metric(
+        title="Expected calibration error",
+        function=calibration_error,
+        interval=IntervalMethod.DISTANCE,
+        higher_is_better=False,
+        unit=Unit.PERCENT,
+        decimals=2,
+        description="Distance between confidence (probability of the most probable class) and "
+        f"accuracy, mean over {resampled.CALIBRATION_BINS} equal-width bins of confidence, each "
+        "weighted by its test samples. With few test samples it is too high.",
+        resampled=resampled.calibration_distances,
+    ),
+    "negative_log_likelihood": Metric(
+        title="Negative log-likelihood",
+        function=negative_log_likelihood,
+        interval=IntervalMethod.PERCENTILE,
+        higher_is_better=False,
+        unit=Unit.NATS,
+        decimals=3,
+        description="Mean over the test samples of minus the natural logarithm of the label's "
+        "probability. Probabilities below 2.2e-16 count as 2.2e-16.",
+        resampled=resampled.negative_log_likelihoods,
+    ),
+}
+"""Every metric by its key in metrics.json, in the order of tables."""

@@ -86,6 +86,9 @@ class Attention:
         return self.weights[index], self.valid[index]
 
 
+DIGITS = "{:.6g}"
+"""Format of a probability in predictions.csv."""
+
 PREDICTION_COLUMNS = ("sample", "label", "predicted")
 """The first columns of predictions.csv; a column `p(CLASS)` follows for each class."""
 
@@ -194,7 +197,7 @@ class RunFolder:
         header = [*PREDICTION_COLUMNS, *(f"p({name})" for name in found.classes)]
         names = zip(found.samples, found.labels, found.predicted, strict=True)
         rows = (
-            [sample, found.classes[label], found.classes[predicted], *(f"{p:.6g}" for p in row)]
+            [sample, found.classes[label], found.classes[predicted], *map(DIGITS.format, row)]
             for (sample, label, predicted), row in zip(names, found.probabilities, strict=True)
         )
         _write_csv([header, *rows], self.predictions)
@@ -240,6 +243,14 @@ class RunFolder:
     def read_metrics(self) -> dict:
         """Read metrics.json."""
         return read_json(self.metrics)
+
+
+def as_written(probabilities: np.ndarray) -> np.ndarray:
+    """Probabilities (S, C) as predictions.csv has them: six significant digits, float64.
+
+    Metrics are computed on these numbers, so that a reader of the file gets the same metrics.
+    """
+    return np.array([[float(DIGITS.format(value)) for value in row] for row in probabilities])
 
 
 def _class_indices(names: Sequence[str], classes: Sequence[str]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Writes the files that follow from models in the package: `python -m mafnet.plan.generate`."""
+"""Writes the files that follow from the package: `python -m mafnet.plan.generate`."""
 
 import textwrap
 from collections.abc import Callable, Iterator
@@ -13,6 +13,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from mafnet.common.config import Settings
 from mafnet.common.resources import SHARED as ROOT
 from mafnet.plan.config import Config, Sections
+from mafnet.plan.schemas import as_json, dataset_schema, run_schema
 
 COMMAND = "make generate"
 BEGIN = f"# Generated from mafnet/*/config.py by `{COMMAND}`. Change defaults and comments there.\n"
@@ -104,6 +105,8 @@ def _written(value: object) -> str:
 FILES: dict[str, Callable[[], str]] = {
     "workflow/schemas/config.schema.yaml": config_schema,
     "config.yaml": config_defaults,
+    "workflow/schemas/run.schema.json": lambda: as_json(run_schema()),
+    "workflow/schemas/metrics.schema.json": lambda: as_json(dataset_schema()),
 }
 """Path in the repository -> what makes its text."""
 

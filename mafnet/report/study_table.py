@@ -12,16 +12,20 @@ from rich.table import Table
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import replacing
+from mafnet.model.metrics import METRICS
 from mafnet.report.protocol import paper_name
 from mafnet.report.statistics.paired import compare
 from mafnet.report.statistics.runs import Run, count_test_samples
 from mafnet.report.statistics.summary import measures, paper_value, random_weights
 
+OTHERS = [name for name in METRICS if name != "accuracy"]
+"""Metrics beside the accuracy, which has columns of its own."""
+
 COLUMNS = (
-    "variant", "accuracy", "std", "ci_low", "ci_high", "ci_method", "balanced_accuracy", "macro_f1",
+    "variant", "accuracy", "std", "ci_low", "ci_high", "ci_method", *OTHERS,
     "samples", "splits", "seeds", "compared_with", "difference", "difference_low",
     "difference_high", "difference_method", "paper", "missing", "random_weights", "protocol",
-    "as_paper",
+    "as_paper", *(f"{name}_{part}" for name in OTHERS for part in ("std", "low", "high", "method")),
 )  # fmt: skip
 
 WIDTH = 120
@@ -36,7 +40,7 @@ def study_table(
     main: str,
     missing: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame:
-    """One row a variant; accuracies in percent.
+    """One row a variant; every metric in its unit, with its interval.
 
     variants: the finished runs of each, which may be none.
     protocol: what `read_protocol` gives.
@@ -81,12 +85,23 @@ def _measured(runs: Sequence[Run]) -> dict:
         "ci_low": low,
         "ci_high": high,
         "ci_method": found["accuracy"]["ci_method"],
-        "balanced_accuracy": found["balanced_accuracy"]["mean"],
-        "macro_f1": found["macro_f1"]["mean"],
+        **{key: cell for name in OTHERS for key, cell in _cells_of(name, found[name]).items()},
         "samples": count_test_samples(runs),
         "splits": len({run.split for run in runs}),
         "seeds": len({run.seed for run in runs}),
         "random_weights": " ".join(random_weights(runs)),
+    }
+
+
+def _cells_of(name: str, found: Mapping) -> dict:
+    """The columns of a metric beside the accuracy."""
+    low, high = found["ci95"]
+    return {
+        name: found["mean"],
+        f"{name}_std": found["std"],
+        f"{name}_low": low,
+        f"{name}_high": high,
+        f"{name}_method": found["ci_method"],
     }
 
 
@@ -108,7 +123,10 @@ def read_study(path: Path) -> pd.DataFrame:
         raise MafnetError(f"{path}: cannot be read as a study ({error})") from error
     missing = [column for column in COLUMNS if column not in table]
     if missing:
-        raise MafnetError(f"{path}: is not a study; it has no column {', '.join(missing)}")
+        raise MafnetError(
+            f"{path}: is not a study, or one of an older version; it has no column "
+            f"{', '.join(missing)}"
+        )
     return table
 
 
@@ -159,7 +177,9 @@ def _caption(rows: Sequence[Mapping[str, str]]) -> str:
             "difference, same splits and seeds: paired bootstrap over seeds and test samples"
         )
     if any(row["seeds"] == "1" for row in rows):
-        lines.append("One seed: no deviation, and no interval says how far another seed would be.")
+        lines.append(
+            "One seed: no standard deviation, and no interval says how far another seed would be."
+        )
     if any(row["missing"] for row in rows):
         lines.append("* runs are missing; see below.")
     if any(row["random_weights"] for row in rows):

@@ -8,7 +8,7 @@ from mafnet.report.figures.inputs import Inputs
 from mafnet.report.figures.style import BLUE, GREY, PALE, about, key, label, sheet, warnings_of
 from mafnet.report.statistics.intervals import wilson
 from mafnet.report.statistics.runs import Run, seed_means
-from mafnet.report.statistics.summary import measures, per_class
+from mafnet.report.statistics.summary import mean_of, per_class
 
 
 def classes(inputs: Inputs) -> Figure:
@@ -25,7 +25,7 @@ def classes(inputs: Inputs) -> Figure:
     axes = figure.subplots()
     for row, name in enumerate(order):
         _row(axes, row, found[name], _by_seed(runs, name))
-    mean = measures(runs)["accuracy"]["mean"]
+    mean = mean_of("accuracy", runs)
     axes.axvline(mean, color=GREY, linestyle="--", linewidth=1)
     _dress(axes, order, found)
     _key(figure, mean, several=len({run.seed for run in runs}) > 1)

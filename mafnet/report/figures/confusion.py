@@ -7,8 +7,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from sklearn.metrics import confusion_matrix
 
-from mafnet.model.metrics import confusion_matrix
 from mafnet.report.figures.inputs import Inputs
 from mafnet.report.figures.style import (
     BLACK,
@@ -58,7 +58,8 @@ def confusion(inputs: Inputs) -> Figure:
 def _counts(inputs: Inputs, classes: int) -> np.ndarray:
     """(C, C) predictions of all runs by true and predicted class."""
     found = [run.predictions for run in inputs.runs]
-    return sum(confusion_matrix(one.labels, one.predicted, classes) for one in found)
+    labels = range(classes)
+    return sum(confusion_matrix(one.labels, one.predicted, labels=labels) for one in found)
 
 
 def _how(inputs: Inputs) -> str:

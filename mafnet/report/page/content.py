@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mafnet.common.errors import MafnetError
 from mafnet.common.files import read_json
 from mafnet.dataset.config import DEMO
 from mafnet.dataset.manifest import Sample, read_manifest
-from mafnet.model.metrics import percent
+from mafnet.model.metrics import METRICS, Metric, percent
 from mafnet.report.page.class_section import ClassEntry, class_entries
 from mafnet.report.page.embedded_figures import EmbeddedFigure, read_figures
 from mafnet.report.page.frame_strips import read_strips
@@ -55,14 +56,16 @@ class Sources:
 class Content:
     """What a page shows.
 
-    metrics: metrics.json. notes: on the protocol, a sentence each. random: modalities whose
-    backbones have random weights. most_frequent: accuracy in percent of always giving the test
-    set's most frequent label. mistakes: how many there are; worst: some of them, second by
-    second; unsure: right ones that nearly were mistakes. shown: test samples, mistakes first;
-    total: how many there are. command: what makes the page.
+    metrics: metrics.json. measures: the entry of METRICS for each metric in it. notes: about the
+    protocol, one sentence each. random: modalities whose backbones have random weights.
+    most_frequent: accuracy in percent of always giving the test set's most frequent label.
+    mistakes: their number; worst: some of them, second by second; unsure: correct predictions with
+    a low probability. shown: test samples, mistakes first; total: their number. command: the
+    command that makes the page.
     """
 
     metrics: dict
+    measures: Mapping[str, Metric]
     top_k: int
     notes: list[str]
     synthetic: bool
@@ -90,7 +93,7 @@ def page_content(sources: Sources, output: Path, workers: int) -> Content:
 
     output: the page. workers: decoders that run side by side.
     """
-    metrics = read_json(sources.metrics)
+    metrics = _read_metrics(sources.metrics)
     runs = [read_run(folder) for folder in sources.runs]
     found = verdicts(runs, _samples(sources.manifests))
     mistakes, hits = most_confident_mistakes(found), least_sure_hits(found)
@@ -100,6 +103,7 @@ def page_content(sources: Sources, output: Path, workers: int) -> Content:
     weights = metrics["provenance"]["weights"]
     return Content(
         metrics=metrics,
+        measures=METRICS,
         top_k=runs[0].metrics["top_k"],
         notes=protocol_notes(metrics["protocol"], [], metrics["paper"]),
         synthetic=metrics["protocol"]["name"] == DEMO,
@@ -117,6 +121,15 @@ def page_content(sources: Sources, output: Path, workers: int) -> Content:
         settings=sources.settings,
         command=f"snakemake --cores all {output}",
     )
+
+
+def _read_metrics(path: Path) -> dict:
+    """metrics.json of the data set; MafnetError if a metric is missing."""
+    found = read_json(path)
+    missing = [name for name in METRICS if name not in found]
+    if missing:
+        raise MafnetError(f"{path}: has no {', '.join(missing)}; run mafnet metrics again")
+    return found
 
 
 def _samples(manifests: Mapping[str, Path]) -> dict[str, dict[str, Sample]]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from mafnet.common.errors import MafnetError
+from mafnet.model.metrics import METRICS
 from mafnet.model.run_folder import PredictionTable, RunFolder
 from mafnet.model.settings import RunSettings
 
@@ -45,10 +46,12 @@ class Run:
 def read_run(path: Path) -> Run:
     """Read the settings, metrics and predictions of a run.
 
-    MafnetError if the predictions and the metrics have different classes.
+    MafnetError if a metric is missing, or if the predictions have different classes.
     """
     folder = RunFolder(path)
     metrics, predictions = folder.read_metrics(), folder.read_predictions()
+    if missing := [name for name in METRICS if name not in metrics]:
+        raise MafnetError(f"{folder.metrics}: has no {', '.join(missing)}; evaluate the run again")
     if list(metrics["per_class"]) != list(predictions.classes):
         raise MafnetError(
             f"{folder.predictions}: its classes are not those of {folder.metrics.name}; evaluate "

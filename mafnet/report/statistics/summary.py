@@ -1,26 +1,29 @@
 """A data set's metrics: one variant over all its splits and seeds."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mafnet.model.metrics import balanced_accuracy, macro_f1
-from mafnet.report.statistics.intervals import Interval, bootstrap, wilson
-from mafnet.report.statistics.runs import Run, count_test_samples, grouped, seed_means
-
-MEASURES = ("accuracy", "balanced_accuracy", "top5", "macro_f1")
-STATISTICS: dict[str, Callable] = {"balanced_accuracy": balanced_accuracy, "macro_f1": macro_f1}
+from mafnet.model.metrics import METRICS, Metric
+from mafnet.model.scored import Scored
+from mafnet.report.statistics.intervals import Sampled, metric_interval, resamples
+from mafnet.report.statistics.runs import Run, grouped, seed_means
 
 
 def measures(runs: Sequence[Run]) -> dict[str, dict]:
-    """Every measure of a variant in percent: mean, standard deviation, 95 % interval.
+    """Every metric of a variant in its unit: mean, standard deviation, 95 % interval.
 
     mean: over splits and seeds. std: over seeds, of the mean over splits; None with one seed.
     """
-    table = pd.DataFrame([run.metrics for run in runs])
-    return {name: _measure(name, table, runs) for name in MEASURES}
+    splits = _sampled(runs)
+    return {name: _measure(name, metric, runs, splits) for name, metric in METRICS.items()}
+
+
+def mean_of(name: str, runs: Sequence[Run]) -> float:
+    """The mean of a metric over runs, without its interval."""
+    return METRICS[name].rounded(np.mean([run.metrics[name] for run in runs]))
 
 
 def per_class(runs: Sequence[Run]) -> dict[str, dict]:
@@ -37,7 +40,7 @@ def per_class(runs: Sequence[Run]) -> dict[str, dict]:
 
 def run_rows(runs: Sequence[Run]) -> list[dict]:
     """One row a run."""
-    keys = ("split", "seed", *MEASURES, "samples")
+    keys = ("split", "seed", *METRICS, "samples")
     return [{key: run.metrics[key] for key in keys} for run in runs]
 
 
@@ -53,28 +56,30 @@ def paper_value(table: Path, dataset: str, variant: str) -> float | None:
     return float(found.iloc[0]) if len(found) else None
 
 
-def _measure(name: str, table: pd.DataFrame, runs: Sequence[Run]) -> dict:
-    """One measure's entry."""
+def _measure(name: str, metric: Metric, runs: Sequence[Run], splits: list[Sampled]) -> dict:
+    """The entry of a metric."""
+    mean = np.mean([run.metrics[name] for run in runs])
     by_seed = seed_means(runs, lambda run: run.metrics[name])
-    mean = float(table[name].mean())
-    interval = _interval(name, mean, runs)
+    interval = metric_interval(metric, mean, splits)
     return {
-        "mean": round(mean, 2),
-        "std": round(float(np.std(by_seed, ddof=1)), 2) if len(by_seed) > 1 else None,
+        "mean": metric.rounded(mean),
+        "std": metric.rounded(np.std(by_seed, ddof=1)) if len(by_seed) > 1 else None,
         "ci95": [interval.low, interval.high],
         "ci_method": interval.method,
     }
 
 
-def _interval(name: str, mean: float, runs: Sequence[Run]) -> Interval:
-    """Shares of samples get Wilson's interval, other measures a bootstrap."""
-    if name not in STATISTICS:
-        return wilson(mean / 100, count_test_samples(runs))
-    groups = list(grouped(runs, "split").values())
-    labels = [group[0].predictions.labels for group in groups]
-    predicted = [np.array([run.predictions.predicted for run in group]) for group in groups]
-    classes = len(runs[0].predictions.classes)
-    return bootstrap(labels, predicted, classes, STATISTICS[name])
+def _sampled(runs: Sequence[Run]) -> list[Sampled]:
+    """The runs of each split, and the resamples of the split's test samples."""
+    groups = [[scored_by(run) for run in group] for group in grouped(runs, "split").values()]
+    counts = resamples([len(group[0].labels) for group in groups])
+    return [Sampled(group, drawn) for group, drawn in zip(groups, counts, strict=True)]
+
+
+def scored_by(run: Run) -> Scored:
+    """The test samples of a run with its probabilities."""
+    found = run.predictions
+    return Scored(found.labels, found.probabilities, run.metrics["top_k"])
 
 
 def describe_weights(runs: Sequence[Run]) -> dict[str, dict]:

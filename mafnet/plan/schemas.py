@@ -1,0 +1,243 @@
+"""JSON schemas of metrics.json: of a run and of a data set. The metrics are those of METRICS."""
+
+import json
+
+from mafnet.model.metrics import METRICS, Metric
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+PERCENT = {"type": "number", "minimum": 0, "maximum": 100}
+SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+TEXT = {"type": "string"}
+UNITS = "Shares are in percent, 0 to 100; other units are given with the metric."
+
+
+def run_schema() -> dict:
+    """Schema of a run's metrics.json."""
+    text = (
+        "results/{dataset}/{split}/{variant}/seed{seed}/metrics.json: one trained network on the "
+        f"test subset of one split. {UNITS}"
+    )
+    properties = {
+        "split": TEXT | about("Name of the official fold."),
+        "variant": TEXT | about("Name of the variant in the config."),
+        "seed": count("Seed of the run."),
+        "random_weights": {
+            "description": "The modalities whose backbones had random weights: numbers with any "
+            "say nothing about real networks.",
+            "type": "array",
+            "items": {"enum": ["visual", "audio"]},
+            "uniqueItems": True,
+        },
+        "settings": reference(
+            "sha256", "SHA-256 of settings.json's content, which has all that the run depends on."
+        ),
+        **{name: metric.number | about(described(metric)) for name, metric in METRICS.items()},
+        "top_k": count(
+            "K of `top5`: 5 unless the config says otherwise or there are fewer classes.", 1
+        ),
+        "samples": count("Test samples with a usable video.", 1),
+        "per_class": by_name("By class, in the order of the network's outputs.", "class"),
+    }
+    share = "Share of the class's samples that are found; null where it has none."
+    definitions = {
+        "percent": PERCENT,
+        "sha256": SHA256,
+        "class": closed(
+            accuracy=percent_or_null(share), samples=count("Test samples of the class.")
+        ),
+    }
+    return document("Metrics of a run", text, closed(**properties), definitions)
+
+
+def dataset_schema() -> dict:
+    """Schema of a data set's metrics.json."""
+    text = f"results/{{dataset}}/metrics.json: the main variant over all splits and seeds. {UNITS}"
+    properties = {
+        "dataset": TEXT | about("Name of the data set in the config."),
+        "variant": TEXT | about("Name of the main variant (`model.main`)."),
+        **{name: summary(metric) for name, metric in METRICS.items()},
+        "per_class": by_name("By class, in the order of the network's outputs.", "class"),
+        "runs": {
+            "description": "One entry a split and seed.",
+            "type": "array",
+            "minItems": 1,
+            "items": {"$ref": "#/$defs/run"},
+        },
+        "media": reference(
+            "media", "What became of the videos; each is in results/{dataset}/media.tsv."
+        ),
+        "paper": percent_or_null(
+            "The paper's accuracy for this data set and variant; null where it has none."
+        ),
+        "protocol": reference("protocol", "How the data set was measured."),
+        "notes": {
+            "description": "What must be known to read the numbers, one sentence each; the most "
+            "important first.",
+            "type": "array",
+            "items": TEXT,
+        },
+        "provenance": reference("provenance", "Where the numbers come from."),
+    }
+    body = closed(optional=("protocol", "notes"), **properties)
+    return document("Metrics of a data set", text, body, dataset_definitions())
+
+
+def dataset_definitions() -> dict:
+    """The parts of a data set's metrics."""
+    share = "Share of the class's samples that are found, mean over runs; null where it has none."
+    return {
+        "percent": PERCENT,
+        "sha256": SHA256,
+        "class": closed(
+            accuracy=percent_or_null(share),
+            samples=count("Test samples of the class in all splits."),
+        ),
+        "run": closed(
+            split=TEXT | about("Name of the official fold."),
+            seed=count("Seed of the run."),
+            **{
+                name: metric.number | about("As above, of this run.")
+                for name, metric in METRICS.items()
+            },
+            samples=count("Test samples with a usable video.", 1),
+        ),
+        "media": closed(
+            ok=count("Videos used without a remark."),
+            warned=count("Videos used although something was odd."),
+            failed=count("Videos that could not be used."),
+            dropped=count("Videos without audio that were left out as the config asks."),
+            reasons={
+                "description": "How often each failure and each remark was given, by its name "
+                "(docs/media.md).",
+                "type": "object",
+                "additionalProperties": {"type": "integer", "minimum": 1},
+            },
+        ),
+        "protocol": closed(
+            name=TEXT | about("Name of the way to measure; `own` for a user's manifest."),
+            source={
+                "description": "The published data set; null for a user's own.",
+                "type": ["string", "null"],
+            },
+            as_paper={
+                "description": "Whether the paper measured so; null where it did not measure the "
+                "data set.",
+                "type": ["boolean", "null"],
+            },
+            note=TEXT | about("What distinguishes this protocol, a sentence or nothing."),
+            splits={
+                "description": "By split, what was found when its manifest was prepared "
+                "(data/{dataset}/{split}.json).",
+                "type": "object",
+                "additionalProperties": {"type": "object", "additionalProperties": True},
+            },
+        ),
+        "provenance": closed(
+            versions={
+                "description": "Versions of mafnet, ffmpeg and the packages that decide numbers; "
+                "null where one is not installed.",
+                "type": "object",
+                "additionalProperties": {"type": ["string", "null"]},
+            },
+            weights=by_modality("The weights of the backbone of each modality.", "weights"),
+            fingerprints=by_modality(
+                "SHA-256 of all that each modality's features depend on besides the videos.",
+                "sha256",
+            ),
+            config=reference("sha256", "SHA-256 of all settings that hold for the data set."),
+            command=TEXT | about("What makes these numbers again."),
+        ),
+        "weights": closed(
+            backbone=TEXT | about("Name of the network."),
+            weights=TEXT | about("Name in resources/weights.tsv, or `random`."),
+            sha256=reference("sha256", "SHA-256 of the weights file that was used."),
+            random={
+                "description": "True if the weights are random: the numbers then say nothing about "
+                "real networks.",
+                "type": "boolean",
+            },
+            precision={
+                "description": "Arithmetic of the backbone.",
+                "enum": ["float32", "bfloat16", "float16"],
+            },
+        ),
+    }
+
+
+def summary(metric: Metric) -> dict:
+    """Schema of a metric's entry in a data set's metrics."""
+    spread = {"type": "number", "minimum": 0}
+    return about(described(metric)) | closed(
+        mean=metric.number | about("Mean over splits and seeds."),
+        std={
+            "description": "Standard deviation over seeds of the mean over splits; null with one "
+            "seed.",
+            "oneOf": [spread, {"type": "null"}],
+        },
+        ci95={
+            "description": "The 95 % interval [low, high]; it is about the finite test set.",
+            "type": "array",
+            "prefixItems": [metric.number, metric.number],
+            "items": False,
+            "minItems": 2,
+        },
+        ci_method={"description": "How the interval was computed.", "const": metric.interval.value},
+    )
+
+
+def described(metric: Metric) -> str:
+    """A metric's description with its unit and direction."""
+    better = "Higher" if metric.higher_is_better else "Lower"
+    return f"{metric.description} {better} is better. Unit: {metric.unit.symbol}."
+
+
+def document(title: str, description: str, body: dict, definitions: dict) -> dict:
+    """A schema from the object at its root and the parts that it refers to."""
+    head = {"$schema": DRAFT, "title": title, "description": description}
+    return head | body | {"$defs": definitions}
+
+
+def closed(optional: tuple[str, ...] = (), **properties: dict) -> dict:
+    """An object of these properties and no others; all are required but the optional ones."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [name for name in properties if name not in optional],
+        "properties": properties,
+    }
+
+
+def about(text: str) -> dict:
+    """The description of a value."""
+    return {"description": text}
+
+
+def count(text: str, least: int = 0) -> dict:
+    """A whole number."""
+    return about(text) | {"type": "integer", "minimum": least}
+
+
+def reference(name: str, text: str) -> dict:
+    """A value of the part of that name."""
+    return about(text) | {"$ref": f"#/$defs/{name}"}
+
+
+def percent_or_null(text: str) -> dict:
+    """A share in percent that may be missing."""
+    return about(text) | {"oneOf": [{"$ref": "#/$defs/percent"}, {"type": "null"}]}
+
+
+def by_name(text: str, part: str) -> dict:
+    """An object whose values are all of one part."""
+    values = {"$ref": f"#/$defs/{part}"}
+    return about(text) | {"type": "object", "additionalProperties": values}
+
+
+def by_modality(text: str, part: str) -> dict:
+    """The same with a modality as name."""
+    return by_name(text, part) | {"propertyNames": {"enum": ["visual", "audio"]}}
+
+
+def as_json(schema: dict) -> str:
+    """The text of a schema's file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
