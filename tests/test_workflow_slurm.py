@@ -151,7 +151,7 @@ def test_the_command_of_the_readme_runs_every_job_on_slurm(slurm, cluster):
     jobs = slurm.jobs().values()
     assert all(job["JobState"] == "COMPLETED" for job in jobs)
     assert_on_gpu(slurm.of_rule("extract"), 2)
-    assert_on_gpu(slurm.of_rule("run"), 1)  # both runs, trained and evaluated
+    assert_on_gpu(slurm.of_rule("run"), 2)  # each run's training and evaluation
     others = [job for job in jobs if job["Partition"] != "gpu"]
     assert len(others) == 7
     assert not any("TresPerNode" in job for job in others)
@@ -162,9 +162,13 @@ def test_one_option_more_loses_neither_gpu_nor_partition(slurm, cluster, last):
     before = last()
     cluster.make_again("features", "main", "media.tsv", "metrics.json")
     options = ("--set-resources", "media:runtime=11", "--default-resources", "runtime=12")
-    cluster.run(*options, "--resources", "downloads=1")
+    cluster.run(*options, "--resources", "downloads=1", "--group-components", "run=2")
     assert_on_gpu(slurm.of_rule("extract", before), 2)
-    assert_on_gpu(slurm.of_rule("run", before), 1)
+    shared = slurm.of_rule("run", before)
+    assert_on_gpu(shared, 1)
+    # Two runs one after another: the cores and the memory of one, and twice 240 + 60 minutes.
+    asked = [shared[0][name] for name in ("NumCPUs", "MinMemoryNode", "TimeLimit")]
+    assert asked == ["1", "4000M", "10:00:00"]
     assert [job["TimeLimit"] for job in slurm.of_rule("media", before)] == ["00:11:00"]
 
 
@@ -186,20 +190,18 @@ def test_a_job_that_was_killed_for_its_memory_comes_back_with_more(slurm, cluste
 
 
 @pytest.mark.slurm
-def test_a_run_that_fails_leaves_the_others_of_its_job(cluster):
+def test_a_model_stays_when_its_evaluation_fails(slurm, cluster, last):
     cluster.make_again("main", "metrics.json")
     rules = cluster.folder / "workflow/rules/model.smk"
     text = rules.read_text()
-    broken = '"[ {wildcards.seed} = 0 ] || {{ sleep 15; exit 1; }}; mafnet train'
-    rules.write_text(text.replace('"mafnet train', broken, 1))
-    cluster.run("--retries", "0", succeeds=False)
+    rules.write_text(text.replace('"mafnet evaluate', '"exit 1; mafnet evaluate', 1))
+    cluster.run("--retries", "0", "--keep-going", succeeds=False)
     rules.write_text(text)
-    runs = cluster.folder / "results/mine/main/mafnet"
-    kept = (runs / "seed0/metrics.json").stat()
-    assert not (runs / "seed1/metrics.json").exists()
-    cluster.run("--rerun-triggers", "mtime")  # the test edited the rule, which is no part of it
-    assert (runs / "seed0/metrics.json").stat() == kept
-    assert (runs / "seed1/metrics.json").exists()
+    models = sorted(cluster.folder.glob("results/mine/main/mafnet/*/model.safetensors"))
+    assert len(models) == 2
+    trained = [model.stat().st_mtime_ns for model in models]
+    cluster.run()
+    assert [model.stat().st_mtime_ns for model in models] == trained
 
 
 @pytest.mark.slurm

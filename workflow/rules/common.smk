@@ -67,14 +67,8 @@ def show_memory_kills():
             logger.warning(message)
 
 
-# On one machine no more jobs run side by side than its GPUs hold. On a cluster a job has one GPU,
-# which the runs of a group share; the group's time and memory are computed from that.
 resource_scopes:
     gpu_percent="local",
-
-
-if workflow.remote_exec:
-    workflow.register_resource("gpu_percent", 100)
 
 
 onstart:
@@ -83,8 +77,10 @@ onstart:
         plainly(refuse_second_jobs)(Path.cwd())
     if "gpu_percent" not in workflow.global_resources:
         if not workflow.local_exec:
-            workflow.register_resource("gpu_percent", 100)
+            # Slurm does the runs of a group one after another: their times add up, nothing else.
+            workflow.register_resource("gpu_percent", 1)
         elif PLAN.gpus:
+            # On this machine no more jobs run side by side than its GPUs hold.
             workflow.register_resource("gpu_percent", 100 * PLAN.gpus)
 
 
