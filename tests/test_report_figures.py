@@ -1,4 +1,4 @@
-"""Figures of made-up runs: sound files, every name in them, the right numbers, honest words."""
+"""Figures of made-up runs: valid files, names, numbers and notes."""
 
 import re
 import subprocess
@@ -30,12 +30,12 @@ HOSTILE = "<script>alert(1)</script> & $x_1$"
 CLASSES = ("cat", "_dog", HOSTILE, "バスのエンジン音", "صوت المنشار", "🐱 $\\frac{1}{0}$")
 SPACE = "{http://www.w3.org/2000/svg}"
 DRAWN = ("curves", "confusion", "classes", "timeline", "event_attention", "examples", "study")
-"""All but film_space, which needs a trained network: see test_report_film."""
+"""All except film_space, which needs a trained network: see test_report_focus."""
 
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
-    """Two variants with two seeds of six classes; of the videos the first two can be decoded."""
+    """Two variants with two seeds of six classes; only the first two videos can be decoded."""
     folder = tmp_path_factory.mktemp("made")
     given = made_inputs(folder, CLASSES)
     rows = [Media(sample.video) for sample in samples_to_test(CLASSES)]
@@ -46,8 +46,8 @@ def inputs(tmp_path_factory):
     return replace(given, media=folder / "media.tsv", root=folder)
 
 
-def words(path):
-    """The words of a figure, in their order."""
+def texts(path):
+    """The texts of a figure, in their order."""
     return [element.text for element in ElementTree.parse(path).iter(f"{SPACE}text")]
 
 
@@ -65,7 +65,7 @@ def everything(inputs):
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_figures_are_sound_and_reach_out_to_nothing(name, inputs, tmp_path):
+def test_figures_are_valid_and_load_nothing(name, inputs, tmp_path):
     text = drawn(name, everything(inputs), tmp_path).read_text()
     root = ElementTree.fromstring(text)
     tags = {element.tag.removeprefix(SPACE) for element in root.iter()}
@@ -82,13 +82,13 @@ def test_figures_are_sound_and_reach_out_to_nothing(name, inputs, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:Glyph")
 @pytest.mark.parametrize("name", DRAWN)
-def test_nothing_that_is_written_is_cut_off(name, inputs):
+def test_no_text_is_cut_off(name, inputs):
     with mpl.rc_context(RC):
         figure = draw(name, everything(inputs))
         FigureCanvasAgg(figure).draw()
         written = [text for text in figure.findobj(Text) if re.search("[^0-9.−%]", text.get_text())]
         edges = figure.bbox.extents
-        for text in written:  # numbers may be of ticks beyond an axis, which are not drawn
+        for text in written:  # numbers may belong to ticks outside an axis, which are not drawn
             left, bottom, right, top = text.get_window_extent().extents
             inside = edges[0] <= left <= right <= edges[2] and edges[1] <= bottom <= top <= edges[3]
             assert inside, text.get_text()
@@ -96,9 +96,9 @@ def test_nothing_that_is_written_is_cut_off(name, inputs):
 
 
 @pytest.mark.parametrize("name", ["confusion", "classes"])
-def test_every_class_is_named_as_it_is(name, inputs, tmp_path):
-    """No formula is made of dollars, no tag of brackets; _dog is not left out."""
-    found = words(drawn(name, inputs, tmp_path))
+def test_class_names_are_shown_literally(name, inputs, tmp_path):
+    """Dollars are no formulas, brackets are no tags, _dog is not left out."""
+    found = texts(drawn(name, inputs, tmp_path))
     for shown in (HOSTILE, "_dog", "バスのエンジン音", "صوت المنشار", "🐱 $\\frac{1}{0}$"):
         assert label(shown, 30 if name == "confusion" else 28) in found
 
@@ -109,35 +109,35 @@ def test_same_bytes_twice(name, inputs, tmp_path):
     assert drawn(name, inputs, once).read_bytes() == drawn(name, inputs, again).read_bytes()
 
 
-def test_random_weights_are_said_on_every_figure(inputs, tmp_path):
+def test_every_figure_has_the_warning_about_random_weights(inputs, tmp_path):
     for name in DRAWN:
-        assert any(text.startswith("RANDOM weights (audio") for text in words(
+        assert any(text.startswith("RANDOM weights (audio") for text in texts(
             drawn(name, inputs, tmp_path)
         ))  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["curves", "classes", "event_attention", "study"])
-def test_one_seed_is_said_and_has_no_marks_of_its_own(name, inputs, tmp_path):
+def test_one_seed_has_a_note_and_no_marks(name, inputs, tmp_path):
     one = replace(inputs, folders=inputs.folders[:1])
-    found = words(drawn(name, one, tmp_path))
-    assert "One seed: nothing here says how far another seed would be." in found
+    found = texts(drawn(name, one, tmp_path))
+    assert "One seed: this figure says nothing about other seeds." in found
     assert "one seed" not in found
-    several = words(drawn(name, inputs, tmp_path))
+    several = texts(drawn(name, inputs, tmp_path))
     assert not any(text.startswith("One seed:") for text in several)
 
 
 def test_intervals_are_named_and_samples_counted(inputs, tmp_path):
-    by_class = words(drawn("classes", inputs, tmp_path))
+    by_class = texts(drawn("classes", inputs, tmp_path))
     assert "mean, 95 % interval (Wilson, over test samples)" in by_class
     assert by_class.count("n = 4") == len(CLASSES)
     assert "made · mafnet · 2 seeds · 24 test samples" in by_class
-    study = words(drawn("study", everything(inputs), tmp_path))
+    study = texts(drawn("study", everything(inputs), tmp_path))
     assert any("Wilson" in text and "paired bootstrap" in text for text in study)
     assert any(re.fullmatch(r"mafnet \(\d+\.\d %, n = 24\)", text) for text in study)
     assert "paper" in study
 
 
-def test_splits_are_told_apart_and_their_samples_added(tmp_path):
+def test_splits_are_named_and_their_samples_added(tmp_path):
     samples = {split: samples_to_test(("cat", "dog"), each) for split, each in (("a", 2), ("b", 3))}
     folders = [
         made_run(tmp_path / "runs", rows, ("cat", "dog"), seed, split=split)
@@ -145,20 +145,20 @@ def test_splits_are_told_apart_and_their_samples_added(tmp_path):
         for seed in (0, 1)
     ]
     given = replace(made_inputs(tmp_path), folders=folders)
-    assert "made · mafnet · 2 splits · 2 seeds · 10 test samples" in words(
+    assert "made · mafnet · 2 splits · 2 seeds · 10 test samples" in texts(
         drawn("confusion", given, tmp_path)
     )
-    found = words(drawn("curves", given, tmp_path))
+    found = texts(drawn("curves", given, tmp_path))
     assert "b, seed 1: best 90.0 % in epoch 7" in found
 
 
 def test_confusion_adds_up_the_seeds(tmp_path):
-    """Four samples a class, two seeds, always right: eight predictions in each cell."""
+    """Four samples in each class, two seeds, always right: eight predictions in each cell."""
     samples = samples_to_test(("cat", "dog"))
     folders = [
         made_run(tmp_path / "runs", samples, ("cat", "dog"), seed, right=1) for seed in (0, 1)
     ]
-    found = words(drawn("confusion", replace(made_inputs(tmp_path), folders=folders), tmp_path))
+    found = texts(drawn("confusion", replace(made_inputs(tmp_path), folders=folders), tmp_path))
     assert found.count("100") == 2
     assert found.count("(8)") == 2
 
@@ -166,12 +166,12 @@ def test_confusion_adds_up_the_seeds(tmp_path):
 # Videos
 
 
-def test_frames_are_pictures_or_a_reason(inputs, tmp_path):
+def test_frames_are_images_or_a_reason(inputs, tmp_path):
     text = drawn("timeline", inputs, tmp_path).read_text()
-    pictures = text.count("data:image/jpeg")
-    reasons = words(tmp_path / "timeline.svg").count("no frames: undecodable")
-    assert pictures in (0, 3, 6)  # of each video that is shown, one a second
-    assert pictures / 3 + reasons == 6
+    images = text.count("data:image/jpeg")
+    reasons = texts(tmp_path / "timeline.svg").count("no frames: undecodable")
+    assert images in (0, 3, 6)  # three seconds of each shown video
+    assert images / 3 + reasons == 6
 
 
 def test_a_timeline_of_many_seconds_shows_some_of_them(tmp_path):
@@ -188,34 +188,34 @@ def test_a_timeline_of_many_seconds_shows_some_of_them(tmp_path):
     )  # fmt: skip
     text = drawn("timeline", given, tmp_path).read_text()
     assert text.count("data:image/jpeg") == 2 * 3  # seconds 0, 5 and 10 of 14, every fifth
-    assert "50 s" in words(tmp_path / "timeline.svg")
+    assert "50 s" in texts(tmp_path / "timeline.svg")
 
 
-def test_examples_show_disputes_first(inputs, tmp_path):
+def test_examples_show_disagreements_first(inputs, tmp_path):
     given = everything(inputs)
-    found = words(drawn("examples", given, tmp_path))
+    found = texts(drawn("examples", given, tmp_path))
     assert found.count("mafnet") == found.count("no_film") == 8
     one, other = [run.predictions.predicted for run in given.runs if run.seed == 0]
     disputed = int((one != other).sum())
     marks = [text[0] for text in found if text and text[0] in "✓✗"]
     pairs = list(zip(marks[::2], marks[1::2], strict=True))
     assert len(pairs) == 8
-    # Two that say different things are not both right.
+    # Two different predictions cannot both be right.
     assert sum("✗" in pair for pair in pairs) >= min(8, disputed) > 0
 
 
 # The event
 
 
-def test_no_event_to_judge_by_is_a_sentence(inputs, tmp_path):
+def test_missing_events_are_a_note(inputs, tmp_path):
     samples = [replace(sample, event=None) for sample in samples_to_test(CLASSES)]
     write_manifest(samples, tmp_path / "none.csv")
     given = replace(inputs, splits={"main": tmp_path / "none.csv"})
-    found = words(drawn("event_attention", given, tmp_path))
-    assert any("nothing can be shown" in text for text in found)
-    timeline = words(drawn("timeline", given, tmp_path))
+    found = texts(drawn("event_attention", given, tmp_path))
+    assert any("nothing to show" in text for text in found)
+    timeline = texts(drawn("timeline", given, tmp_path))
     assert "event" not in timeline
-    assert "event" in words(drawn("timeline", inputs, tmp_path))
+    assert "event" in texts(drawn("timeline", inputs, tmp_path))
 
 
 def test_a_single_modality_has_one_row(tmp_path):
@@ -223,7 +223,7 @@ def test_a_single_modality_has_one_row(tmp_path):
     run = made_run(tmp_path / "runs", samples, ("cat", "dog"), modalities=("audio",))
     write_manifest(samples, tmp_path / "other.csv")
     given = replace(made_inputs(tmp_path), folders=[run], splits={"main": tmp_path / "other.csv"})
-    found = words(drawn("event_attention", given, tmp_path))
+    found = texts(drawn("event_attention", given, tmp_path))
     assert "audio" in found
     assert "both" not in found
 
@@ -239,9 +239,9 @@ def test_rates_of_dropped_updates_become_a_line(inputs, tmp_path):
         for rate in (0, 1, 5) for seed in (0, 1)
     ]  # fmt: skip
     study = write_made_study(tmp_path / "drop_rate.csv", folders)
-    found = words(drawn("study", replace(inputs, folders=folders, study=study), tmp_path))
-    assert "share of the steps that leave the visual path as it is [%]" in found
-    rows = words(drawn("study", everything(inputs), tmp_path))
+    found = texts(drawn("study", replace(inputs, folders=folders, study=study), tmp_path))
+    assert "share of training steps without an update of the visual path [%]" in found
+    rows = texts(drawn("study", everything(inputs), tmp_path))
     assert "accuracy [%]" in rows
     assert not any("visual path" in text for text in rows)
 
@@ -256,7 +256,7 @@ def test_rates_of_dropped_updates_become_a_line(inputs, tmp_path):
         ("バスのエンジン音", 7, "バスの…"), ("a\u202egpj", 20, "a\\u202egpj"),
     ],
 )  # fmt: skip
-def test_names_fit_and_turn_nothing_around(name, width, shown):
+def test_names_fit_and_control_characters_are_escaped(name, width, shown):
     assert label(name, width) == shown
     assert columns_of(shown) <= width
 
@@ -275,36 +275,36 @@ def test_captions_are_found_by_the_stem_of_the_file():
     assert set(FIGURES) <= {path.stem for path in FOLDER.glob("*.rst")}
 
 
-def test_a_data_set_has_the_figures_that_it_can_have():
+def test_figures_of_a_data_set():
     assert main_figures(film=False, events=False) == ["curves", "confusion", "classes", "timeline"]
     every = [*main_figures(film=True, events=True), *study_figures(["a", "b"])]
     assert {name.partition("-")[0] for name in every} == set(FIGURES)
     assert "study-a" in every
 
 
-def test_each_rule_says_which_figure_it_draws():
+def test_every_figure_has_a_rule_that_names_it():
     command = [sys.executable, "-m", "snakemake", "--list-rules"]
-    said = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    rules = dict(re.findall(r"^(\w+) \(Figure: (.+)\)$", said.stdout, re.MULTILINE))
+    listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    rules = dict(re.findall(r"^(\w+) \(Figure: (.+)\)$", listed.stdout, re.MULTILINE))
     assert rules.keys() == {*FIGURES, "study_figure"} - {"study"}
     assert len(set(rules.values())) == len(rules)
 
 
-def test_what_a_figure_lacks_is_one_line(inputs, tmp_path):
+def test_a_missing_input_is_one_line(inputs, tmp_path):
     run = ["--dataset", "made", "--run", str(inputs.folders[0])]
     output = ["--output", str(tmp_path / "x.svg")]
-    for arguments, said in (
-        (["timeline", *run, *output], "mafnet figure: figure timeline needs --split; give it"),
-        (["study", *run, *output], "mafnet figure: figure study needs --study; give it"),
+    for arguments, message in (
+        (["timeline", *run, *output], "mafnet figure: figure timeline needs the option --split"),
+        (["study", *run, *output], "mafnet figure: figure study needs the option --study"),
         (["pie", *run, *output], "mafnet figure: figure 'pie' is unknown; choose one of curves,"),
     ):
         result = CliRunner().invoke(main, ["figure", *arguments])
         assert result.exit_code == 1
-        assert result.stderr.startswith(said)
+        assert result.stderr.startswith(message)
         assert result.stderr.count("\n") == 1
 
 
-def test_a_manifest_of_other_samples_is_one_line(inputs, tmp_path):
+def test_a_manifest_without_the_samples_is_one_line(inputs, tmp_path):
     other = [
         replace(sample, sample=f"other-{sample.sample}") for sample in samples_to_test(CLASSES)
     ]
@@ -317,7 +317,7 @@ def test_a_manifest_of_other_samples_is_one_line(inputs, tmp_path):
 
 def test_a_study_of_one_variant_has_nothing_to_compare(inputs, tmp_path):
     study = write_made_study(tmp_path / "alone.csv", inputs.folders)
-    found = words(drawn("study", replace(inputs, study=study), tmp_path))
+    found = texts(drawn("study", replace(inputs, study=study), tmp_path))
     assert "compared with" in found
 
 

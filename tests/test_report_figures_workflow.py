@@ -1,4 +1,4 @@
-"""The figures of a finished run, drawn by Snakemake: which there are, and that they stay."""
+"""The figures of a finished run, drawn by Snakemake."""
 
 import pytest
 
@@ -9,7 +9,7 @@ FOLDER = "results/tiny/figures"
 
 
 def test_figures_of_a_run_are_drawn_once(run):
-    """Without events in the manifest none is about them; a study's alone needs other runs."""
+    """The manifest has no events, so no figure shows them."""
     wanted = [f"{FOLDER}/{name}.svg" for name in ("curves", "timeline", "film_space", "examples")]
     study = f"{FOLDER}/study-modalities.svg"
     run.run(*wanted, study, change=ALONE)
@@ -20,7 +20,7 @@ def test_figures_of_a_run_are_drawn_once(run):
     assert "curves.svg:" in run.log("report/curves/tiny.log")
 
 
-def test_one_seed_more_draws_what_shows_it(run):
+def test_one_more_seed_draws_the_figure_again(run):
     path = f"{FOLDER}/curves.svg"
     run.run(path)
     planned = run.planned(path, change={"model": {"seeds": [0, 1, 2]}})

@@ -1,4 +1,4 @@
-"""Attention on the event, frames to look at, and FiLM's before and after: the numbers."""
+"""Attention on the event, frames, and features before and after FiLM."""
 
 from dataclasses import replace
 
@@ -49,7 +49,7 @@ def test_seconds_that_the_event_fills_in_part_count_in_part():
 
 
 def test_even_attention_is_chance(tmp_path):
-    """What a variant without attention has."""
+    """As of a variant without attention."""
     focus = focus_with(tmp_path, np.full((4, 2), 1 / 8), event=(1, 2.5))
     assert focus.inside == pytest.approx(np.full((8, 3), 1.5 / 4))  # float32 weights
     assert focus.chance == pytest.approx(np.full(8, 1.5 / 4))
@@ -57,8 +57,8 @@ def test_even_attention_is_chance(tmp_path):
     assert (mean, interval.low, interval.high) == (37.5, 37.5, 37.5)
 
 
-def test_each_modality_is_judged_by_its_own_attention(tmp_path):
-    """Sight has a tenth and looks at the event only; sound has the rest and never does."""
+def test_each_modality_has_its_own_share(tmp_path):
+    """Visual has a tenth of the attention, all of it on the event; audio has none of it there."""
     weights = [[0.1, 0.0], [0.0, 0.45], [0.0, 0.45]]
     focus = focus_with(tmp_path, weights, event=(0, 1))
     assert focus.inside[0] == pytest.approx([1, 0, 0.1])
@@ -71,12 +71,12 @@ def test_a_modality_without_attention_counts_as_chance(tmp_path):
 
 
 @pytest.mark.parametrize("event", [None, (0.0, 3.0), (5.0, 6.0)])
-def test_events_that_tell_nothing_are_left_out(event, tmp_path):
+def test_events_without_information_are_left_out(event, tmp_path):
     assert len(focus_with(tmp_path, np.full((3, 2), 1 / 6), event).chance) == 0
 
 
-def test_what_the_length_of_events_explains_does_not_widen_the_interval(tmp_path):
-    """Always ten points above chance, which is now 1/4, now 3/4."""
+def test_the_length_of_events_does_not_widen_the_interval(tmp_path):
+    """Always ten points above chance; chance is 1/4 or 3/4."""
     focus = focus_with(tmp_path, np.full((4, 2), 1 / 8), event=(0, 1))
     chance = np.where(np.arange(8) % 2, 0.25, 0.75)
     focus = replace(focus, chance=chance, inside=np.repeat(chance[:, None] + 0.1, 3, axis=1))
@@ -84,8 +84,8 @@ def test_what_the_length_of_events_explains_does_not_widen_the_interval(tmp_path
     assert (mean, interval.low, interval.high) == (60.0, 60.0, 60.0)
 
 
-def test_splits_count_alike(tmp_path):
-    """All on the event in one split, none in the other, whatever their sizes."""
+def test_splits_have_equal_weights(tmp_path):
+    """All attention on the event in one split, none in the other; their sizes differ."""
     looks = focus_with(tmp_path / "a", [[0.5, 0.5], [0, 0]], event=(0, 1))
     away = replace(focus_with(tmp_path / "b", [[0, 0], [0.5, 0.5]], event=(0, 1)), split="other")
     away = replace(away, inside=away.inside[:2], chance=away.chance[:2], shares=away.shares[:2])
@@ -99,28 +99,28 @@ def test_frames_are_from_the_middle_of_each_second(tmp_path):
     path = counting_video(tmp_path / "a.mp4", 3, 30)
     write_media([replace(probed(path), video="a.mp4")], tmp_path / "media.tsv")
     found = FrameReader(tmp_path, tmp_path / "media.tsv").frames("a.mp4", 5)
-    assert [picture.shape for picture in found.pictures] == [(SIDE, SIDE, 3)] * 3
-    levels = [float(picture.mean()) for picture in found.pictures]
+    assert [image.shape for image in found.images] == [(SIDE, SIDE, 3)] * 3
+    levels = [float(image.mean()) for image in found.images]
     # Frame N has luma 16 + N, which is 255 / 219 * N as RGB; the middle is frame 15 of 30.
     assert levels == pytest.approx([255 / 219 * n for n in (15, 45, 75)], abs=1.5)
     assert found.aspect == pytest.approx(64 / 48)
     assert found.problem == ""
 
 
-def test_a_turned_video_is_shown_upright(tmp_path):
+def test_a_rotated_video_is_shown_upright(tmp_path):
     path = rotated(counting_video(tmp_path / "a.mp4", 1), 90)
     write_media([replace(probed(path), video="a.mp4")], tmp_path / "media.tsv")
     assert FrameReader(tmp_path, tmp_path / "media.tsv").frames("a.mp4", 1).aspect == 48 / 64
 
 
-def test_videos_that_are_gone_damaged_or_unknown_say_so(tmp_path):
-    gone = replace(probed(counting_video(tmp_path / "gone.mp4", 1)), video="gone.mp4")
-    (tmp_path / "gone.mp4").unlink()
+def test_missing_damaged_and_unknown_videos_have_a_problem(tmp_path):
+    missing = replace(probed(counting_video(tmp_path / "missing.mp4", 1)), video="missing.mp4")
+    (tmp_path / "missing.mp4").unlink()
     (tmp_path / "text.mp4").write_text("text")
-    write_media([gone, replace(gone, video="text.mp4")], tmp_path / "media.tsv")
+    write_media([missing, replace(missing, video="text.mp4")], tmp_path / "media.tsv")
     reader = FrameReader(tmp_path, tmp_path / "media.tsv")
-    found = {name: reader.frames(f"{name}.mp4", 1) for name in ("gone", "text", "unknown")}
-    assert not any(frames.pictures for frames in found.values())
+    found = {name: reader.frames(f"{name}.mp4", 1) for name in ("missing", "text", "unknown")}
+    assert not any(frames.images for frames in found.values())
     problems = [frames.problem for frames in found.values()]
     assert problems == ["undecodable", "undecodable", "not in the media table"]
 
@@ -149,15 +149,15 @@ def trained(tmp_path_factory):
 
 
 def test_before_and_after_differ_by_film_alone(trained):
-    """FiLM is linear in the maps, so it does to their mean over positions what it does to them."""
+    """FiLM is linear in the maps, so it acts on their mean over positions as on the maps."""
     run, data = trained
     (space,) = film_vectors(RunFolder(run), data)
     assert space.modality == "audio"
     assert space.before.shape == space.after.shape == (12 * 2, 8)
     assert space.labels.tolist() == np.repeat(data.subset("test").labels, 2).tolist()
     weights = RunFolder(run).read_weights()
-    sight = data.read(data.subset("test").rows, ["visual"])["visual"].reshape(24, -1)
-    generated = torch.from_numpy(sight).float() @ weights["audio_block.film.generator.weight"].T
+    visual = data.read(data.subset("test").rows, ["visual"])["visual"].reshape(24, -1)
+    generated = torch.from_numpy(visual).float() @ weights["audio_block.film.generator.weight"].T
     gamma, beta = (
         (generated + weights["audio_block.film.generator.bias"]).numpy().T.reshape(2, 8, 24)
     )
@@ -183,7 +183,7 @@ def test_the_figure_of_film_is_the_same_twice(trained, tmp_path):
 
 
 def test_neighbours_of_the_same_video_do_not_count():
-    """Both seconds of the second video have their like in each other only."""
+    """The two seconds of the second video are similar only to each other."""
     vectors = np.array([[0.0], [0.1], [5.0], [5.1], [0.5], [12.0]])
     labels = np.array([0, 0, 1, 1, 0, 1])
     videos = np.array([0, 0, 1, 1, 2, 3])
@@ -212,7 +212,7 @@ def test_examples_are_of_the_modalities_and_no_film():
     assert example_variants("mafnet", {}) == ["mafnet"]
 
 
-def test_events_are_known_of_the_demo_ave_and_who_writes_them_down(tmp_path):
+def test_which_data_sets_have_events(tmp_path):
     ave, ucf51 = (PublishedData(source=name, folder="/videos") for name in ("ave", "ucf51"))
     assert records_events(origin_of("demo", DemoData(source="demo")))
     assert records_events(origin_of("ave", ave))
@@ -232,7 +232,7 @@ def test_which_networks_have_film():
     assert not network_spec("dmrn").has_film({})
 
 
-def test_one_run_is_shown_of_the_main_variant(tmp_path):
+def test_figures_of_videos_show_one_run_of_the_main_variant(tmp_path):
     given = made_inputs(tmp_path)
     runs = sorted(given.folders[0].parents[1].glob("*/seed*"), reverse=True)
     shown = replace(given, folders=runs).shown

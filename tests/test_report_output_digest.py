@@ -1,4 +1,4 @@
-"""The version of pages and figures is a digest of their files; nobody has to raise it by hand."""
+"""The version of pages and figures is a digest of their files, so it changes automatically."""
 
 import shutil
 
@@ -31,7 +31,7 @@ def test_a_changed_or_new_file_changes_it(name, folder):
     assert files_digest([folder]) != before
 
 
-def test_a_file_that_moves_or_goes_changes_it(folder):
+def test_a_moved_or_deleted_file_changes_it(folder):
     digests = {files_digest([folder])}
     (folder / "style.css").rename(folder / "templates" / "style.css")
     digests.add(files_digest([folder]))

@@ -1,4 +1,4 @@
-"""What the pages say: gathered from runs, and what is left out of a page that stays small."""
+"""The content of pages, and the limits that keep a page small."""
 
 import base64
 import dataclasses
@@ -45,17 +45,17 @@ def gathered(made, **more):
     return page_content(made.sources("main", **more), made.home / "report.html", workers=1)
 
 
-# What the runs say of a sample
+# Verdicts
 
 
 def test_vote_of_the_runs(tmp_path):
-    """Labels are 0 1 2 0 1 2."""
+    """The labels are 0 1 2 0 1 2."""
     found = judged(results(tmp_path, [0, 1, 2, 1, 0, 1], [0, 1, 2, 1, 0, 2], [0, 1, 1, 1, 1, 2]))
     assert [one.predicted for one in found] == ["cat", "dog", "owl", "dog", "cat", "owl"]
     assert [one.right for one in found] == [3, 3, 2, 0, 1, 2]
     assert [one.outcome for one in found] == ["right", "right", "mixed", "wrong", "mixed", "mixed"]
     assert [one.wrong for one in found] == [False, False, False, True, True, False]
-    # Runs give 0.8 to their choice and 0.1 to each other class.
+    # Runs give 0.8 to their prediction and 0.1 to each other class.
     assert found[2].probability == pytest.approx((0.8 + 0.8 + 0.1) / 3)
     assert found[3].own_probability == pytest.approx(0.1)
     assert found[4].top[0] == ("cat", pytest.approx((0.8 + 0.8 + 0.1) / 3))
@@ -67,7 +67,7 @@ def test_tie_goes_to_the_more_probable(tmp_path):
     assert {one.predicted for one in judged(made)} == {"cat"}
 
 
-def test_seeds_with_other_samples_are_refused(tmp_path):
+def test_seeds_with_different_samples_are_an_error(tmp_path):
     made = results(tmp_path / "one", [0] * 6)
     other = results(tmp_path / "other", [0] * 5, samples=5)
     made.runs["main"] += other.runs["main"]
@@ -99,7 +99,7 @@ def test_class_entries(tmp_path):
     made = results(tmp_path, [0, 1, 2, 1, 1, 0], [0, 1, 2, 0, 1, 0])
     measured = gathered(made).metrics["per_class"]
     cat, dog, owl = class_entries(measured, judged(made))
-    assert (cat.accuracy, cat.samples, cat.answers) == (75.0, 2, 4)
+    assert (cat.accuracy, cat.samples, cat.predictions) == (75.0, 2, 4)
     assert [(other.name, other.count) for other in cat.taken_for] == [("dog", 1)]
     assert [(other.name, other.count) for other in cat.takes] == [("owl", 2)]
     assert (dog.false_alarms, dog.taken_for) == (1, [])
@@ -115,7 +115,7 @@ def test_class_without_samples_has_no_interval(tmp_path):
     assert "no test sample" in render(gathered(made))
 
 
-# Mistakes, second by second
+# Mistakes
 
 
 def test_worst_mistakes_come_first_with_frames_and_attention(tmp_path):
@@ -139,14 +139,14 @@ def test_frames_are_of_the_middle_of_their_second(tmp_path):
     made = results(tmp_path, [1] * 6, clips=2)
     made.make_videos([0])
     shot = next(one for one in gathered(made).worst if one.verdict.sample == "s0")
-    pictures = [picture(second.frame) for second in shot.seconds]
-    assert pictures[0].size == (112, 75)  # of 96x64
+    images = [image_of(second.frame) for second in shot.seconds]
+    assert images[0].size == (112, 75)  # of 96x64
     # Frame N of ten a second has luma 16 + N, RGB 255 / 219 N; JPEG rounds by a level or two.
-    levels = [np.asarray(one).mean() * 219 / 255 for one in pictures]
+    levels = [np.asarray(one).mean() * 219 / 255 for one in images]
     assert levels == pytest.approx([5, 15], abs=2)
 
 
-def picture(uri):
+def image_of(uri):
     kind, _, data = uri.partition(",")
     assert kind == "data:image/jpeg;base64"
     return Image.open(io.BytesIO(base64.b64decode(data)))
@@ -156,10 +156,10 @@ def test_upright_videos_stay_upright_and_small(tmp_path):
     made = results(tmp_path, [1] * 6, clips=1)
     made.make_videos([0], size="32x96")
     shot = next(one for one in gathered(made).worst if one.verdict.sample == "s0")
-    assert picture(shot.seconds[0].frame).size == (45, 112)  # no narrower than 2 to 5
+    assert image_of(shot.seconds[0].frame).size == (45, 112)  # no narrower than 2 to 5
 
 
-def test_video_that_is_gone_has_a_reason_and_the_others_frames(tmp_path):
+def test_missing_video_has_a_reason_and_the_others_have_frames(tmp_path):
     made = results(tmp_path, [1, 0, 0, 1, 0, 0], clips=1)
     made.make_videos(range(6))
     sources = made.sources("main")
@@ -179,7 +179,7 @@ def test_padding_has_no_score(tmp_path):
     with np.load(path) as file:
         arrays = dict(file)
     arrays["valid"][:, 2, :] = False
-    arrays["attention"][:, 2, :] = 9.0  # must not set the scale
+    arrays["attention"][:, 2, :] = 9.0  # must not change the scale
     np.savez(path, **arrays)
     for shot in gathered(made).worst:
         assert [score.percent for score in shot.seconds[2].scores] == [None, None]
@@ -204,7 +204,7 @@ def test_without_mistakes_the_closest_are_shown(tmp_path):
 # Studies
 
 
-def test_study_shows_numbers_and_what_keeps_them_apart(tmp_path):
+def test_study_has_numbers_and_methods(tmp_path):
     made = results(tmp_path, [0, 1, 2, 0, 1, 2], [0, 1, 2, 0, 1, 2])
     for seed in (0, 1):
         made.run("other", seed, np.array([1, 1, 1, 1, 1, 1]))
@@ -230,17 +230,17 @@ def test_unfinished_study_names_its_missing_runs(tmp_path):
     assert "One seed" in page
 
 
-def test_study_that_was_never_made_is_one_sentence(tmp_path):
+def test_missing_study_is_one_sentence(tmp_path):
     made = results(tmp_path, [0] * 6)
     (study,) = gathered(made, studies=[made.home / "studies/never.csv"]).studies
-    assert re.fullmatch(r"It has not been made: \S+never\.csv is missing\.", study.problem)
+    assert re.fullmatch(r"This study does not exist yet: \S+never\.csv is missing\.", study.problem)
 
 
-def test_report_is_shown_unfinished_where_the_main_variant_is_whole(tmp_path):
+def test_partial_report_needs_all_runs_of_the_main_variant(tmp_path):
     made = results(tmp_path, [0, 1, 2, 0, 1, 2])
     made.run("other", 0, np.array([1] * 6))
     figures = [made.figure("curves"), made.home / "figures/examples.svg", made.figure("study-one")]
-    one = made.study("one", ["main", "other"], "main")  # of an earlier time, as its figure
+    one = made.study("one", ["main", "other"], "main")  # older than the partial one
     made.study("one", ["main", "other"], "main", {"other": "main seed1: out of memory"})
     sources = made.sources("main", [one, made.home / "studies/two.csv"], figures)
     output = made.home / "report.html"
@@ -249,7 +249,7 @@ def test_report_is_shown_unfinished_where_the_main_variant_is_whole(tmp_path):
     assert 'id="figure-curves"' in page
     assert 'id="figure-study-one"' not in page
     assert "out of memory" in page
-    assert "It has not been made" in page
+    assert "This study does not exist yet" in page
     assert not output.exists()
     partial_path(output).unlink()
     (made.runs["main"][0] / "attention.npz").unlink()
@@ -260,11 +260,11 @@ def test_report_is_shown_unfinished_where_the_main_variant_is_whole(tmp_path):
 # Headline
 
 
-def test_headline_of_one_seed_says_that_nothing_is_known_of_others(tmp_path):
+def test_headline_of_one_seed_has_a_note_about_other_seeds(tmp_path):
     page = render(gathered(results(tmp_path, [0] * 6)))
     assert "One seed only" in page
     assert "33.33" in page
-    assert "Always giving the most frequent label would reach 33.3" in page
+    assert "Always predicting the most frequent label gives 33.3" in page
 
 
 @pytest.mark.parametrize(
@@ -275,24 +275,24 @@ def test_headline_of_one_seed_says_that_nothing_is_known_of_others(tmp_path):
         ("own", "imagenet", []),
     ],
 )
-def test_banner_is_there_where_numbers_mean_nothing(tmp_path, protocol, weights, loud):
+def test_banner_of_synthetic_data_and_random_weights(tmp_path, protocol, weights, loud):
     made = results(tmp_path, [0] * 6, weights=weights)
     page = render(gathered(made, protocol=protocol))
     banner = re.search(r'class="banner".*?</div>', page, re.DOTALL)
     assert bool(banner) == bool(loud)
-    for words in loud:
-        assert words in banner[0]
+    for text in loud:
+        assert text in banner[0]
 
 
 # Size
 
 
-def test_page_stays_small_and_says_what_it_leaves_out(tmp_path):
+def test_page_stays_small_and_counts_what_is_left_out(tmp_path):
     made = Results(tmp_path, CLASSES, 2500)
     made.run("main", 0, noisy(made.labels, 3, 0, wrong=0.1))
     page = render(gathered(made))
     assert "2,000 of 2,500 test samples" in page
-    assert "24 of them shown" in page
+    assert "24 of them are shown" in page
     assert page.count("<article") == 24
     assert len(page) < 2e6
 
@@ -304,7 +304,7 @@ def test_figures_beyond_the_budget_are_named(tmp_path):
     large.write_bytes(b" " * embedded_figures.MAX_BYTES)
     found = embedded_figures.read_figures([small, large, last])
     assert [bool(figure.uri) for figure in found] == [True, False, True]
-    assert "confusion.svg has 8.0 MB" in found[1].note
+    assert "confusion.svg (8.0 MB)" in found[1].note
     assert [figure.section for figure in found] == ["result", "classes", "classes"]
 
 
@@ -320,7 +320,7 @@ def test_media_reasons_failures_first_and_capped(tmp_path):
     assert (warned.count, warned.hidden) == (media_section.MAX_VIDEOS + 5, 5)
 
 
-# The command, and small things
+# The command, and formats
 
 
 def test_verb_writes_the_same_page_twice(tmp_path):
@@ -364,7 +364,7 @@ def test_numbers():
 
 
 def test_content_is_all_used():
-    """A field that no template shows is dead."""
+    """Every field is in a template."""
     templates = Path(content.__file__).parent / "templates"
     source = "".join(path.read_text() for path in templates.glob("*.j2"))
     for field in dataclasses.fields(content.Content):

@@ -1,4 +1,4 @@
-"""The pages in a real browser, headless: what a reader sees, and that hostile names do nothing."""
+"""The pages in a headless browser: their content and behaviour, also with hostile names."""
 
 import numpy as np
 import pytest
@@ -28,9 +28,9 @@ def page_file(tmp_path_factory):
         made.run("worse", seed, np.where(np.arange(12) < 6, off, right))
         made.run("worst", seed, off)
     made.make_videos([0, 1])
-    made.spoilt.append(Media("x.mp4", status=Status.DAMAGED, error="</style></script>" + SCRIPT))
+    made.failed.append(Media("x.mp4", status=Status.DAMAGED, error="</style></script>" + SCRIPT))
     path = made.study("tried", ["worse", "main", "worst"], "main")
-    sources = made.sources("main", [path], [made.figure(name, "words") for name in FIGURES])
+    sources = made.sources("main", [path], [made.figure(name, "text") for name in FIGURES])
     sources.settings["video"]["note"] = "</td>" + SCRIPT
     output = made.home / "report.html"
     write_page(page_content(sources, output, workers=1), output)
@@ -49,7 +49,7 @@ def browser():
 
 @pytest.fixture
 def opened(browser, page_file):
-    """Opens the page: `opened(width=..., color_scheme=...)`; fails if it says or asks anything."""
+    """Opens the page: `opened(width=..., color_scheme=...)`; fails on any message or request."""
     contexts, heard = [], []
 
     def open_page(width=1280, **settings):
@@ -70,12 +70,12 @@ def opened(browser, page_file):
 
 
 def foreign(request):
-    """True for a request for anything but the page itself and what lies within it."""
+    """True for a request for anything outside the page."""
     return not request.url.startswith("data:") and not request.url.endswith("/report.html")
 
 
 def column(page, table, number):
-    """The texts of a table's column, as they are shown."""
+    """The shown texts of a table's column."""
     return page.locator(f"{table} tbody tr:visible > :nth-child({number})").all_inner_texts()
 
 
@@ -91,7 +91,7 @@ def test_opens_and_shows_every_figure_and_frame(opened):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_sticks_out(opened, width):
+def test_page_is_not_wider_than_the_window(opened, width):
     page = opened(width)
     page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") == width
@@ -112,7 +112,7 @@ def test_tables_sort_as_numbers_by_mouse_and_keyboard(opened):
     difference = page.locator(f"{table} th", has_text="To main")
     for names in (["worse", "worst", "main"], ["worst", "worse", "main"]):
         difference.locator("button").press("Space")
-        assert column(page, table, 1) == names  # main has no difference to itself: the last
+        assert column(page, table, 1) == names  # main has no difference to itself, so it is last
     assert heading.get_attribute("aria-sort") is None
     name = page.locator(f"{table} th", has_text="Variant")
     name.locator("button").click()
@@ -172,8 +172,8 @@ def test_hostile_names_are_shown_as_text(opened):
         assert name in text
 
 
-def test_policy_lets_no_script_and_no_picture_in(browser, page_file):
-    """The names above are escaped; were one not, this would still stop it."""
+def test_policy_blocks_scripts_and_images(browser, page_file):
+    """A second protection in case a name is not escaped."""
     page = browser.new_page()
     page.goto(page_file.as_uri())
     page.evaluate(

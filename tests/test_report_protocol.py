@@ -1,4 +1,4 @@
-"""The paper beside the measured figure: which of its values, and what keeps them from comparing."""
+"""The paper's value for a result, and the notes for a comparison."""
 
 from mafnet.common.files import write_json
 from mafnet.common.resources import resource
@@ -21,21 +21,21 @@ def test_entry_of_another_name_is_compared_with_its_source(tmp_path):
     assert paper_value(resource("paper.tsv"), "ave", "mafnet") == 90.86
 
 
-def test_own_data_have_no_protocol_of_the_paper():
+def test_own_data_has_no_protocol_of_the_paper():
     protocol = read_protocol("own", [])
     assert paper_name("mine", protocol) == "mine"
     assert protocol_notes(protocol, [], None) == []
 
 
-def test_other_protocol_random_weights_and_holes_are_said(tmp_path):
+def test_notes_on_protocol_random_weights_and_missing_videos(tmp_path):
     path = described(
         tmp_path, "ave", "official", notes=["8 test videos are also in train"], missing_videos=3
     )
     notes = protocol_notes(read_protocol("official", [path]), ["visual"], 90.86)
     assert notes[0] == (
-        "the visual backbone has RANDOM weights: the figures say nothing about real networks"
+        "the visual backbone has RANDOM weights: the numbers say nothing about real networks"
     )
-    assert notes[1] == "protocol official differs from the paper's"
+    assert notes[1] == "protocol official differs from the paper's protocol"
     assert notes[-2:] == [
         "official: 8 test videos are also in train", "official: 3 of 9 videos are missing",
     ]  # fmt: skip
@@ -46,7 +46,7 @@ def test_protocol_of_the_paper_is_not_called_different(tmp_path):
     assert not any("differs" in note for note in protocol_notes(protocol, [], 90.86))
 
 
-def test_counts_that_differ_from_the_published_are_said():
+def test_counts_that_differ_from_the_published_ones_are_listed():
     found = {"rows": {"train": 4000, "val": 901, "test": 1944, "all": 6845}, "videos": 6844}
     published = [
         {"subset": "train+val", "unit": "rows", "count": 4901},

@@ -1,4 +1,4 @@
-"""Evaluated runs in memory: how they are grouped and counted, and which are refused."""
+"""Evaluated runs in memory: grouping, counting, and errors."""
 
 import pytest
 from support.made_runs import made_run, samples_to_test
@@ -37,7 +37,7 @@ def test_the_runs_of_a_split_share_their_test_samples(runs):
     assert count_test_samples(runs) == 4 + 6
 
 
-def test_metrics_of_other_classes_are_refused(runs):
+def test_metrics_with_different_classes_are_an_error(runs):
     folder = runs[0].folder
     metrics = folder.read_metrics()
     metrics["per_class"]["owl"] = metrics["per_class"].pop("cat")

@@ -1,4 +1,4 @@
-"""Studies: paired comparisons, tables, and what is left of them when runs failed."""
+"""Studies: paired comparisons, tables, and partial studies after failed runs."""
 
 import io
 import math
@@ -28,7 +28,7 @@ OWN = read_protocol("own", [])
 
 
 def made_run(root, variant, seed, right, split="main"):
-    """The folder of an evaluated run whose predictions are right where `right` (S,) is True."""
+    """Write an evaluated run that is right where `right` (S,) is True; return its folder."""
     labels = np.arange(len(right)) % 2
     predicted = np.where(right, labels, 1 - labels)
     samples = [
@@ -42,12 +42,12 @@ def made_run(root, variant, seed, right, split="main"):
 
 
 def right(*wrong, size=20):
-    """(S,) True but at the given samples."""
+    """(S,) True except at the given samples."""
     return ~np.isin(np.arange(size), wrong)
 
 
 def shown(table):
-    """What the terminal shows of a study."""
+    """The output of a study on the terminal."""
     console = Console(file=io.StringIO())
     print_study(table, "demo: tried", console)
     return console.file.getvalue()
@@ -76,7 +76,7 @@ def test_runs_without_a_partner_are_left_out(tmp_path):
     assert compare(ours, other[1:]) is None
 
 
-def test_splits_count_alike_whatever_their_sizes(tmp_path):
+def test_splits_have_equal_weights(tmp_path):
     sizes = {"one": (10, 1), "two": (40, 2)}  # 10 and 5 points
     ours, other = [], []
     for split, (size, wrong) in sizes.items():
@@ -86,7 +86,7 @@ def test_splits_count_alike_whatever_their_sizes(tmp_path):
     assert compare(ours, other).difference == 7.5
 
 
-def test_other_test_samples_are_refused(tmp_path):
+def test_different_test_samples_are_an_error(tmp_path):
     ours = read_run(made_run(tmp_path, "ours", 0, right()))
     other = read_run(made_run(tmp_path, "other", 0, right(size=19)))
     with pytest.raises(
@@ -165,15 +165,15 @@ def test_table_reads_the_same_from_its_file(runs, tmp_path):
     assert shown(read_study(tmp_path / "study.csv")) == shown(table)
 
 
-def test_terminal_shows_what_must_be_known(runs):
-    words = shown(study_table("ave", runs, PAPER, OWN, "mafnet"))
+def test_terminal_shows_intervals_and_methods(runs):
+    text = shown(study_table("ave", runs, PAPER, OWN, "mafnet"))
     for piece in ("to mafnet (95 %)", "-10.0 (", "90.86", "Wilson", "paired bootstrap", "± 0.0"):
-        assert piece in words
-    assert "…" not in words  # nothing was cut off
-    assert "One seed" not in words
+        assert piece in text
+    assert "…" not in text  # nothing was cut off
+    assert "One seed" not in text
 
 
-def test_one_seed_has_no_deviation_and_says_so(runs):
+def test_one_seed_has_no_standard_deviation_and_a_note(runs):
     single = {name: found[:1] for name, found in runs.items()}
     table = study_table("demo", single, PAPER, OWN, "mafnet")
     assert table["std"].isna().all()
@@ -205,11 +205,11 @@ def test_verb_writes_the_study_and_removes_the_partial_one(runs, tmp_path):
 
 @pytest.fixture
 def unfinished(runs, tmp_path):
-    """Folders of all runs; of `broken` one failed, the other was not tried."""
+    """Folders of all runs; one run of `broken` failed, the other was not started."""
     logs = tmp_path / "logs"
     (logs / "train").mkdir(parents=True)
-    words = "train: epoch 1\nmafnet: the loss is not finite \x1b[31m\n"
-    (logs / "train" / "demo-main-broken-1.log").write_text(words)
+    text = "train: epoch 1\nmafnet: the loss is not finite \x1b[31m\n"
+    (logs / "train" / "demo-main-broken-1.log").write_text(text)
     names = [*runs, "broken"]
     return [tmp_path / "results/main" / name / f"seed{seed}" for name in names for seed in (0, 1)]
 
@@ -223,15 +223,15 @@ def test_failed_run_is_named_and_the_others_are_shown(unfinished, tmp_path, caps
     assert list(table["variant"]) == ["drop_00", "mafnet", "drop_20", "broken"]
     assert list(table["accuracy"]) == ["80.0", "90.0", "85.0", ""]
     assert list(table["missing"][:3]) == ["", "", ""]
-    words = "main seed0: not run; main seed1: mafnet: the loss is not finite \\x1b[31m"
-    assert table["missing"][3] == words
-    said = capsys.readouterr().out
-    assert "broken *" in said
-    assert "missing: broken: main seed0: not run" in said.replace("\n", " ")
-    assert "\x1b[31m" not in said
+    text = "main seed0: not run; main seed1: mafnet: the loss is not finite \\x1b[31m"
+    assert table["missing"][3] == text
+    output_text = capsys.readouterr().out
+    assert "broken *" in output_text
+    assert "missing: broken: main seed0: not run" in output_text.replace("\n", " ")
+    assert "\x1b[31m" not in output_text
 
 
-def test_variant_with_a_run_left_is_measured_by_it(unfinished, runs, tmp_path):
+def test_variant_with_one_finished_run_is_in_the_partial_study(unfinished, runs, tmp_path):
     (unfinished[0] / "metrics.json").unlink()
     (tmp_path / "logs/train/demo-main-drop_00-0.log").write_text("Killed\n")
     output = tmp_path / "drop_rate.csv"
@@ -239,10 +239,10 @@ def test_variant_with_a_run_left_is_measured_by_it(unfinished, runs, tmp_path):
     first = read_study(partial_path(output)).iloc[0]
     assert (first["accuracy"], first["seeds"], first["std"]) == ("80.0", "1", "")
     assert first["missing"] == "main seed0: Killed"
-    assert first["difference_method"].endswith("1 pairs of runs")
+    assert first["difference_method"].endswith("pairs of runs: 1")
 
 
-def test_study_none_of_whose_runs_was_tried_in_vain_stays_away(unfinished, tmp_path):
+def test_study_without_a_started_run_has_no_partial_study(unfinished, tmp_path):
     output = tmp_path / "drop_rate.csv"
     assert not partial_study("demo", output, unfinished, PAPER, OWN, "mafnet", tmp_path / "none")
     assert not partial_path(output).exists()
@@ -251,7 +251,7 @@ def test_study_none_of_whose_runs_was_tried_in_vain_stays_away(unfinished, tmp_p
 # The paper's values
 
 
-def test_every_study_compares_with_the_main_variant_and_has_the_paper_beside_it():
+def test_every_study_has_the_main_variant_and_variants_of_the_paper():
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     studies = config["report"]["studies"]
     assert all(config["model"]["main"] in variants for variants in studies.values())
@@ -259,11 +259,11 @@ def test_every_study_compares_with_the_main_variant_and_has_the_paper_beside_it(
     assert not paper.duplicated(["dataset", "variant"]).any()
     known = set(paper.loc[paper["dataset"] == "ave", "variant"])
     for study in ("fusion", "attention", "film", "baselines"):
-        assert set(studies[study]) <= known | {"mafnet_plus"}, "the one that the paper lacks"
+        assert set(studies[study]) <= known | {"mafnet_plus"}, "mafnet_plus is not in the paper"
 
 
-def test_papers_accuracies_on_ave_are_of_394_videos_or_near():
-    """14 of the 20 are exact multiples of 1/394; a mistyped digit would not be one."""
+def test_papers_accuracies_on_ave_are_shares_of_394_videos():
+    """14 of the 20 are exact multiples of 1/394; a number with a typing error would not be one."""
     paper = pd.read_csv(PAPER, sep="\t")
     accuracies = paper.loc[paper["dataset"] == "ave", "accuracy"].unique()
     exact = {round(100 * hits / 394, 2) for hits in range(395)}

@@ -1,4 +1,4 @@
-"""The pages as rules: what they need, what a failed run leaves, and Snakemake's own report."""
+"""The rules of the pages: their inputs, failed runs, and Snakemake's report."""
 
 import re
 
@@ -20,21 +20,21 @@ def test_summary_needs_no_other_runs_than_the_main_ones(run):
     assert report["train"] == report["evaluate"] > 1
 
 
-def test_failed_run_leaves_the_others_in_an_unfinished_report(run, edited):
+def test_failed_run_leaves_a_partial_report(run, edited):
     edited(
         "mafnet/model/commands.py",
         '    """Train one run of a variant',
         '    if "audio_only/seed1" in str(output):\n'
         "        from mafnet.common.errors import MafnetError\n\n"
-        '        raise MafnetError("out of luck; try again")\n'
+        '        raise MafnetError("made to fail; try again")\n'
         '    """Train one run of a variant',
     )
     failing = "results/tiny/main/audio_only/seed1/metrics.json"
-    said = run.run(failing, succeeds=False).stdout
-    assert "What there is of the report: results/tiny/report.partial.html" in said
+    output = run.run(failing, succeeds=False).stdout
+    assert "What there is of the report: results/tiny/report.partial.html" in output
     page = (run.folder / "results/tiny/report.partial.html").read_text()
-    assert "main seed1: mafnet train: out of luck; try again" in page
-    assert "It has not been made: results/tiny/studies/attention.csv is missing." in page
+    assert "main seed1: mafnet train: made to fail; try again" in page
+    assert "This study does not exist yet: results/tiny/studies/attention.csv is missing." in page
     assert not (run.folder / "results/tiny/report.html").exists()
 
 
@@ -48,8 +48,8 @@ def test_snakemakes_own_report_shows_figures_and_pages_offline(run):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OFFLINE))
         page = browser.new_page()
-        asked, errors = [], []
-        page.on("request", lambda request: asked.append(request.url))
+        requested, errors = [], []
+        page.on("request", lambda request: requested.append(request.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto((run.folder / "out.html").as_uri())
         page.get_by_text("Results", exact=True).click()
@@ -58,4 +58,4 @@ def test_snakemakes_own_report_shows_figures_and_pages_offline(run):
             assert page.get_by_role("row", name=re.compile(label)).is_visible()
         browser.close()
     assert errors == []
-    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert [url for url in requested if not url.startswith(("file:", "data:", "blob:"))] == []

@@ -22,14 +22,14 @@ def run_schema() -> dict:
         "variant": TEXT | about("Name of the variant in the config."),
         "seed": count("Seed of the run."),
         "random_weights": {
-            "description": "The modalities whose backbones had random weights: numbers with any "
+            "description": "The modalities whose backbones had random weights: such numbers "
             "say nothing about real networks.",
             "type": "array",
             "items": {"enum": ["visual", "audio"]},
             "uniqueItems": True,
         },
         "settings": reference(
-            "sha256", "SHA-256 of settings.json's content, which has all that the run depends on."
+            "sha256", "SHA-256 of the content of settings.json: everything that the run depends on."
         ),
         **{name: metric.number | about(described(metric)) for name, metric in METRICS.items()},
         "top_k": count(
@@ -38,7 +38,7 @@ def run_schema() -> dict:
         "samples": count("Test samples with a usable video.", 1),
         "per_class": by_name("By class, in the order of the network's outputs.", "class"),
     }
-    share = "Share of the class's samples that are found; null where it has none."
+    share = "Share of the class's samples that are classified correctly; null if it has no sample."
     definitions = {
         "percent": PERCENT,
         "sha256": SHA256,
@@ -58,33 +58,36 @@ def dataset_schema() -> dict:
         **{name: summary(metric) for name, metric in METRICS.items()},
         "per_class": by_name("By class, in the order of the network's outputs.", "class"),
         "runs": {
-            "description": "One entry a split and seed.",
+            "description": "One entry for each split and seed.",
             "type": "array",
             "minItems": 1,
             "items": {"$ref": "#/$defs/run"},
         },
         "media": reference(
-            "media", "What became of the videos; each is in results/{dataset}/media.tsv."
+            "media", "Numbers of videos by outcome; results/{dataset}/media.tsv has every video."
         ),
         "paper": percent_or_null(
-            "The paper's accuracy for this data set and variant; null where it has none."
+            "The paper's accuracy for this data set and variant; null if it has none."
         ),
-        "protocol": reference("protocol", "How the data set was measured."),
+        "protocol": reference("protocol", "The evaluation protocol."),
         "notes": {
-            "description": "What must be known to read the numbers, one sentence each; the most "
+            "description": "Notes that a reader of the numbers needs, one sentence each, the most "
             "important first.",
             "type": "array",
             "items": TEXT,
         },
-        "provenance": reference("provenance", "Where the numbers come from."),
+        "provenance": reference("provenance", "Versions, weights and settings behind the numbers."),
     }
     body = closed(optional=("protocol", "notes"), **properties)
     return document("Metrics of a data set", text, body, dataset_definitions())
 
 
 def dataset_definitions() -> dict:
-    """The parts of a data set's metrics."""
-    share = "Share of the class's samples that are found, mean over runs; null where it has none."
+    """The definitions in the schema of a data set's metrics."""
+    share = (
+        "Share of the class's samples that are classified correctly, mean over runs; null if it "
+        "has no sample."
+    )
     return {
         "percent": PERCENT,
         "sha256": SHA256,
@@ -96,37 +99,36 @@ def dataset_definitions() -> dict:
             split=TEXT | about("Name of the official fold."),
             seed=count("Seed of the run."),
             **{
-                name: metric.number | about("As above, of this run.")
+                name: metric.number | about("As above, for this run.")
                 for name, metric in METRICS.items()
             },
             samples=count("Test samples with a usable video.", 1),
         ),
         "media": closed(
-            ok=count("Videos used without a remark."),
-            warned=count("Videos used although something was odd."),
+            ok=count("Videos used without warnings."),
+            warned=count("Videos used with warnings."),
             failed=count("Videos that could not be used."),
-            dropped=count("Videos without audio that were left out as the config asks."),
+            dropped=count("Videos without audio that were left out, as the config requests."),
             reasons={
-                "description": "How often each failure and each remark was given, by its name "
-                "(docs/media.md).",
+                "description": "Number of videos by failure and warning (docs/media.md).",
                 "type": "object",
                 "additionalProperties": {"type": "integer", "minimum": 1},
             },
         ),
         "protocol": closed(
-            name=TEXT | about("Name of the way to measure; `own` for a user's manifest."),
+            name=TEXT | about("Name of the protocol; `own` for a user's manifest."),
             source={
                 "description": "The published data set; null for a user's own.",
                 "type": ["string", "null"],
             },
             as_paper={
-                "description": "Whether the paper measured so; null where it did not measure the "
-                "data set.",
+                "description": "Whether the paper uses this protocol; null if the data set is not "
+                "in the paper.",
                 "type": ["boolean", "null"],
             },
-            note=TEXT | about("What distinguishes this protocol, a sentence or nothing."),
+            note=TEXT | about("What is special about this protocol: a sentence, or empty."),
             splits={
-                "description": "By split, what was found when its manifest was prepared "
+                "description": "By split: the description of its manifest "
                 "(data/{dataset}/{split}.json).",
                 "type": "object",
                 "additionalProperties": {"type": "object", "additionalProperties": True},
@@ -134,18 +136,18 @@ def dataset_definitions() -> dict:
         ),
         "provenance": closed(
             versions={
-                "description": "Versions of mafnet, ffmpeg and the packages that decide numbers; "
-                "null where one is not installed.",
+                "description": "Versions of mafnet, ffmpeg and the packages that the numbers "
+                "depend on; null if one is not installed.",
                 "type": "object",
                 "additionalProperties": {"type": ["string", "null"]},
             },
             weights=by_modality("The weights of the backbone of each modality.", "weights"),
             fingerprints=by_modality(
-                "SHA-256 of all that each modality's features depend on besides the videos.",
+                "SHA-256 of everything except the videos that each modality's features depend on.",
                 "sha256",
             ),
-            config=reference("sha256", "SHA-256 of all settings that hold for the data set."),
-            command=TEXT | about("What makes these numbers again."),
+            config=reference("sha256", "SHA-256 of all settings of the data set."),
+            command=TEXT | about("The command that computes these numbers."),
         ),
         "weights": closed(
             backbone=TEXT | about("Name of the network."),
@@ -157,7 +159,7 @@ def dataset_definitions() -> dict:
                 "type": "boolean",
             },
             precision={
-                "description": "Arithmetic of the backbone.",
+                "description": "Precision of the backbone.",
                 "enum": ["float32", "bfloat16", "float16"],
             },
         ),
@@ -192,13 +194,13 @@ def described(metric: Metric) -> str:
 
 
 def document(title: str, description: str, body: dict, definitions: dict) -> dict:
-    """A schema from the object at its root and the parts that it refers to."""
+    """A schema from the object at its root and its definitions."""
     head = {"$schema": DRAFT, "title": title, "description": description}
     return head | body | {"$defs": definitions}
 
 
 def closed(optional: tuple[str, ...] = (), **properties: dict) -> dict:
-    """An object of these properties and no others; all are required but the optional ones."""
+    """An object with only these properties; all are required except the optional ones."""
     return {
         "type": "object",
         "additionalProperties": False,
@@ -213,12 +215,12 @@ def about(text: str) -> dict:
 
 
 def count(text: str, least: int = 0) -> dict:
-    """A whole number."""
+    """An integer."""
     return about(text) | {"type": "integer", "minimum": least}
 
 
 def reference(name: str, text: str) -> dict:
-    """A value of the part of that name."""
+    """A reference to a definition."""
     return about(text) | {"$ref": f"#/$defs/{name}"}
 
 
@@ -228,13 +230,13 @@ def percent_or_null(text: str) -> dict:
 
 
 def by_name(text: str, part: str) -> dict:
-    """An object whose values are all of one part."""
+    """An object whose values all have one definition."""
     values = {"$ref": f"#/$defs/{part}"}
     return about(text) | {"type": "object", "additionalProperties": values}
 
 
 def by_modality(text: str, part: str) -> dict:
-    """The same with a modality as name."""
+    """The same with modalities as names."""
     return by_name(text, part) | {"propertyNames": {"enum": ["visual", "audio"]}}
 
 

@@ -1,1 +1,1 @@
-"""Stage 5, report: metrics over seeds and splits, tables, and the pages to look at."""
+"""Stage 5, report: metrics over seeds and splits, tables, figures and pages."""

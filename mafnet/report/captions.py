@@ -1,16 +1,16 @@
-"""Captions of the figures: how to read them, the same in Snakemake's report and in ours."""
+"""Captions of the figures; pages and Snakemake's report show the same ones."""
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.resources import SHARED
 
 FOLDER = SHARED / "workflow/report"
-"""One file a figure, plain paragraphs without markup."""
+"""One file for each figure, in plain paragraphs without markup."""
 
 
 def caption(figure: str) -> str:
-    """The caption of a figure, named by the stem of its file: `curves`, `study-fusion`.
+    """The caption of a figure by the stem of the figure's file: `curves`, `study-fusion`.
 
-    MafnetError for a figure that has none.
+    MafnetError if the caption is missing.
     """
     path = FOLDER / f"{figure.partition('-')[0]}.rst"
     try:

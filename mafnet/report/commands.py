@@ -1,4 +1,4 @@
-"""Verbs of stage 5, report."""
+"""Commands of stage 5, report."""
 
 import logging
 from pathlib import Path
@@ -12,20 +12,20 @@ paper = click.option(
 )
 runs = click.option(
     "--run", "runs", type=options.folder, multiple=True, required=True,
-    help="Folder of an evaluated run; once for each.",
+    help="Folder of an evaluated run. Give it once for each run.",
 )  # fmt: skip
 protocol = click.option(
-    "--protocol", default="own", show_default=True, help="Name of the way to measure."
+    "--protocol", default="own", show_default=True, help="Name of the evaluation protocol."
 )
 described = click.option(
     "--described", type=options.existing, multiple=True,
-    help="What was written beside a split's manifest (.json); once for each split that is shown.",
+    help="Description beside a split's manifest (.json). Give it once for each split.",
 )  # fmt: skip
 dataset = click.option("--dataset", required=True, help="Name of the data set.")
 main_variant = click.option(
     "--main",
     **options.config_default("model.config:ModelSection", "main"),
-    help="The main variant, which others are compared with.",
+    help="The main variant. The others are compared with it.",
 )
 
 
@@ -36,7 +36,9 @@ main_variant = click.option(
 @paper
 @protocol
 @described
-@click.option("--config-digest", required=True, help="Digest of the settings, for the record.")
+@click.option(
+    "--config-digest", required=True, help="SHA-256 of the settings, written into the output."
+)
 @options.output
 def metrics(
     dataset: str,
@@ -48,7 +50,7 @@ def metrics(
     config_digest: str,
     output: Path,
 ) -> None:
-    """Summarise all runs of one variant, beside the paper's value; show what became of videos."""
+    """Summarise all runs of one variant; show the paper's value and the outcome of all videos."""
     from rich.console import Console
 
     from mafnet.common.files import write_json
@@ -81,7 +83,7 @@ def study(
     main: str,
     output: Path,
 ) -> None:
-    """Compare variants in a table."""
+    """Write the table of a study: its variants side by side."""
     from rich.console import Console
 
     from mafnet.report.partial_study import partial_path
@@ -104,13 +106,11 @@ def study(
 @main_variant
 @click.option(
     "--split", "splits", type=(str, options.existing), multiple=True,
-    help="Name of a split and its manifest; once for each that is shown.",
+    help="Name of a split and its manifest (CSV). Give it once for each split.",
 )  # fmt: skip
 @click.option("--media", type=options.existing, help="The data set's media table.")
 @click.option("--root", type=options.folder, help="Folder of the videos.")
-@click.option(
-    "--features", type=options.existing, multiple=True, help="Feature file that the runs read."
-)
+@click.option("--features", type=options.existing, multiple=True, help="Feature file of the runs.")
 @options.classes
 @click.option("--study", type=options.existing, help="Table of a study.")
 @options.output
@@ -152,13 +152,13 @@ def table(path: Path) -> None:
 @click.option("--media", type=options.existing, required=True, help="The data set's media table.")
 @click.option(
     "--split", "manifests", type=(str, options.existing), multiple=True, required=True,
-    help="A split that is shown, and its manifest (CSV); once for each.",
+    help="Name of a split and its manifest (CSV). Give it once for each split.",
 )  # fmt: skip
 @options.root
 @options.settings
 @click.option(
     "--study", "studies", type=options.new_file, multiple=True,
-    help="A study (CSV); where it is missing, what there is of it is shown.",
+    help="A study (CSV). If it is missing, the page shows its finished runs.",
 )  # fmt: skip
 @click.option("--figure", "figures", type=options.existing, multiple=True, help="A figure (SVG).")
 @options.threads
@@ -175,7 +175,7 @@ def report(
     threads: int,
     output: Path,
 ) -> None:
-    """Write a page of results: one HTML file that opens offline."""
+    """Write a page of results: one HTML file that needs no network."""
     from mafnet.report.page.content import Sources, page_content
     from mafnet.report.page.render import write_page
     from mafnet.report.partial_study import partial_path

@@ -1,4 +1,4 @@
-"""results/{dataset}/metrics.json: the main variant, the media, and where the numbers come from."""
+"""results/{dataset}/metrics.json: the main variant, the media and the provenance of the numbers."""
 
 import logging
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def dataset_metrics(
 ) -> dict:
     """The metrics of one variant over the given runs, with counts of media and provenance.
 
-    protocol: what `read_protocol` gives.
+    protocol: of `read_protocol`.
     """
     runs = [read_run(folder) for folder in folders]
     variant = runs[0].variant
@@ -50,12 +50,12 @@ def dataset_metrics(
 
 
 def log_metrics(metrics: dict, log: logging.Logger) -> None:
-    """Say the measured accuracy beside the paper's, and what must be known to compare them."""
+    """Log the accuracy, the paper's accuracy and the notes that a comparison needs."""
     found, paper = metrics["accuracy"], metrics["paper"]
     spread = "" if found["std"] is None else f" ± {found['std']}"
     low, high = found["ci95"]
     log.info(
-        "%s, %s, protocol %s: accuracy %s%s %% (95 %% interval %s to %s); the paper's: %s",
+        "%s, %s, protocol %s: accuracy %s%s %% (95 %% interval %s to %s); the paper: %s",
         metrics["dataset"], metrics["variant"], metrics["protocol"]["name"], found["mean"],
         spread, low, high, "none" if paper is None else f"{paper} %",
     )  # fmt: skip
@@ -64,7 +64,7 @@ def log_metrics(metrics: dict, log: logging.Logger) -> None:
 
 
 def provenance(dataset: str, runs: Sequence[Run], config_digest: str) -> dict:
-    """Versions, weights, fingerprints and the command that makes these numbers."""
+    """Versions, weights, fingerprints and the command that computes these numbers."""
     features = runs[0].settings.features
     return {
         "versions": {"mafnet": __version__, "ffmpeg": ffmpeg_version()} | _versions(),
@@ -76,7 +76,7 @@ def provenance(dataset: str, runs: Sequence[Run], config_digest: str) -> dict:
 
 
 def _versions() -> dict[str, str | None]:
-    """The installed versions of the packages that decide numbers."""
+    """The installed versions of the packages that the numbers depend on."""
     found = {}
     for package in PACKAGES:
         try:

@@ -1,4 +1,4 @@
-"""Images as JPEG inside a file, because they have a fifth of the size of PNG."""
+"""Images as JPEG in data: URIs. They have a fifth of the size of PNG."""
 
 import io
 from base64 import b64encode

@@ -1,7 +1,7 @@
-"""Digests of the files that decide how pages and figures look: the `version` of their rules.
+"""Digests of the source files of pages and figures: the `version` of their rules.
 
-A change of such a file reruns its pages or figures. The numbers that they show come from their
-inputs, whose rules have versions of their own (mafnet/common/versions.py).
+A changed source file reruns its pages or figures. The numbers in them come from their inputs, and
+the rules of the inputs have their own versions (mafnet/common/versions.py).
 """
 
 import hashlib
@@ -17,21 +17,21 @@ _SHARED = (
     REPORT / "statistics",
     *sorted(path for path in REPORT.glob("*.py") if path.name != "config.py"),
 )
-"""A new key of the config makes no page or figure again."""
+"""config.py is left out: a new key of the config must not rerun all pages and figures."""
 
 
 def page_digest() -> str:
-    """Another text if a module, template, style, script or caption of the pages changes."""
+    """Digest of all modules, templates, styles, scripts and captions of the pages."""
     return files_digest([REPORT / "page", CAPTIONS, *_SHARED])
 
 
 def figures_digest() -> str:
-    """Another text if a module of the figures changes."""
+    """Digest of all modules of the figures."""
     return files_digest([REPORT / "figures", *_SHARED])
 
 
 def files_digest(paths: Iterable[Path]) -> str:
-    """16 hexadecimal digits of the names and bytes of files and of all files below folders."""
+    """16 hexadecimal digits: digest of names and content of files, and of all files in folders."""
     digest = hashlib.sha256()
     for path in paths:
         found = sorted(path.rglob("*")) if path.is_dir() else [path]

@@ -1,4 +1,4 @@
-"""A study some of whose runs failed: the finished runs, and which are missing and why."""
+"""A study with failed runs: the finished runs, and a message about each missing run."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,10 +23,10 @@ def partial_study(
     main: str,
     logs: Path = Path("logs/model"),
 ) -> bool:
-    """Write and show the study of the finished runs, if one of the other runs was tried.
+    """Write and print the study of the finished runs if at least one unfinished run was started.
 
-    output: the file of the whole study; the partial study is written beside it.
-    folders: of all runs of the study, finished or not.
+    output: the file of the complete study. The partial study is written next to it.
+    folders: of all runs of the study, finished and unfinished.
     logs: folder of the logs of the rules `train` and `evaluate`.
     Returns True if it wrote a study.
     """
@@ -50,17 +50,17 @@ def partial_study(
 
 
 def partial_path(output: Path) -> Path:
-    """The file of a study or a page while runs of it are missing."""
+    """The path of a study or page with missing runs."""
     return output.with_suffix(f".partial{output.suffix}")
 
 
 def _describe(run: RunFolder, message: str) -> str:
-    """Which run is missing, and its last message."""
+    """Split and seed of a missing run, and its last message."""
     return f"{run.split} seed{run.seed}: {message or 'not run'}"
 
 
 def _last_message(dataset: str, run: RunFolder, logs: Path) -> str:
-    """The last line in the log of a run's last step; empty if it was not tried."""
+    """The last line in the log of a run's last step; empty if the run was not started."""
     for step in ("evaluate", "train"):
         path = logs / step / f"{dataset}-{run.split}-{run.variant}-{run.seed}.log"
         if path.exists():

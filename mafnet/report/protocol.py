@@ -1,4 +1,4 @@
-"""How a data set was measured, and what keeps its numbers from being compared with the paper's."""
+"""The evaluation protocol of a data set, and the notes for a comparison with the paper."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,11 +6,13 @@ from pathlib import Path
 from mafnet.common.files import read_json
 from mafnet.dataset.origin import protocol_of
 
-RANDOM_NOTE = "the {} backbone has RANDOM weights: the figures say nothing about real networks"
+RANDOM_NOTE = "the {} backbone has RANDOM weights: the numbers say nothing about real networks"
 
 
 def read_protocol(name: str, described: Sequence[Path]) -> dict:
-    """The protocol's entry in metrics.json, from the descriptions of the splits that are shown."""
+    """The protocol's entry in metrics.json.
+
+    described: descriptions of the splits (.json)."""
     splits = [read_json(path) for path in described]
     source = splits[0]["source"] if splits else None
     protocol = protocol_of(source or "", name)
@@ -24,18 +26,18 @@ def read_protocol(name: str, described: Sequence[Path]) -> dict:
 
 
 def paper_name(dataset: str, protocol: Mapping) -> str:
-    """The name under which the paper's table has the data set."""
+    """The data set's name in the table of the paper's values."""
     return protocol["source"] or dataset
 
 
 def protocol_notes(protocol: Mapping, random: Sequence[str], paper: float | None) -> list[str]:
-    """What must be known to read the numbers, one sentence each; the gravest first.
+    """Notes that a reader of the numbers needs, one sentence each, the most important first.
 
     random: modalities whose backbones have random weights.
     """
     notes = [RANDOM_NOTE.format(name) for name in random]
     if paper is not None and protocol["as_paper"] is False:
-        notes.append(f"protocol {protocol['name']} differs from the paper's")
+        notes.append(f"protocol {protocol['name']} differs from the paper's protocol")
     if protocol["note"]:
         notes.append(f"protocol {protocol['name']}: {protocol['note']}")
     for name, split in protocol["splits"].items():

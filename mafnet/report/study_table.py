@@ -1,4 +1,4 @@
-"""A study: a table of variants, as the paper prints them."""
+"""A study: a table of variants, as in the paper."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,10 +16,10 @@ from mafnet.model.metrics import METRICS
 from mafnet.report.protocol import paper_name
 from mafnet.report.statistics.paired import compare
 from mafnet.report.statistics.runs import Run, count_test_samples
-from mafnet.report.statistics.summary import measures, paper_value, random_weights
+from mafnet.report.statistics.summary import metric_summaries, paper_value, random_weights
 
 OTHERS = [name for name in METRICS if name != "accuracy"]
-"""Metrics beside the accuracy, which has columns of its own."""
+"""All metrics except the accuracy, which has its own columns."""
 
 COLUMNS = (
     "variant", "accuracy", "std", "ci_low", "ci_high", "ci_method", *OTHERS,
@@ -29,7 +29,7 @@ COLUMNS = (
 )  # fmt: skip
 
 WIDTH = 120
-"""Of the table where the output is no terminal: all columns fit."""
+"""Width of the table, in characters, if the output is no terminal. All columns fit."""
 
 
 def study_table(
@@ -40,11 +40,11 @@ def study_table(
     main: str,
     missing: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame:
-    """One row a variant; every metric in its unit, with its interval.
+    """One row for each variant: every metric in its unit, with its interval.
 
-    variants: the finished runs of each, which may be none.
-    protocol: what `read_protocol` gives.
-    main: the variant that the others are compared with, if it is in the study.
+    variants: the finished runs of each variant; a variant may have none.
+    protocol: of `read_protocol`.
+    main: the others are compared with this variant if it is in the study.
     missing: by variant, a message about its missing runs.
     """
     named = paper_name(dataset, protocol)
@@ -71,13 +71,13 @@ def _compared(runs: Sequence[Run], main: str, main_runs: Sequence[Run]) -> dict:
         "difference": found.difference,
         "difference_low": found.interval.low,
         "difference_high": found.interval.high,
-        "difference_method": f"{found.interval.method}; {found.runs} pairs of runs",
+        "difference_method": f"{found.interval.method}; pairs of runs: {found.runs}",
     }
 
 
 def _measured(runs: Sequence[Run]) -> dict:
-    """The columns of a variant by itself."""
-    found = measures(runs)
+    """The columns that need no other variant."""
+    found = metric_summaries(runs)
     low, high = found["accuracy"]["ci95"]
     return {
         "accuracy": found["accuracy"]["mean"],
@@ -94,7 +94,7 @@ def _measured(runs: Sequence[Run]) -> dict:
 
 
 def _cells_of(name: str, found: Mapping) -> dict:
-    """The columns of a metric beside the accuracy."""
+    """The columns of a metric other than the accuracy."""
     low, high = found["ci95"]
     return {
         name: found["mean"],
@@ -116,7 +116,7 @@ def write_study(table: pd.DataFrame, path: Path) -> None:
 
 
 def read_study(path: Path) -> pd.DataFrame:
-    """Read a study; MafnetError if the file is none."""
+    """Read a study; MafnetError if the file is not a study."""
     try:
         table = pd.read_csv(path, keep_default_na=False, dtype=str)
     except (OSError, ValueError) as error:
@@ -124,14 +124,14 @@ def read_study(path: Path) -> pd.DataFrame:
     missing = [column for column in COLUMNS if column not in table]
     if missing:
         raise MafnetError(
-            f"{path}: is not a study, or one of an older version; it has no column "
-            f"{', '.join(missing)}"
+            f"{path}: is not a study of this version, because columns are missing "
+            f"({', '.join(missing)}); make the study again"
         )
     return table
 
 
 def print_study(table: pd.DataFrame, title: str, console: Console) -> None:
-    """Show a study on the terminal, with what must be known to read it."""
+    """Print a study with the notes that a reader needs."""
     rows = table.where(table.notna(), "").astype(str).to_dict("records")
     shown = Table(title=escape(title), title_justify="left", caption_justify="left", box=SIMPLE)
     shown.caption = _caption(rows)
@@ -150,7 +150,7 @@ def print_study(table: pd.DataFrame, title: str, console: Console) -> None:
 
 
 def _cells(row: Mapping[str, str], compared: bool) -> list[str]:
-    """What the terminal shows of a row."""
+    """The cells of a row on the terminal."""
     accuracy = f"{row['accuracy']} ± {row['std']}" if row["std"] else row["accuracy"]
     difference = [_difference(row)] if compared else []
     ends = (float(row[end]) for end in ("ci_low", "ci_high") if row[end])
@@ -162,7 +162,7 @@ def _cells(row: Mapping[str, str], compared: bool) -> list[str]:
 
 
 def _difference(row: Mapping[str, str]) -> str:
-    """A difference with its interval; a sign on each, as it is the sign that counts."""
+    """A difference with its interval, all with signs."""
     if not row["difference"]:
         return ""
     names = ("difference", "difference_low", "difference_high")
@@ -170,7 +170,7 @@ def _difference(row: Mapping[str, str]) -> str:
 
 
 def _caption(rows: Sequence[Mapping[str, str]]) -> str:
-    """How to read the table, and a warning where the backbones knew nothing."""
+    """How to read the table, with a warning if backbones have random weights."""
     lines = ["mean ± standard deviation over seeds; interval: Wilson, over test samples"]
     if any(row["compared_with"] for row in rows):
         lines.append(
@@ -178,14 +178,14 @@ def _caption(rows: Sequence[Mapping[str, str]]) -> str:
         )
     if any(row["seeds"] == "1" for row in rows):
         lines.append(
-            "One seed: no standard deviation, and no interval says how far another seed would be."
+            "One seed: no standard deviation; the intervals say nothing about other seeds."
         )
     if any(row["missing"] for row in rows):
-        lines.append("* runs are missing; see below.")
+        lines.append("* Runs are missing, see below.")
     if any(row["random_weights"] for row in rows):
         lines.append(
-            "Backbones with RANDOM weights: these figures say nothing about real networks."
+            "Backbones with RANDOM weights: these numbers say nothing about real networks."
         )
     if any(row["as_paper"] == "no" for row in rows):
-        lines.append(f"Protocol {rows[0]['protocol']} differs from the paper's.")
+        lines.append(f"Protocol {rows[0]['protocol']} differs from the paper's protocol.")
     return escape("\n".join(lines))

@@ -1,4 +1,4 @@
-"""Frames of videos to look at: one a second, small; a video that gives none says why."""
+"""Small frames of videos for figures and pages, one for each second."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from mafnet.video.media import Media, read_media
 from mafnet.video.status import Status
 
 SIDE = 112
-"""Pixels of a frame's side; it is squashed to a square and shown with the video's own aspect."""
+"""Width and height of a frame in pixels. It is shown in the video's aspect ratio."""
 
 TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Frames:
-    """One frame from the middle of every second that a video has, at most as many as asked for.
+    """One frame from the middle of each second of a video, up to the requested number.
 
-    pictures: (SIDE, SIDE, 3) uint8 RGB each. aspect: width by height as it is to be shown.
-    problem: why there are none, empty if there are.
+    images: (SIDE, SIDE, 3) uint8 RGB each. aspect: width divided by height of the
+    shown frame. problem: the reason if there are no frames, else empty.
     """
 
-    pictures: list[np.ndarray]
+    images: list[np.ndarray]
     aspect: float = 4 / 3
     problem: str = ""
 
@@ -41,24 +41,24 @@ class FrameReader:
         self._media: Mapping[str, Media] = {row.video: row for row in read_media(media)}
 
     def frames(self, video: str, seconds: int) -> Frames:
-        """The frames of the first seconds; what cannot be decoded has a `problem` instead."""
+        """The frames of the first seconds; `problem` is set if the video cannot be decoded."""
         media = self._media.get(video)
         if media is None:
             return Frames([], problem="not in the media table")
-        # The second of two frames a clip lies in its middle.
+        # With two frames in each clip, the second one is from the middle.
         settings = VideoSettings(
             clips=seconds, frames_per_clip=2, frame_size=SIDE, timeout_seconds=TIMEOUT_SECONDS
         )
         try:
             with decode_frames(self._root / video, media, settings) as clips:
-                pictures = [clip[1] for clip in clips]
+                images = [clip[1] for clip in clips]
         except DecodeError as error:
             return Frames([], _aspect(media), problem=error.reason)
-        return Frames(pictures, _aspect(media), "" if pictures else Status.UNDECODABLE)
+        return Frames(images, _aspect(media), "" if images else Status.UNDECODABLE)
 
 
 def _aspect(media: Media) -> float:
-    """Width by height as the rotation flag has it; extreme ones are cut to what can be shown."""
+    """Width divided by height after rotation, limited to 0.4 to 2.5."""
     if not media.width or not media.height:
         return 4 / 3
     aspect = media.width / media.height

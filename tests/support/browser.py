@@ -1,4 +1,4 @@
-"""The browser of the tests: Debian's chromium, headless, which asks nothing by itself."""
+"""The browser of the tests: Debian's chromium, headless, without requests of its own."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""Made-up results for the pages: real files in every respect but where their numbers come from."""
+"""Results for pages: real files with made-up predictions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ SVG = (
 class Results:
     """The results of one data set with samples s0, s1, ... of the classes in turn.
 
-    clips: T. videos: the file of each sample; v{n}.mp4 where there is none.
+    clips: T. videos: the file of each sample; v{n}.mp4 if there is no entry.
     """
 
     folder: Path
@@ -57,7 +57,7 @@ class Results:
         return self.videos.get(number, f"v{number}.mp4")
 
     def run(self, variant: str, seed: int, predicted: np.ndarray, sure: float = 0.8) -> Path:
-        """An evaluated run whose predictions (S,) are given, each with a probability of `sure`."""
+        """Write a run with the given predictions (S,), each with the probability `sure`."""
         count = len(self.classes)
         probabilities = np.full((self.samples, count), (1 - sure) / (count - 1))
         probabilities[np.arange(self.samples), predicted] = sure
@@ -70,21 +70,21 @@ class Results:
         return folder
 
     def make_videos(self, numbers: Sequence[int], size: str = "96x64") -> None:
-        """Real files for some of the samples."""
+        """Make real video files for some of the samples."""
         for number in numbers:
             path = self.folder / "videos" / self.video(number)
             path.parent.mkdir(parents=True, exist_ok=True)
-            picture, sound = counting_picture(self.clips, 10, size), tone(self.clips)
-            ffmpeg(*picture, *sound, *H264, *AAC, path)
+            video, audio = counting_picture(self.clips, 10, size), tone(self.clips)
+            ffmpeg(*video, *audio, *H264, *AAC, path)
 
     def sources(
         self, main: str, studies: Sequence[Path] = (), figures: Sequence[Path] = (), protocol="own"
     ) -> Sources:
-        """All that a page of the main variant is made of; media tables of what files there are."""
+        """The inputs of a page of the main variant; the media table lists the existing files."""
         manifest, media = self.folder / f"{self.split}.csv", self.home / "media.tsv"
         write_manifest([self._sample(number) for number in range(self.samples)], manifest)
         rows = [self._media(number) for number in range(self.samples)]
-        write_media({row.video: row for row in [*self.spoilt, *rows]}.values(), media)
+        write_media({row.video: row for row in [*self.failed, *rows]}.values(), media)
         metrics = dataset_metrics(
             self.dataset, self.runs[main], media, PAPER, read_protocol(protocol, []), "0" * 64
         )
@@ -95,7 +95,7 @@ class Results:
             self.folder / "videos", settings, studies, figures,
         )  # fmt: skip
 
-    spoilt: list[Media] = field(default_factory=list)
+    failed: list[Media] = field(default_factory=list)
     """Rows of the media table for videos that could not be used."""
 
     def _sample(self, number: int) -> Sample:
@@ -113,7 +113,7 @@ class Results:
         main: str,
         missing: Mapping[str, str] | None = None,
     ) -> Path:
-        """A study of some variants' runs; a partial one if runs are missing (variant: message)."""
+        """Write a study of some variants; a partial one if runs are missing (variant: message)."""
         runs = {variant: [read_run(path) for path in self.runs[variant]] for variant in variants}
         path = self.home / "studies" / f"{name}.csv"
         own = read_protocol("own", [])
@@ -121,16 +121,16 @@ class Results:
         write_study(table, partial_path(path) if missing else path)
         return path
 
-    def figure(self, name: str, words: str = "") -> Path:
-        """A small figure."""
+    def figure(self, name: str, text: str = "") -> Path:
+        """Write a small figure."""
         path = self.home / "figures" / f"{name}.svg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(SVG.format(words or name))
+        path.write_text(SVG.format(text or name))
         return path
 
 
 def noisy(labels: np.ndarray, classes: int, seed: int, wrong: float) -> np.ndarray:
-    """(S,) predictions of which a share is wrong."""
+    """(S,) predictions; `wrong` is the share of wrong ones."""
     generator = np.random.default_rng(seed)
     other = (labels + generator.integers(1, classes, len(labels))) % classes
     return np.where(generator.random(len(labels)) < wrong, other, labels)

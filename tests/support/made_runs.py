@@ -22,7 +22,7 @@ WEIGHTS = {"visual": "imagenet", "audio": "random"}
 
 
 def samples_to_test(classes: Sequence[str], each: int = 4, clips: int = 3) -> list[Sample]:
-    """Some test samples of each class; the event of each fills one second."""
+    """Some test samples of each class; each event fills one second."""
     names = [(number, label) for number in range(each) for label in classes]
     return [
         Sample(
@@ -49,7 +49,7 @@ def write_run(
     """Write a finished run, without its weights, by `RunFolder`; returns its folder.
 
     probabilities: (S, C). attention: (S, T, K), random if it is None.
-    weights: name of the backbone's weights of each modality. network: the variant, if empty.
+    weights: name of the backbone's weights of each modality. network: if empty, the variant.
     """
     run = RunFolder(root / split / variant / f"seed{seed}")
     settings = RunSettings(
@@ -75,7 +75,7 @@ def write_run(
 
 
 def made_history(generator: np.random.Generator) -> list[Epoch]:
-    """Twelve epochs, the best of which is the seventh."""
+    """Twelve epochs; the seventh is the best."""
     return [
         Epoch(
             number, 2 / number + 0.1 * generator.random(), 0.9 if number == 7 else 0.5,
@@ -89,7 +89,7 @@ def made_run(
     root: Path, samples: Sequence[Sample], classes: Sequence[str], seed: int = 0,
     variant: str = "mafnet", right: float = 0.7, **given,
 ) -> Path:  # fmt: skip
-    """Write a run that is right for about the given share of the samples; given: of `write_run`."""
+    """Write a run with about the given share of right predictions; given: of `write_run`."""
     generator = np.random.default_rng([seed, len(variant)])
     labels = np.array([list(classes).index(sample.label) for sample in samples])
     probabilities = generator.dirichlet(np.ones(len(classes)), len(samples))

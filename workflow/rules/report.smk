@@ -1,8 +1,8 @@
-# Stage 5, report: what all runs say together.
+# Stage 5, report: metrics, studies and pages of all runs.
 
 
 rule metrics:
-    """Metrics of the main variant over all splits and seeds, beside the paper's value."""
+    """Metrics of the main variant over all splits and seeds, with the paper's value."""
     input:
         metrics=metrics_of_main,
         media="results/{dataset}/media.tsv",
@@ -34,7 +34,7 @@ rule metrics:
 
 
 rule study:
-    """Table of the variants of a study, also on the terminal."""
+    """Table of the variants of a study; it is also printed."""
     input:
         metrics=study_runs,
         paper=PAPER,
@@ -70,7 +70,7 @@ rule study:
 
 
 rule page:
-    """A page to look at: `summary`, the main variant, or `report`, with all studies besides."""
+    """A page of results: `summary` of the main variant, or `report` with all studies."""
     input:
         metrics=metrics_of_main,
         summary="results/{dataset}/metrics.json",

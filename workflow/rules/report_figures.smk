@@ -1,9 +1,9 @@
-# Stage 5, report: the figures (SVG). One command draws all; they differ in their inputs. The captions
-# in workflow/report/ say how to read each.
+# Stage 5, report: the figures (SVG). One command draws them all; the rules differ in their inputs.
+# The captions in workflow/report/ explain each figure.
 
 
 rule curves:
-    """Figure: loss and validation accuracy of every epoch of the main variant's runs."""
+    """Figure: loss and validation accuracy of all epochs of the main variant's runs."""
     input:
         metrics=metrics_of_main,
     output:
@@ -75,7 +75,7 @@ use rule curves as classes with:
 
 
 use rule curves as timeline with:
-    """Figure: attention over time beside the frames of some test videos (paper, Figure 3)."""
+    """Figure: attention over time with the frames of some test videos (paper, Figure 3)."""
     input:
         metrics=metrics_of_main,
         splits=shown_manifests,
@@ -96,7 +96,7 @@ use rule curves as timeline with:
 
 
 use rule curves as event_attention with:
-    """Figure: share of the attention on the seconds of the event, beside chance."""
+    """Figure: share of the attention on the seconds of the event, compared with chance."""
     input:
         metrics=metrics_of_main,
         splits=shown_manifests,

@@ -1,6 +1,6 @@
-"""The registry of figures: a new figure is a module and an entry here.
+"""The registry of figures: a new figure needs a module and an entry here.
 
-It imports no matplotlib, because the workflow asks it which figures a data set has.
+It must not import matplotlib, because the workflow reads it at every start.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FigureSpec:
-    """What the workflow knows about a figure.
+    """The entry of a figure.
 
-    location: "module:function"; the function makes a matplotlib figure of `Inputs`.
-    needs: fields of `Inputs` that must be given besides the runs.
+    location: "module:function"; the function returns a matplotlib figure of `Inputs`.
+    needs: required fields of `Inputs`, in addition to the runs.
     """
 
     name: str
@@ -44,23 +44,23 @@ ALWAYS = ("curves", "confusion", "classes", "timeline")
 def main_figures(film: bool, events: bool) -> list[str]:
     """The figures of a main variant, by name, in the order of a report.
 
-    film: the variant has FiLM. events: the data set says when its events happen.
+    film: the variant has FiLM. events: the data set has the times of its events.
     """
     return [*ALWAYS, *["film_space"] * film, *["event_attention"] * events]
 
 
 def study_figures(studies: Iterable[str]) -> list[str]:
-    """The figures of a comparison of variants: a study each, and some examples."""
+    """The figures that compare variants: one for each study, and the examples."""
     return [*(f"study-{study}" for study in studies), "examples"]
 
 
 EXAMPLE_STUDY = "modalities"
 EXAMPLE_EXTRA = "no_film"
-"""Figure `examples` (paper, Figure 5) shows the variants of this study, and this variant if any
+"""Figure `examples` (paper, Figure 5) shows the variants of EXAMPLE_STUDY, and EXAMPLE_EXTRA if any
 study has it."""
 
 
 def example_variants(main: str, studies: Mapping[str, Sequence[str]]) -> list[str]:
-    """The variants whose predictions `examples` shows side by side, the main one first."""
+    """The variants in the figure `examples`, the main one first."""
     extra = [EXAMPLE_EXTRA] if any(EXAMPLE_EXTRA in names for names in studies.values()) else []
     return list(dict.fromkeys([main, *studies.get(EXAMPLE_STUDY, ()), *extra]))

@@ -1,4 +1,4 @@
-"""Which samples a figure shows."""
+"""The choice of the samples in a figure."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from mafnet.dataset.manifest import Sample
 def drawn(preferred: Sequence[Sample], others: Sequence[Sample], count: int) -> list[Sample]:
     """At most `count` samples, the preferred ones first, of as many classes as possible.
 
-    The order is random but fixed, by hashes of names: every call gives the same samples.
+    The order is by hashes of names, so it looks random and is the same in every call.
     """
     chosen = _round_robin(preferred)[:count]
     known = {sample.label for sample in chosen}

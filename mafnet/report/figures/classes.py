@@ -1,4 +1,4 @@
-"""Accuracy by class: which events are found, and how sure one can be of it."""
+"""Accuracy by class, with intervals."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,7 +12,7 @@ from mafnet.report.statistics.summary import mean_of, per_class
 
 
 def classes(inputs: Inputs) -> Figure:
-    """A dot with its 95 % interval for each class, best first; each seed as a small mark."""
+    """A dot and its 95 % interval for each class, best first; a small mark for each seed."""
     runs = inputs.runs
     found = per_class(runs)
     measured = [name for name in found if found[name]["accuracy"] is not None]
@@ -37,7 +37,7 @@ def _untested(found: dict, measured: list[str]) -> str:
 
 
 def _row(axes: Axes, row: int, entry: dict, seeds: list[float]) -> None:
-    """One class: its interval, its mean, its seeds."""
+    """Interval, mean and seeds of one class."""
     interval = wilson(entry["accuracy"] / 100, entry["samples"])
     axes.plot([interval.low, interval.high], [row, row], color=BLUE, linewidth=2, zorder=2)
     axes.plot(entry["accuracy"], row, "o", color=BLUE, markersize=5.5, zorder=4)
@@ -51,11 +51,11 @@ def _by_seed(runs: list[Run], name: str) -> list[float]:
 
 
 def _dress(axes: Axes, order: list[str], found: dict) -> None:
-    """Names on the left, numbers of test samples on the right."""
+    """Names on the left, numbers of test samples on the right, and the axis."""
     axes.set_yticks(range(len(order)), [label(name) for name in order])
     axes.set_ylim(len(order) - 0.4, -0.6)
     axes.set_xlim(-2, 102)
-    axes.set_xlabel("accuracy: share of the class's test samples that are found [%]")
+    axes.set_xlabel("accuracy on the class's test samples [%]")
     axes.grid(axis="x")
     axes.hlines(range(len(order)), -2, 102, color=PALE, linewidth=0.5, zorder=0)
     counts = axes.secondary_yaxis("right")

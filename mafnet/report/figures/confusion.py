@@ -1,4 +1,4 @@
-"""Confusion matrix: what each class is taken for."""
+"""Confusion matrix: predicted class by true class."""
 
 import matplotlib as mpl
 import numpy as np
@@ -16,27 +16,27 @@ from mafnet.report.figures.style import (
     PALE,
     WIDTH,
     about,
+    axes_at,
     columns_of,
     label,
-    place,
     sheet,
     warnings_of,
 )
 
 COLOURS = "Blues"
 FEW, MANY = 12, 30
-"""Classes up to which a cell has room for a share and a count; beyond which all type is small."""
+"""Up to FEW classes a cell shows a share and a count. Above MANY classes all text is small."""
 
 LEAST_SHOWN = 0.05
-"""Share from which a cell of more than a few classes gets its number."""
+"""With more than FEW classes, only cells with at least this share show it."""
 
 NAME_COLUMNS = 30
 _CELL, _AXIS, _BAR = 0.72, 0.45, 0.95
-"""Inches: the widest cell, an axis's name, the bar of colours with its words."""
+"""Inches: the largest cell, the label of an axis, the colour bar with its labels."""
 
 
 def confusion(inputs: Inputs) -> Figure:
-    """One row a true class, in percent of its samples; summed over seeds and splits."""
+    """One row for each true class, in percent of its samples; sums over seeds and splits."""
     names = inputs.runs[0].predictions.classes
     counts = _counts(inputs, len(names))
     totals = counts.sum(axis=1, keepdims=True)
@@ -46,12 +46,12 @@ def confusion(inputs: Inputs) -> Figure:
     room = _AXIS + 0.0083 * size * max(map(columns_of, shown))
     side = min(WIDTH - room - _BAR, _CELL * len(names))
     notes = [_how(inputs), *warnings_of(inputs.runs, spread=False)]
-    words = about(inputs.dataset, inputs.runs)
-    figure = sheet("Confusion", words, side + room, notes)
-    axes = place(figure, room, 0, side, side)
+    subtitle = about(inputs.dataset, inputs.runs)
+    figure = sheet("Confusion", subtitle, side + room, notes)
+    axes = axes_at(figure, room, 0, side, side)
     _cells(axes, shares, counts)
     _ticks(axes, shown, size)
-    _bar(figure, place(figure, room + side + 0.15, 0.1 * side, 0.12, 0.8 * side))
+    _bar(figure, axes_at(figure, room + side + 0.15, 0.1 * side, 0.12, 0.8 * side))
     return figure
 
 
@@ -63,24 +63,26 @@ def _counts(inputs: Inputs, classes: int) -> np.ndarray:
 
 
 def _how(inputs: Inputs) -> str:
-    """What a cell counts."""
+    """The note about the cells."""
     few = len(inputs.runs[0].predictions.classes) <= FEW
     cells = "Cells: % of the row's true class" + (" (predictions)" if few else "")
     seeds = len({run.seed for run in inputs.runs})
     return (
-        f"{cells}; a test sample counts {seeds} times, once a seed." if seeds > 1 else cells + "."
+        f"{cells}; each test sample counts {seeds} times, once for each seed."
+        if seeds > 1
+        else cells + "."
     )
 
 
 def _cells(axes: Axes, shares: np.ndarray, counts: np.ndarray) -> None:
-    """A square for each pair of classes that occurs, darker where it is more frequent."""
-    places = np.argwhere(counts > 0)
+    """A square for each pair of classes that occurs, darker if it is more frequent."""
+    cells = np.argwhere(counts > 0)
     values = shares[counts > 0]
-    squares = [Rectangle((column, row), 1, 1) for row, column in places]
+    squares = [Rectangle((column, row), 1, 1) for row, column in cells]
     colours = mpl.colormaps[COLOURS](values)
     axes.add_collection(PatchCollection(squares, facecolors=colours, linewidth=0, zorder=1))
     size = 8 if len(shares) <= FEW else 5.5 if len(shares) <= MANY else 4
-    for (row, column), share in zip(places, values, strict=True):
+    for (row, column), share in zip(cells, values, strict=True):
         if len(shares) <= FEW or share >= LEAST_SHOWN:
             text = f"{100 * share:.0f}"
             text += f"\n({counts[row, column]})" if len(shares) <= FEW else ""
@@ -90,12 +92,12 @@ def _cells(axes: Axes, shares: np.ndarray, counts: np.ndarray) -> None:
 
 
 def _ticks(axes: Axes, names: list[str], size: int) -> None:
-    """Names at both axes, the diagonal from the upper left."""
+    """Names at both axes; the diagonal starts at the upper left."""
     axes.set_xlim(0, len(names))
     axes.set_ylim(len(names), 0)
-    places = np.arange(len(names)) + 0.5
-    axes.set_xticks(places, names, fontsize=size, rotation=90)
-    axes.set_yticks(places, names, fontsize=size)
+    cells = np.arange(len(names)) + 0.5
+    axes.set_xticks(cells, names, fontsize=size, rotation=90)
+    axes.set_yticks(cells, names, fontsize=size)
     axes.tick_params(length=0, pad=3)
     axes.spines[:].set_visible(True)
     lines = {"color": PALE, "linewidth": 0.4, "zorder": 2}
@@ -106,7 +108,7 @@ def _ticks(axes: Axes, names: list[str], size: int) -> None:
 
 
 def _bar(figure: Figure, axes: Axes) -> None:
-    """What the colours mean."""
+    """The colour bar."""
     bar = figure.colorbar(ScalarMappable(cmap=COLOURS), cax=axes)
     bar.set_label("share of the true class")
     bar.set_ticks([0, 0.5, 1], labels=["0 %", "50 %", "100 %"])

@@ -1,4 +1,4 @@
-"""Training curves: loss and validation accuracy of every epoch of every run."""
+"""Training curves: loss and validation accuracy of all epochs of all runs."""
 
 import math
 from collections.abc import Sequence
@@ -21,15 +21,15 @@ from mafnet.report.figures.style import (
 from mafnet.report.statistics.runs import Run
 
 COLUMNS = 2
-"""Of the key."""
+"""Columns of the legend."""
 
 
 def curves(inputs: Inputs) -> Figure:
-    """Loss above, validation accuracy below, the epoch whose weights were kept marked in both."""
+    """Loss above, validation accuracy below; a mark at the epoch whose weights were kept."""
     runs = inputs.runs
-    words = about(inputs.dataset, runs, tested=False)
+    subtitle = about(inputs.dataset, runs, tested=False)
     lines = math.ceil(len(runs) / COLUMNS)
-    figure = sheet("Training", words, 4.2, warnings_of(runs), key_lines=lines)
+    figure = sheet("Training", subtitle, 4.2, warnings_of(runs), key_lines=lines)
     loss, accuracy = figure.subplots(2, 1, sharex=True)
     handles, names = [], []
     for run in runs:
@@ -46,7 +46,7 @@ def curves(inputs: Inputs) -> Figure:
 
 
 def _name(runs: Sequence[Run], run: Run, best: Epoch) -> str:
-    """Split, where there are several, seed, and the epoch that was kept."""
+    """Split (if there are several), seed, and the epoch that was kept."""
     several = len({other.split for other in runs}) > 1
     where = f"{run.split}, " if several else ""
     reached = f"{100 * best.val_accuracy:.1f} % in epoch {best.epoch}"
@@ -54,7 +54,7 @@ def _name(runs: Sequence[Run], run: Run, best: Epoch) -> str:
 
 
 def _style(runs: Sequence[Run], run: Run) -> dict:
-    """Colour and mark by seed, line by split."""
+    """Colour and marker by seed, line style by split."""
     seeds = sorted({other.seed for other in runs})
     splits = list(dict.fromkeys(other.split for other in runs))
     seed, split = seeds.index(run.seed), splits.index(run.split)

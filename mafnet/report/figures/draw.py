@@ -1,4 +1,4 @@
-"""Draws a figure by name and writes it."""
+"""Draw a figure by name and write it."""
 
 import logging
 from importlib import import_module
@@ -17,21 +17,21 @@ log = logging.getLogger(__name__)
 
 
 def draw_to(name: str, inputs: Inputs, output: Path) -> None:
-    """Draw a figure and write it as SVG, the same bytes for the same inputs."""
-    # What a user set up for matplotlib elsewhere is no concern of these figures.
+    """Draw a figure and write it as SVG; the same inputs give the same bytes."""
+    # The user's own matplotlib settings must not change these figures.
     with mpl.rc_context(rc=mpl.rcParamsDefault | RC):
         write_svg(draw(name, inputs), output)
     log.info("%s: %.0f kB", output, output.stat().st_size / 1000)
 
 
 def draw(name: str, inputs: Inputs) -> Figure:
-    """A figure by name; MafnetError for one that is unknown or lacks what it needs."""
+    """A figure by name; MafnetError if it is unknown or an input is missing."""
     if name not in FIGURES:
         raise MafnetError(f"figure {name!r} is unknown; choose one of {', '.join(FIGURES)}")
     spec = FIGURES[name]
     for need in spec.needs:
         if not getattr(inputs, need):
             option = "split" if need == "splits" else need
-            raise MafnetError(f"figure {name} needs --{option}; give it")
+            raise MafnetError(f"figure {name} needs the option --{option}")
     module, _, function = spec.location.partition(":")
     return getattr(import_module(module), function)(inputs)

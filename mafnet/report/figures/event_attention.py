@@ -1,4 +1,4 @@
-"""Whether attention lies on the seconds of the event: its share there against chance."""
+"""The share of the attention on the seconds of the event, compared with chance."""
 
 from collections.abc import Sequence
 
@@ -28,19 +28,19 @@ _SEED = {"marker": "|", "markersize": 8, "color": BLACK, "linestyle": ""}
 
 
 def event_attention(inputs: Inputs) -> Figure:
-    """A row a modality, and one for both together; the dashed line is chance."""
+    """A row for each modality and one for both; the dashed line is chance."""
     found = [focus_of(run, inputs.samples(run.split)) for run in inputs.runs]
     groups = by_split(found)
-    words = about(inputs.dataset, inputs.runs)
+    subtitle = about(inputs.dataset, inputs.runs)
     if not groups:
-        note = "No test sample has an event that fills a part of its video: nothing can be shown."
-        return sheet(TITLE, words, 0.1, [note])
+        note = "No test sample has an event that fills only a part of its video: nothing to show."
+        return sheet(TITLE, subtitle, 0.1, [note])
     counted = sum(len(runs[0].chance) for runs in groups.values())
-    words += f", {counted:,} with an event that fills a part"
+    subtitle += f", {counted:,} with an event that fills a part of the video"
     names = list(found[0].modalities)
     names += [BOTH] * (len(names) > 1)
     notes = warnings_of(inputs.runs)
-    figure = sheet(TITLE, words, 0.36 * len(names) + 0.8, notes, key_lines=2)
+    figure = sheet(TITLE, subtitle, 0.36 * len(names) + 0.8, notes, key_lines=2)
     axes = figure.subplots()
     for row, name in enumerate(names):
         _row(axes, row, name, found)
@@ -66,20 +66,20 @@ def _row(axes: Axes, row: int, name: str, found: Sequence[Focus]) -> None:
 
 
 def _named(name: str, found: Sequence[Focus]) -> str:
-    """A row's name with how much of all attention the modality has."""
+    """A row's name with the modality's share of all attention."""
     if name == BOTH or len(found[0].modalities) == 1:
         return name
     column = found[0].modalities.index(name)
     groups = by_split(found).values()
     share = np.mean([np.mean([run.shares[:, column] for run in runs]) for runs in groups])
-    return f"{name} (has {percent(share):.0f} %)"
+    return f"{name} ({percent(share):.0f} % of all)"
 
 
 def _dress(axes: Axes, names: Sequence[str]) -> None:
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.7)
     axes.set_xlim(0, 100)
-    axes.set_xlabel("share of the attention on the seconds of the event [%]")
+    axes.set_xlabel("attention on the seconds of the event [%]")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
@@ -88,7 +88,7 @@ def _dress(axes: Axes, names: Sequence[str]) -> None:
 
 
 def _chance(axes: Axes, groups: dict[str, list[Focus]], several: bool) -> None:
-    """The line of chance, and the key."""
+    """The line of chance, and the legend."""
     chance = percent(np.mean([runs[0].chance.mean() for runs in groups.values()]))
     line = {"color": GREY, "linestyle": "--", "linewidth": 1.2}
     axes.axvline(chance, **line)

@@ -1,4 +1,4 @@
-"""Example predictions (paper, Figure 5): what several variants say of the same test videos."""
+"""Example predictions of several variants for the same test videos (paper, Figure 5)."""
 
 import math
 from collections.abc import Mapping
@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 
 from mafnet.dataset.manifest import Sample
 from mafnet.report.figures.choice import drawn
-from mafnet.report.figures.inputs import Inputs
-from mafnet.report.figures.pictures import (
+from mafnet.report.figures.frames import (
     show_frame,
     show_problem,
     usual_aspect,
     verdict,
 )
-from mafnet.report.figures.style import WIDTH, about, label, place, sheet, warnings_of
+from mafnet.report.figures.inputs import Inputs
+from mafnet.report.figures.style import WIDTH, about, axes_at, label, sheet, warnings_of
 from mafnet.report.statistics.runs import Run
 from mafnet.report.video_frames import Frames
 
@@ -23,29 +23,29 @@ VIDEOS = 8
 COLUMNS = 4
 
 _MARGIN, _TITLE, _LINE, _PAIR, _BELOW = 0.1, 0.2, 0.14, 0.34, 0.24
-"""Inches: beside a card, its title, a line of its text, a variant's two lines with the gap to the
-next, below a card."""
+"""Inches: margin beside a card, its title, a line of text, the two lines of a variant with the gap
+below, the gap below a card."""
 
 _WIDTH = WIDTH / COLUMNS - 2 * _MARGIN
 
 
 def examples(inputs: Inputs) -> Figure:
-    """Cards of test videos, those first on which the variants disagree."""
+    """Cards of test videos; videos on which the variants disagree come first."""
     runs = _one_of_each(inputs)
     videos = _choose(inputs, runs)
     frames = inputs.frames(videos, inputs.shown.settings.clips)
-    picture = _WIDTH / usual_aspect(frames)
-    height = _TITLE + picture + _PAIR * len(runs) + _BELOW
-    words = f"{about(inputs.dataset, list(runs.values()))} · {len(videos)} of them are shown"
+    frame_height = _WIDTH / usual_aspect(frames)
+    height = _TITLE + frame_height + _PAIR * len(runs) + _BELOW
+    subtitle = f"{about(inputs.dataset, list(runs.values()))} · {len(videos)} of them are shown"
     notes = warnings_of(list(runs.values()), spread=False)
     rows = math.ceil(len(videos) / COLUMNS)
-    figure = sheet("Example predictions", words, rows * height, notes)
+    figure = sheet("Example predictions", subtitle, rows * height, notes)
     for number, video in enumerate(videos):
         row, column = divmod(number, COLUMNS)
         corner = (column * WIDTH / COLUMNS + _MARGIN, row * height + _TITLE)
-        axes = place(figure, *corner, _WIDTH, picture)
-        _show(axes, video, frames[number], _WIDTH / picture)
-        _say(axes, video, runs, picture)
+        axes = axes_at(figure, *corner, _WIDTH, frame_height)
+        _show(axes, video, frames[number], _WIDTH / frame_height)
+        _write(axes, video, runs, frame_height)
     return figure
 
 
@@ -58,42 +58,48 @@ def _one_of_each(inputs: Inputs) -> dict[str, Run]:
 
 
 def _choose(inputs: Inputs, runs: Mapping[str, Run]) -> list[Sample]:
-    """Videos of different classes, those first of which the variants say different things."""
+    """Videos of different classes; videos on which the variants disagree come first."""
     samples = inputs.tested(inputs.shown)
-    answers: dict[str, set[int]] = {}
+    predictions: dict[str, set[int]] = {}
     for found in (run.predictions for run in runs.values()):
         for sample, predicted in zip(found.samples, found.predicted, strict=True):
-            answers.setdefault(sample, set()).add(int(predicted))
-    disputed = [sample for sample in samples if len(answers[sample.sample]) > 1]
-    agreed = [sample for sample in samples if len(answers[sample.sample]) == 1]
+            predictions.setdefault(sample, set()).add(int(predicted))
+    disputed = [sample for sample in samples if len(predictions[sample.sample]) > 1]
+    agreed = [sample for sample in samples if len(predictions[sample.sample]) == 1]
     return drawn(disputed, agreed, VIDEOS)
 
 
 def _show(axes: Axes, video: Sample, frames: Frames, shape: float) -> None:
-    """One frame, in a place of a shape (width by height), under its true class."""
+    """One frame below its true class.
+
+    shape: width divided by height of the axes.
+    """
     axes.set_axis_off()
     box = (0.0, 1.0, 0.0, 1.0)
     if frames.problem:
         show_problem(axes, frames.problem, box)
     else:
-        picture = frames.pictures[_middle(video, len(frames.pictures))]
-        show_frame(axes, picture, frames.aspect, box, shape)
+        image = frames.images[_middle(video, len(frames.images))]
+        show_frame(axes, image, frames.aspect, box, shape)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_title(label(video.label, 24), fontsize=8, weight="bold", pad=3, loc="left")
 
 
 def _middle(video: Sample, seconds: int) -> int:
-    """The second in the middle of the event where it is known, else of the video."""
+    """The middle second of the event if it is known, else of the video."""
     start, end = video.event or (0, seconds)
     return min(int((start + end) / 2), seconds - 1)
 
 
-def _say(axes: Axes, video: Sample, runs: Mapping[str, Run], height: float) -> None:
-    """Two lines a variant below the frame, which is so many inches high: its name, its verdict."""
+def _write(axes: Axes, video: Sample, runs: Mapping[str, Run], height: float) -> None:
+    """Two lines for each variant below the frame: its name, its prediction.
+
+    height: of the frame, in inches.
+    """
     for number, (variant, run) in enumerate(runs.items()):
-        words, colour = verdict(run.predictions.of(video.sample), 20)
+        text, colour = verdict(run.predictions.of(video.sample), 20)
         first = -(0.13 + _PAIR * number) / height
         second = first - _LINE / height
         axes.text(0, first, label(variant, 26), fontsize=7, va="center")
-        axes.text(0, second, words, fontsize=7, va="center", color=colour, weight="bold")
+        axes.text(0, second, text, fontsize=7, va="center", color=colour, weight="bold")

@@ -1,4 +1,4 @@
-"""Features before and after FiLM (paper, Figure 7), brought to two dimensions by t-SNE."""
+"""Features before and after FiLM (paper, Figure 7), projected to two dimensions by t-SNE."""
 
 import math
 
@@ -18,26 +18,26 @@ from mafnet.report.statistics.film_vectors import (
 )
 
 MOST_POINTS = 1500
-"""Clips that are shown; more would take minutes and hide one another."""
+"""Largest number of shown clips. More clips take minutes and hide each other."""
 
 COLUMNS = 4
-"""Of the names of the classes."""
+"""Columns of the legend."""
 
 PERPLEXITY = 30
 _TOO_FEW = 4
-"""Clips with which there is nothing to be arranged."""
+"""Largest number of clips that t-SNE cannot arrange."""
 
 
 def film_space(inputs: Inputs) -> Figure:
-    """Two panels, before and after, for each modality whose maps FiLM shapes."""
+    """Two panels, before and after FiLM, for each modality with a FiLM layer."""
     run = inputs.shown
     data = Data(inputs.splits[run.split], inputs.features, inputs.classes)
     spaces = [_thinned(space) for space in film_vectors(run.folder, data)]
     lines = math.ceil(len(data.classes) / COLUMNS)
-    words = f"{about(inputs.dataset, [run])} · {len(spaces[0].labels):,} of their seconds"
+    subtitle = f"{about(inputs.dataset, [run])} · {len(spaces[0].labels):,} of their seconds"
     notes = warnings_of([run], spread=False)
     title = "Features before and after FiLM"
-    figure = sheet(title, words, 3.7 * len(spaces), notes, key_lines=lines)
+    figure = sheet(title, subtitle, 3.7 * len(spaces), notes, key_lines=lines)
     panels = figure.subplots(len(spaces), 2, squeeze=False)
     for row, space in zip(panels, spaces, strict=True):
         _panel(row[0], "before", space, space.before)
@@ -48,7 +48,7 @@ def film_space(inputs: Inputs) -> Figure:
 
 
 def _thinned(space: FilmVectors) -> FilmVectors:
-    """At most MOST_POINTS clips, drawn by a fixed seed, in their order."""
+    """At most MOST_POINTS clips, chosen at random with a fixed seed, in their original order."""
     if len(space.labels) <= MOST_POINTS:
         return space
     drawn = np.random.default_rng(0).choice(len(space.labels), MOST_POINTS, replace=False)
@@ -58,7 +58,7 @@ def _thinned(space: FilmVectors) -> FilmVectors:
 
 
 def _panel(axes: Axes, when: str, space: FilmVectors, vectors: np.ndarray) -> None:
-    """The points of one side, and how often the nearest neighbour is of the same class."""
+    """The points of one panel; the title has the share of nearest neighbours of the same class."""
     points = _two_dimensions(vectors)
     for index in np.unique(space.labels):
         mine = points[space.labels == index]
@@ -74,7 +74,7 @@ def _panel(axes: Axes, when: str, space: FilmVectors, vectors: np.ndarray) -> No
 
 
 def _two_dimensions(vectors: np.ndarray) -> np.ndarray:
-    """(N, 2) by t-SNE with a fixed seed; the first two numbers where there are too few points."""
+    """(N, 2) by t-SNE with a fixed seed; the first two features if there are too few points."""
     from sklearn.manifold import TSNE
 
     if len(vectors) < _TOO_FEW:
@@ -84,7 +84,7 @@ def _two_dimensions(vectors: np.ndarray) -> np.ndarray:
 
 
 def _look(index: int) -> dict:
-    """Colour and shape of a class: 63 pairs before one comes again."""
+    """Colour and marker of a class: 63 different pairs."""
     return {
         "color": COLOURS[index % len(COLOURS)],
         "marker": MARKERS[index % len(MARKERS)],

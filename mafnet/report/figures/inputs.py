@@ -13,7 +13,7 @@ from mafnet.report.video_frames import FrameReader, Frames
 
 @dataclass(frozen=True)
 class Inputs:
-    """The inputs of a figure; `FigureSpec.needs` says which of them it needs.
+    """The inputs of a figure; `FigureSpec.needs` lists the required ones.
 
     folders: of evaluated runs. main: the variant that others are compared with.
     splits: the manifest of every split. media: the data set's media table; root: its videos.
@@ -38,18 +38,18 @@ class Inputs:
 
     @property
     def shown(self) -> Run:
-        """The run that figures of single videos show: the lowest seed of the first split."""
+        """The run in figures of single videos: the lowest seed of the first split."""
         first = [run for run in self.runs if run.split == self.runs[0].split]
         mine = [run for run in first if run.variant == self.main] or first
         return min(mine, key=lambda run: run.seed)
 
     def frames(self, samples: Sequence[Sample], seconds: int) -> list[Frames]:
-        """One frame a second of each sample's video, of the first seconds."""
+        """One frame for each of the first seconds of each sample's video."""
         reader = FrameReader(self.root, self.media)
         return [reader.frames(sample.video, seconds) for sample in samples]
 
     def tested(self, run: Run) -> list[Sample]:
-        """The test samples of a run, in its order; MafnetError if its manifest has none of them."""
+        """The test samples of a run, in its order; MafnetError if the manifest has none of them."""
         known = self.samples(run.split)
         found = [known[name] for name in run.predictions.samples if name in known]
         if not found:

@@ -1,4 +1,4 @@
-"""A study as a figure: accuracy of each variant, and how far it is from the main one."""
+"""A study as a figure: accuracy of each variant, and its difference to the main one."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,7 +23,7 @@ NUMBERS = ("accuracy", "ci_low", "ci_high", "difference", "difference_low", "dif
 
 
 def study(inputs: Inputs) -> Figure:
-    """Rows of variants, or a line where the variants are rates of dropped updates."""
+    """Rows of variants, or a line if the variants are rates of dropped updates."""
     table = read_study(inputs.study)
     for column in NUMBERS:
         table[column] = pd.to_numeric(table[column])
@@ -35,7 +35,7 @@ def study(inputs: Inputs) -> Figure:
 
 
 def _rates(runs: Sequence[Run]) -> Mapping[str, float]:
-    """The drop rate of each variant if they differ in nothing else; empty if they do."""
+    """The drop rate of each variant if the variants differ only in that rate, else empty."""
     rates, others = {}, set()
     for run in runs:
         settings = run.settings
@@ -65,7 +65,7 @@ def _over_rates(inputs: Inputs, table: pd.DataFrame) -> Figure:
     _rate_differences(lower, table)
     upper.set_ylabel("accuracy [%]")
     lower.set_ylabel(f"points above {inputs.main}")
-    lower.set_xlabel("share of the steps that leave the visual path as it is [%]")
+    lower.set_xlabel("share of training steps without an update of the visual path [%]")
     lower.set_xticks(100 * table["rate"])
     for axes in (upper, lower):
         axes.grid(axis="y")
@@ -74,7 +74,7 @@ def _over_rates(inputs: Inputs, table: pd.DataFrame) -> Figure:
 
 
 def _rate_accuracies(axes: Axes, runs: Sequence[Run], table: pd.DataFrame) -> None:
-    """A line with its band, the seeds, the paper's values."""
+    """A line with its band of intervals, the seeds and the paper's values."""
     rate = 100 * table["rate"]
     axes.fill_between(rate, table["ci_low"], table["ci_high"], color=BLUE, alpha=0.15, linewidth=0)
     axes.plot(rate, table["accuracy"], linewidth=1.4, **_DOT)
@@ -85,7 +85,7 @@ def _rate_accuracies(axes: Axes, runs: Sequence[Run], table: pd.DataFrame) -> No
 
 
 def _rate_differences(axes: Axes, table: pd.DataFrame) -> None:
-    """Dots with their intervals, around a line at no difference."""
+    """Dots with their intervals, and a line at zero."""
     below = table["difference"] - table["difference_low"]
     above = table["difference_high"] - table["difference"]
     axes.errorbar(100 * table["rate"], table["difference"], [below, above], linestyle="",
@@ -95,12 +95,12 @@ def _rate_differences(axes: Axes, table: pd.DataFrame) -> None:
 
 def _sheet(inputs: Inputs, height: float) -> Figure:
     notes = warnings_of(inputs.runs)
-    words = about(inputs.dataset, inputs.runs)
-    return sheet(f"Study: {inputs.study.stem}", words, height, notes, key_lines=1)
+    subtitle = about(inputs.dataset, inputs.runs)
+    return sheet(f"Study: {inputs.study.stem}", subtitle, height, notes, key_lines=1)
 
 
 def _by_seed(runs: Sequence[Run], variant: str) -> list[float]:
-    """The variant's accuracy of each seed, mean over splits; nothing where there is one seed."""
+    """The variant's accuracy of each seed, mean over splits; empty if there is one seed."""
     own = [run for run in runs if run.variant == variant]
     means = seed_means(own, lambda run: run.metrics["accuracy"])
     return means if len(means) > 1 else []
@@ -133,7 +133,7 @@ def _dress(left: Axes, right: Axes, table: pd.DataFrame, main: str) -> None:
     left.set_yticks(rows, names)
     left.set_ylim(len(table) - 0.4, -0.6)
     left.set_xlabel("accuracy [%]")
-    right.set_xlabel(f"points above {main}, same runs")
+    right.set_xlabel(f"points above {main}")
     right.axvline(0, color=GREY, linestyle="--", linewidth=1)
     for axes in (left, right):
         axes.tick_params(axis="y", length=0)
@@ -145,12 +145,15 @@ def _dress(left: Axes, right: Axes, table: pd.DataFrame, main: str) -> None:
 
 
 def _key(
-    figure: Figure, runs: Sequence[Run], table: pd.DataFrame, places: tuple[str, str],
+    figure: Figure, runs: Sequence[Run], table: pd.DataFrame, positions: tuple[str, str],
     seed: Mapping,
 ) -> None:  # fmt: skip
-    """What the marks mean; places: where accuracies are and where differences; seed: its mark."""
+    """The legend.
+
+    positions: of the accuracies and of the differences. seed: style of a seed's marker.
+    """
     handles = [Line2D([], [], linewidth=2, **_DOT)]
-    accuracy, difference = places
+    accuracy, difference = positions
     names = [
         f"mean, 95 % interval ({accuracy}: Wilson over samples; {difference}: paired bootstrap)"
     ]

@@ -1,7 +1,7 @@
-"""How all figures look: type, colours that everybody can tell apart, a title, what to be warned of.
+"""The style of all figures: fonts, colours, titles and warnings.
 
-Colours are those of Okabe and Ito, made for all kinds of colour vision. None stands alone: lines
-differ in style, points in shape, bars in hatching.
+The colours are those of Okabe and Ito, for all kinds of colour vision. Nothing depends on colour
+alone: lines also differ in style, points in shape, bars in hatching.
 """
 
 import unicodedata
@@ -18,7 +18,7 @@ BLACK, GREY, PALE = "#000000", "#666666", "#dddddd"
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY = "#CC79A7", "#56B4E9"
 DARK_GREEN, DARK_RED = "#00664B", "#A33F00"
-"""For words on white, which want more contrast than lines."""
+"""For text on white, which needs more contrast than lines."""
 
 COLOURS = (BLUE, RED, GREEN, PURPLE, BLACK, ORANGE, SKY)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
@@ -29,7 +29,7 @@ MODALITY_MARKERS = {"visual": "o", "audio": "s"}
 MODALITY_HATCHES = {"visual": "", "audio": "////"}
 
 WIDTH = 7.5
-"""Of a figure, in inches: a page's."""
+"""Width of a figure in inches, that of a printed page."""
 
 RC = {
     "font.family": "sans-serif",
@@ -49,25 +49,27 @@ RC = {
     "legend.fontsize": 8,
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
-    # Labels come from others: a dollar sign is a dollar sign.
+    # Labels come from user data, so a dollar sign is no formula.
     "text.parse_math": False,
     "axes.formatter.use_mathtext": False,
-    # Text stays text: it can be searched and read aloud, and weighs little.
+    # Text stays text: it can be searched and read aloud, and it is small.
     "svg.fonttype": "none",
 }
-"""matplotlib's settings while a figure is made and written."""
+"""matplotlib's settings for drawing and writing a figure."""
 
 HEADER, _LINE, _MARGIN = 0.55, 0.17, 0.1
-"""Inches above the axes for the title, for each line of a key or of notes, and on the left."""
+"""Inches: above the axes for the title, for each line of the legend or the notes, left margin."""
 
 
 def sheet(
     title: str, about: str, height: float, notes: Sequence[str] = (), key_lines: int = 0
 ) -> Figure:
-    """An empty figure with a title, a line about what it is drawn of, and notes at its foot.
+    """An empty figure with a title, a subtitle, and notes at the bottom.
 
-    height: of what will be drawn, in inches; the rest comes on top of it.
-    key_lines: room for so many lines of a `key` below the title.
+    about: the subtitle.
+
+    height: of the axes, in inches; title, legend and notes are added to it.
+    key_lines: number of lines of the `key` below the title.
     """
     head = HEADER + _LINE * key_lines
     foot = _LINE * len(notes) + (0.08 if notes else 0)
@@ -83,8 +85,8 @@ def sheet(
     return figure
 
 
-def place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Axes at a place of a sheet, in inches from the left and from below the title."""
+def axes_at(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Axes at a position of a sheet, in inches from the left and from below the title."""
     figure.set_layout_engine("none")
     total = figure.get_figheight()
     bottom = total - HEADER - top - height
@@ -92,7 +94,7 @@ def place(figure: Figure, left: float, top: float, width: float, height: float) 
 
 
 def about(dataset: str, runs: Sequence[Run], tested: bool = True) -> str:
-    """Data set, variant, splits, seeds and, if they were `tested` on, test samples in one line."""
+    """Data set, variant, splits and seeds in one line, with the test samples if `tested`."""
     splits = list(dict.fromkeys(run.split for run in runs))
     seeds = sorted({run.seed for run in runs})
     variants = list(dict.fromkeys(run.variant for run in runs))
@@ -104,20 +106,20 @@ def about(dataset: str, runs: Sequence[Run], tested: bool = True) -> str:
 
 
 def warnings_of(runs: Sequence[Run], spread: bool = True) -> list[str]:
-    """What must be known of the runs before a figure of them is believed.
+    """Warnings about the runs that a reader of the figure needs.
 
-    spread: the figure shows how far seeds differ, which one seed cannot say.
+    spread: the figure shows how much the seeds differ.
     """
     random = sorted({name for run in runs for name in run.metrics["random_weights"]})
     notes = [f"RANDOM weights ({', '.join(random)} backbone): says nothing about real networks."]
     notes = notes if random else []
     if spread and len({run.seed for run in runs}) == 1:
-        notes.append("One seed: nothing here says how far another seed would be.")
+        notes.append("One seed: this figure says nothing about other seeds.")
     return notes
 
 
 def label(name: str, width: int = 28) -> str:
-    """A name that others chose as it can be shown: printable and at most so many columns wide."""
+    """A name from user data as it is shown: printable and at most `width` columns wide."""
     text = printable(name).replace("\n", " ")
     if columns_of(text) <= width:
         return text
@@ -127,7 +129,7 @@ def label(name: str, width: int = 28) -> str:
 
 
 def columns_of(text: str) -> int:
-    """How many columns of a terminal a text takes, which is near enough for any type."""
+    """The number of terminal columns of a text. It approximates the width in other fonts."""
     return sum(
         0 if unicodedata.combining(character)
         else 2 if unicodedata.east_asian_width(character) in "WF" else 1
@@ -136,9 +138,9 @@ def columns_of(text: str) -> int:
 
 
 def key(figure: Figure, handles: Sequence[Line2D], names: Sequence[str], columns: int) -> None:
-    """What the marks mean, below the title of a sheet that has room for it."""
+    """Draw the legend below the title of a sheet with `key_lines`."""
     top = 1 - (HEADER - 0.06) / figure.get_figheight()
-    # Names may begin with an underscore, which matplotlib would leave out.
+    # matplotlib would leave out names that begin with an underscore.
     numbers = [str(number) for number in range(len(names))]
     found = figure.legend(
         list(handles), numbers, loc="upper left", ncols=columns, bbox_to_anchor=(0.03 / WIDTH, top)

@@ -1,4 +1,4 @@
-"""Writes figures as SVG: the same bytes each time, no dates, no links, images as JPEG."""
+"""Write figures as SVG: reproducible bytes, no dates, no links, images as JPEG."""
 
 import base64
 import io
@@ -18,10 +18,10 @@ JPEG_QUALITY = 80
 
 
 def write_svg(figure: Figure, path: Path) -> None:
-    """Write a figure, whole or not at all; call it in the `rc_context` that it was drawn in."""
-    # Identifiers are hashes of what they name; the salt keeps those of two figures apart.
+    """Write a figure atomically. Call it in the `rc_context` in which the figure was drawn."""
+    # Identifiers are hashes of the content; the salt makes those of two figures different.
     with mpl.rc_context({"svg.hashsalt": path.stem}), warnings.catch_warnings():
-        # The reader's font may have the glyphs that this font lacks.
+        # The reader's font may have glyphs that are missing in this font.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata=NO_METADATA)
@@ -30,9 +30,9 @@ def write_svg(figure: Figure, path: Path) -> None:
 
 
 def tidy(svg: str) -> str:
-    """An SVG without its document type, whose address some readers fetch, and with JPEG images.
+    """An SVG without its document type and with JPEG images.
 
-    matplotlib has no option for either: it always embeds PNG.
+    Some viewers download the address in the document type. matplotlib has no option for either.
     """
     svg = re.sub(r"<!DOCTYPE[^>]*>\s*", "", svg, count=1)
     return re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", _as_jpeg, svg)

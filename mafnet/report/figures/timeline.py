@@ -1,4 +1,4 @@
-"""Attention over time (paper, Figure 3): frames of each second, the T x K scores under them."""
+"""Attention over time (paper, Figure 3): frames of each second, and the T x K scores below them."""
 
 import math
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from mafnet.dataset.manifest import Sample
 from mafnet.model.run_folder import Attention, Prediction
 from mafnet.report.figures.choice import drawn
-from mafnet.report.figures.inputs import Inputs
-from mafnet.report.figures.pictures import (
+from mafnet.report.figures.frames import (
     show_frame,
     show_problem,
     usual_aspect,
     verdict,
 )
+from mafnet.report.figures.inputs import Inputs
 from mafnet.report.figures.style import (
     BLACK,
     GREY,
@@ -26,8 +26,8 @@ from mafnet.report.figures.style import (
     PALE,
     WIDTH,
     about,
+    axes_at,
     label,
-    place,
     sheet,
     warnings_of,
 )
@@ -37,18 +37,18 @@ from mafnet.report.video_frames import Frames
 
 VIDEOS = 6
 MOST_FRAMES = 12
-"""Frames, or numbers, side by side that can still be told apart."""
+"""Largest number of frames, or of numbers, side by side."""
 
 _NAMES, _GAP = 0.62, 0.14
 _TITLE, _EVENT, _BAR, _TICKS = 0.2, 0.17, 0.36, 0.4
-"""Inches: left of a strip and right of it; above the frames, below them, a row of bars, below."""
+"""Inches: left of a strip, right of it; above the frames, below them, a row of bars, the axis."""
 
 
 @dataclass(frozen=True)
 class StripLayout:
-    """The measures of what is drawn of one video, in inches.
+    """The sizes of the strip of one video, in inches.
 
-    clips: T. modalities: K. aspect: width by height of a frame's place.
+    clips: T. modalities: K. aspect: width divided by height of a frame.
     """
 
     clips: int
@@ -57,22 +57,22 @@ class StripLayout:
 
     @property
     def columns(self) -> int:
-        """Two where the videos are short."""
+        """Number of strips side by side: two if the videos are short."""
         return 2 if self.clips <= 4 else 1
 
     @property
     def width(self) -> float:
-        """Of all seconds."""
+        """Width of all seconds."""
         return WIDTH / self.columns - _NAMES - _GAP
 
     @property
     def step(self) -> int:
-        """Every so many seconds have a frame."""
+        """Distance of two frames, in seconds."""
         return math.ceil(self.clips / MOST_FRAMES)
 
     @property
-    def picture(self) -> float:
-        """Height of a frame's place."""
+    def frame_height(self) -> float:
+        """Height of a frame."""
         return self.width * self.step / self.clips / self.aspect
 
     @property
@@ -82,8 +82,8 @@ class StripLayout:
 
     @property
     def height(self) -> float:
-        """Of everything."""
-        return _TITLE + self.picture + _EVENT + self.bars + _TICKS
+        """Height of the whole strip."""
+        return _TITLE + self.frame_height + _EVENT + self.bars + _TICKS
 
     def corner(self, number: int) -> tuple[float, float]:
         """The upper left corner of the frames of a video, from the left and from the top."""
@@ -92,20 +92,20 @@ class StripLayout:
 
 
 def timeline(inputs: Inputs) -> Figure:
-    """Some test videos of different classes, drawn by chance."""
+    """Some test videos of different classes, chosen at random."""
     run = inputs.shown
     attention = run.folder.read_attention()
     clips, modalities = attention.weights.shape[1:]
     videos = _choose(inputs, run, clips)
     frames = inputs.frames(videos, clips)
     strip = StripLayout(clips, modalities, usual_aspect(frames))
-    words = f"{about(inputs.dataset, [run])} · chance drew {len(videos)} of them"
+    subtitle = f"{about(inputs.dataset, [run])} · {len(videos)} chosen at random"
     height = math.ceil(len(videos) / strip.columns) * strip.height
-    figure = sheet("Attention over time", words, height, warnings_of([run], spread=False))
+    figure = sheet("Attention over time", subtitle, height, warnings_of([run], spread=False))
     for number, video in enumerate(videos):
-        pictures = _frames_axes(figure, strip, strip.corner(number))
-        _show_frames(pictures, strip, frames[number])
-        _show_title(pictures, strip, video, run.predictions.of(video.sample))
+        axes = _frames_axes(figure, strip, strip.corner(number))
+        _show_frames(axes, strip, frames[number])
+        _show_title(axes, strip, video, run.predictions.of(video.sample))
     highest = max(float(attention.of(video.sample)[0].max()) for video in videos)
     for number, video in enumerate(videos):
         bars = _bars_axes(figure, strip, strip.corner(number))
@@ -115,7 +115,7 @@ def timeline(inputs: Inputs) -> Figure:
 
 
 def _choose(inputs: Inputs, run: Run, clips: int) -> list[Sample]:
-    """Videos of different classes; first such whose event fills a part of them only."""
+    """Videos of different classes; videos whose event fills only a part of them come first."""
     telling, others = [], []
     for sample in inputs.tested(run):
         partly = sample.event is not None and covered(sample, clips).mean() < 1
@@ -124,14 +124,14 @@ def _choose(inputs: Inputs, run: Run, clips: int) -> list[Sample]:
 
 
 def _frames_axes(figure: Figure, strip: StripLayout, corner: tuple[float, float]) -> Axes:
-    axes = place(figure, *corner, strip.width, strip.picture)
+    axes = axes_at(figure, *corner, strip.width, strip.frame_height)
     axes.set_axis_off()
     return axes
 
 
 def _bars_axes(figure: Figure, strip: StripLayout, corner: tuple[float, float]) -> Axes:
     left, top = corner
-    axes = place(figure, left, top + strip.picture + _EVENT, strip.width, strip.bars)
+    axes = axes_at(figure, left, top + strip.frame_height + _EVENT, strip.width, strip.bars)
     axes.set_xlim(0, strip.clips)
     axes.set_ylim(0, strip.modalities)
     ticks = range(0, strip.clips + 1, strip.step)
@@ -142,13 +142,13 @@ def _bars_axes(figure: Figure, strip: StripLayout, corner: tuple[float, float]) 
 
 
 def _show_frames(axes: Axes, strip: StripLayout, frames: Frames) -> None:
-    """The frames in the places of their seconds, or why there are none."""
+    """The frames at their seconds, or the reason why there are none."""
     axes.set_xlim(0, strip.clips)
     axes.set_ylim(0, 1)
-    for second, picture in list(enumerate(frames.pictures))[:: strip.step]:
+    for second, frame in list(enumerate(frames.images))[:: strip.step]:
         pad = 0.02 * strip.step
         box = (second + pad, second + strip.step - pad, 0, 1)
-        show_frame(axes, picture, frames.aspect, box, strip.aspect)
+        show_frame(axes, frame, frames.aspect, box, strip.aspect)
     if frames.problem:
         show_problem(axes, frames.problem, (0, strip.clips, 0, 1))
     axes.set_xlim(0, strip.clips)
@@ -158,13 +158,16 @@ def _show_frames(axes: Axes, strip: StripLayout, frames: Frames) -> None:
 def _show_title(axes: Axes, strip: StripLayout, video: Sample, found: Prediction) -> None:
     """The true class on the left, the predicted class on the right."""
     room = 22 if strip.columns > 1 else 44
-    words, colour = verdict(found, room)
+    text, colour = verdict(found, room)
     axes.set_title(label(video.label, room - 2), fontsize=8, weight="bold", pad=3)
-    axes.set_title(words, fontsize=8, color=colour, loc="right", pad=3)
+    axes.set_title(text, fontsize=8, color=colour, loc="right", pad=3)
 
 
 def _show_bars(axes: Axes, attention: Attention, sample: str, highest: float) -> None:
-    """A row of bars a modality, the first on top; above the `highest` is room for its number."""
+    """A row of bars for each modality, the first at the top.
+
+    highest: the largest score of all videos; it leaves room for its number above the bar.
+    """
     weights, valid = attention.of(sample)
     clips, count = weights.shape
     scale = 0.58 / highest
@@ -183,7 +186,7 @@ def _show_bars(axes: Axes, attention: Attention, sample: str, highest: float) ->
 
 
 def _show_numbers(axes: Axes, base: float, heights: Sequence[float], weights: np.ndarray) -> None:
-    """Scores in percent above their bars, where there is room for them."""
+    """Scores in percent above their bars, if there is room."""
     if len(weights) > MOST_FRAMES:
         return
     for second, (height, weight) in enumerate(zip(heights, weights, strict=True)):
@@ -194,14 +197,14 @@ def _show_numbers(axes: Axes, base: float, heights: Sequence[float], weights: np
 
 
 def _show_padding(axes: Axes, base: float, valid: np.ndarray) -> None:
-    """Hatching where a second lies past the end of the video."""
+    """Hatching for seconds after the end of the video."""
     for second in np.flatnonzero(~valid):
         axes.bar(second + 0.5, 1, 1, base, color=PALE, hatch="xx", edgecolor="white", linewidth=0,
                  zorder=0)  # fmt: skip
 
 
 def _show_event(axes: Axes, video: Sample, strip: StripLayout) -> None:
-    """A bracket over the seconds of the event, if they are known and among those shown."""
+    """A bracket over the seconds of the event, if they are known and shown."""
     if not video.event or video.event[0] >= strip.clips:
         return
     start, end = video.event[0], min(video.event[1], strip.clips)

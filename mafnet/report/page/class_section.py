@@ -8,12 +8,12 @@ from mafnet.report.page.verdicts import Verdict, least_sure_hits, most_confident
 from mafnet.report.statistics.intervals import Interval, wilson
 
 MAX_SAMPLES = 20
-"""Samples that are listed for a class."""
+"""Largest number of listed samples of a class."""
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """Another class, and how many of the answers of all runs it was given in."""
+    """Another class, and the number of confused predictions of all runs."""
 
     name: str
     count: int
@@ -21,20 +21,20 @@ class Confusion:
 
 @dataclass(frozen=True)
 class ClassEntry:
-    """What the page says of a class.
+    """The entry of a class.
 
-    accuracy: share of the class's samples that are found, mean over runs in percent; None where
-        it has no test sample.
-    answers: of all runs to its samples; taken_for: wrong ones among them, the most frequent first.
-    takes: wrong answers with this class, to samples of others.
-    shown: its samples, mistakes first; hidden: how many more there are.
+    accuracy: recall of the class, mean over runs in percent; None if it has no test sample.
+    predictions: number of predictions of all runs for its samples.
+    taken_for: wrong classes predicted for its samples, the most frequent first.
+    takes: other classes for whose samples this class was predicted, the most frequent first.
+    shown: its samples, mistakes first. hidden: number of samples that are not shown.
     """
 
     name: str
     samples: int
     accuracy: float | None
     interval: Interval | None
-    answers: int
+    predictions: int
     taken_for: list[Confusion]
     takes: list[Confusion]
     shown: list[Verdict]
@@ -42,12 +42,12 @@ class ClassEntry:
 
     @property
     def false_alarms(self) -> int:
-        """Samples of other classes that a run took for this one."""
+        """Number of wrong predictions of this class."""
         return sum(confusion.count for confusion in self.takes)
 
 
 def class_entries(per_class: Mapping[str, Mapping], found: Sequence[Verdict]) -> list[ClassEntry]:
-    """One a class, in the order of the network's outputs.
+    """One entry for each class, in the order of the network's outputs.
 
     per_class: `per_class` of metrics.json.
     """
@@ -73,5 +73,5 @@ def _entry(name: str, measured: Mapping, own: Sequence[Verdict], pairs: Counter)
 
 
 def _most(counts: Counter, own: str) -> list[Confusion]:
-    """All but the class itself, the most frequent first."""
+    """All classes except `own`, the most frequent first."""
     return [Confusion(name, count) for name, count in counts.most_common() if name != own]

@@ -1,4 +1,4 @@
-"""All that a page shows, gathered from the files of the runs."""
+"""The content of a page, read from the files of the runs."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -28,18 +28,18 @@ from mafnet.report.video_frames import FrameReader
 from mafnet.video.media import read_media
 
 MAX_SAMPLES = 2000
-"""Test samples that the page lists."""
+"""Largest number of listed test samples."""
 
 MAX_NEAR_MISSES = 6
-"""Right but unsure samples that are shown where there are few mistakes."""
+"""Largest number of right but unsure samples that are shown. Mistakes reduce this number."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The files that a page is made of.
+    """The input files of a page.
 
     runs: folders of the main variant's runs. manifests: by split. root: folder of the videos.
-    settings: all that hold for the data set, as the config has them.
+    settings: all settings of the data set, structured as in the config.
     """
 
     metrics: Path
@@ -54,18 +54,18 @@ class Sources:
 
 @dataclass(frozen=True)
 class Content:
-    """What a page shows.
+    """The content of a page.
 
-    metrics: metrics.json. measures: the entry of METRICS for each metric in it. notes: about the
+    metrics: metrics.json. specs: the entry of METRICS of each metric. notes: about the
     protocol, one sentence each. random: modalities whose backbones have random weights.
-    most_frequent: accuracy in percent of always giving the test set's most frequent label.
+    most_frequent: accuracy in percent of always predicting the most frequent label.
     mistakes: their number; worst: some of them, second by second; unsure: correct predictions with
     a low probability. shown: test samples, mistakes first; total: their number. command: the
     command that makes the page.
     """
 
     metrics: dict
-    measures: Mapping[str, Metric]
+    specs: Mapping[str, Metric]
     top_k: int
     notes: list[str]
     synthetic: bool
@@ -89,9 +89,9 @@ class Content:
 
 
 def page_content(sources: Sources, output: Path, workers: int) -> Content:
-    """Gather what a page shows; MafnetError names a file that does not fit.
+    """Read the content of a page; MafnetError if a file does not match the others.
 
-    output: the page. workers: decoders that run side by side.
+    output: the page. workers: number of decoders that run in parallel.
     """
     metrics = _read_metrics(sources.metrics)
     runs = [read_run(folder) for folder in sources.runs]
@@ -103,7 +103,7 @@ def page_content(sources: Sources, output: Path, workers: int) -> Content:
     weights = metrics["provenance"]["weights"]
     return Content(
         metrics=metrics,
-        measures=METRICS,
+        specs=METRICS,
         top_k=runs[0].metrics["top_k"],
         notes=protocol_notes(metrics["protocol"], [], metrics["paper"]),
         synthetic=metrics["protocol"]["name"] == DEMO,
@@ -152,7 +152,7 @@ def _scenes(
 
 
 def _most_frequent(found: Sequence[Verdict]) -> float:
-    """Accuracy in percent of always giving the most frequent label, mean over splits."""
+    """Accuracy in percent of always predicting the most frequent label, mean over splits."""
     splits = grouped(found, "split").values()
     most = [max(Counter(verdict.label for verdict in group).values()) for group in splits]
     shares = [count / len(group) for count, group in zip(most, splits, strict=True)]

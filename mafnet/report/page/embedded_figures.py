@@ -9,10 +9,10 @@ from mafnet.common.errors import MafnetError
 from mafnet.report.captions import caption
 
 MAX_BYTES = 8_000_000
-"""Largest size of all figures of a page; a figure beyond it is named instead."""
+"""Largest size of all figures of a page; larger figures are only named."""
 
 SECTIONS = {"curves": "result", "confusion": "classes", "classes": "classes"}
-"""Section of the page by figure; a study's figure is beside its table, others are together."""
+"""Section of the page by figure. The figure of a study is below its table; others are in OTHERS."""
 
 OTHERS = "figures"
 
@@ -21,7 +21,7 @@ OTHERS = "figures"
 class EmbeddedFigure:
     """A figure: its name, the section that shows it, its caption and its content.
 
-    uri: empty if the figure is left out; `note` says why.
+    uri: empty if the figure is left out; `note` has the reason.
     """
 
     name: str
@@ -37,20 +37,20 @@ def read_figures(paths: Sequence[Path]) -> list[EmbeddedFigure]:
     figures = []
     left = MAX_BYTES
     for path in paths:
-        picture = _read(path)
-        left -= len(picture)
-        figures.append(_figure(path, picture) if left >= 0 else _left_out(path, len(picture)))
-        left += 0 if left >= 0 else len(picture)
+        content = _read(path)
+        left -= len(content)
+        figures.append(_figure(path, content) if left >= 0 else _left_out(path, len(content)))
+        left += 0 if left >= 0 else len(content)
     return figures
 
 
-def _figure(path: Path, picture: bytes) -> EmbeddedFigure:
-    uri = "data:image/svg+xml;base64," + b64encode(picture).decode()
+def _figure(path: Path, content: bytes) -> EmbeddedFigure:
+    uri = "data:image/svg+xml;base64," + b64encode(content).decode()
     return EmbeddedFigure(path.stem, _section(path.stem), caption(path.stem), uri, path)
 
 
 def _left_out(path: Path, size: int) -> EmbeddedFigure:
-    note = f"Left out to keep this page small: {path} has {size / 1e6:.1f} MB; open that file."
+    note = f"Not included, because it is too large: open {path} ({size / 1e6:.1f} MB)."
     return EmbeddedFigure(path.stem, _section(path.stem), caption(path.stem), "", path, note)
 
 
@@ -62,4 +62,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise MafnetError(f"{path}: cannot be read ({error}); make it again") from error
+        raise MafnetError(f"{path}: cannot be read ({error}); run the workflow again") from error

@@ -1,4 +1,4 @@
-"""A frame of each second of some videos, as small JPEGs within the page."""
+"""A frame of each second of some videos, as small JPEGs inside the page."""
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,10 @@ QUALITY = 75
 
 @dataclass(frozen=True)
 class FrameStrip:
-    """The frames of one video as data: URIs, one a second; `problem` says why there are none."""
+    """The frames of one video as data: URIs, one for each second.
+
+    problem: the reason if there are no frames, else empty.
+    """
 
     frames: tuple[str, ...] = ()
     problem: str = ""
@@ -24,7 +27,7 @@ class FrameStrip:
 def read_strips(
     videos: Iterable[str], reader: FrameReader, seconds: int, workers: int
 ) -> dict[str, FrameStrip]:
-    """A strip of each video; a video that cannot be decoded any more has a problem instead."""
+    """A strip for each video; a video that cannot be decoded has a `problem`."""
     names = list(dict.fromkeys(videos))
     with ThreadPoolExecutor(workers) as pool:
         found = pool.map(lambda name: reader.frames(name, seconds), names)
@@ -32,11 +35,11 @@ def read_strips(
 
 
 def _strip(frames: Frames) -> FrameStrip:
-    uris = tuple(jpeg(picture, frames.aspect) for picture in frames.pictures)
+    uris = tuple(jpeg(image, frames.aspect) for image in frames.images)
     return FrameStrip(uris, frames.problem)
 
 
 def jpeg(frame: np.ndarray, aspect: float) -> str:
-    """A squashed frame (SIDE, SIDE, 3) uint8 RGB in its own aspect, as a data: URI."""
+    """A square frame (SIDE, SIDE, 3) uint8 RGB as a data: URI, in the video's aspect ratio."""
     size = max(1, round(SIDE * min(1, aspect))), max(1, round(SIDE * min(1, 1 / aspect)))
     return jpeg_uri(Image.fromarray(frame).resize(size), QUALITY)

@@ -1,4 +1,4 @@
-"""Section `media`: how many videos failed, were dropped or were warned of, by reason."""
+"""Section `media`: numbers of failed and dropped videos and of videos with warnings, by reason."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from mafnet.features.media_table import media_outcome, media_reasons
 from mafnet.video.media import Media
 
 MAX_VIDEOS = 50
-"""Videos that are listed for a reason."""
+"""Largest number of listed videos of a reason."""
 
 
 @dataclass(frozen=True)
 class Reason:
     """A reason with its videos and the decoder's message about each.
 
-    outcome: `warned` (used nevertheless), `dropped` or `failed`.
+    outcome: `warned` (the video is used), `dropped` or `failed`.
     """
 
     outcome: str
@@ -24,12 +24,12 @@ class Reason:
 
     @property
     def hidden(self) -> int:
-        """How many videos are not listed."""
+        """Number of videos that are not listed."""
         return self.count - len(self.shown)
 
 
 def media_outcomes(media: Iterable[Media]) -> list[Reason]:
-    """All reasons, the failures first, then the most frequent."""
+    """All reasons, first by outcome (failed, dropped, warned), then the most frequent first."""
     videos: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for row in media:
         for reason in media_reasons(row):

@@ -1,4 +1,4 @@
-"""Section `mistakes`: the worst mistakes, with a frame and the attention of every second."""
+"""Section `mistakes`: the most confident mistakes, with frames and attention over time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +16,10 @@ HEAT_LEVELS = 10
 
 @dataclass(frozen=True)
 class Score:
-    """The attention that one modality got in one second.
+    """The attention on one modality in one second.
 
-    percent: of all seconds and modalities together, mean over runs; None where a clip is padding.
-    heat: 0 to HEAT_LEVELS, HEAT_LEVELS being the sample's largest.
+    percent: share in all seconds and modalities, mean over runs; None if the clip is padding.
+    heat: 0 to HEAT_LEVELS; the largest score of the sample has HEAT_LEVELS.
     """
 
     percent: float | None
@@ -28,7 +28,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Second:
-    """One clip: its frame as a data: URI, empty if there is none; whether it is in the event."""
+    """One clip: its frame as a data: URI (empty if missing), and whether the event covers it."""
 
     number: int
     frame: str
@@ -38,7 +38,7 @@ class Second:
 
 @dataclass(frozen=True)
 class Scene:
-    """A test sample with its seconds; `problem` says why there are no frames."""
+    """A test sample with its seconds; `problem` is the reason if there are no frames."""
 
     verdict: Verdict
     modalities: tuple[str, ...]
@@ -57,7 +57,7 @@ def scenes(
     attention: Mapping[str, Attention],
     strips: Mapping[str, FrameStrip],
 ) -> list[Scene]:
-    """A scene of each verdict.
+    """A scene for each verdict.
 
     attention: by split. strips: by video.
     """

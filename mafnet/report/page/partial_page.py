@@ -1,4 +1,4 @@
-"""The report while runs of a study are missing: it shows the others and names the missing ones."""
+"""The report of unfinished studies: it shows the finished runs and names the missing ones."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from mafnet.report.partial_study import partial_path
 def write_partial_page(sources: Sources, output: Path) -> bool:
     """Write the report of the finished studies and figures.
 
-    output: the file of the whole report; the partial report is written beside it.
+    output: the file of the complete report. The partial report is written next to it.
     Returns False, and writes nothing, if results of the main variant are missing.
     """
     needed = [sources.metrics, sources.media, *sources.manifests.values()]

@@ -1,4 +1,4 @@
-"""A page as one file: template, style and script together, and nothing fetched from anywhere."""
+"""A page as one file with its style and script; the browser loads nothing else."""
 
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
@@ -19,17 +19,17 @@ NONE = "\N{EN DASH}"
 
 
 def write_page(content: Content, path: Path) -> None:
-    """Write a page, whole or not at all."""
+    """Write a page atomically."""
     text = render(content)
     with replacing(path) as beside:
         beside.write_text(text, encoding="utf-8")
 
 
 def render(content: Content) -> str:
-    """The page's HTML; all that comes from data is escaped, its control characters written out."""
+    """The page's HTML. All text from data is escaped; control characters are shown as escapes."""
     style, script = _asset("style.css"), _asset("script.js")
     template = _environment().get_template("page.html.j2")
-    # The texts are this package's own; the policy lets no other style or script through.
+    # Both are files of this package, so they are not escaped. The policy blocks all others.
     return template.render(
         page=content, metrics=content.metrics, style=Markup(style), script=Markup(script),
         policy=_policy(style, script),
@@ -51,7 +51,7 @@ def _environment() -> Environment:
 
 
 def _policy(style: str, script: str) -> str:
-    """The content security policy: pictures out of the page itself, one style, one script."""
+    """The content security policy: only embedded images, this style and this script."""
     return (
         f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; "
         f"script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
@@ -67,24 +67,24 @@ def _asset(name: str) -> str:
 
 
 def _finalize(value: object) -> object:
-    """A value as the template prints it: names of others with their control characters shown."""
+    """A value as the template prints it: control characters in text are shown as escapes."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return printable(value)
     return value
 
 
 def fixed(value: float | None, digits: int = 2) -> str:
-    """A number with its digits after the point; a dash for none."""
+    """A number with a fixed number of decimals; a dash for None."""
     return NONE if value is None else f"{value:.{digits}f}".replace("-", MINUS)
 
 
 def signed(value: float | None, digits: int = 1) -> str:
-    """The same with its sign."""
+    """A number with its sign and a fixed number of decimals; a dash for None."""
     return NONE if value is None else f"{value:+.{digits}f}".replace("-", MINUS)
 
 
 def count(value: int) -> str:
-    """A whole number, `22,000`."""
+    """An integer with separators: `22,000`."""
     return f"{value:,}"
 
 
@@ -94,13 +94,13 @@ def plural(value: int, word: str, more: str = "") -> str:
 
 
 def flat(values: Mapping, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
-    """Nested settings as (key, value) in texts, the key with points."""
+    """Nested settings as pairs (dotted key, value), both as text."""
     for key, value in values.items():
-        place = (*path, str(key))
+        keys = (*path, str(key))
         if isinstance(value, Mapping) and value:
-            yield from flat(value, place)
+            yield from flat(value, keys)
         else:
-            yield ".".join(place), _written(value)
+            yield ".".join(keys), _written(value)
 
 
 def _written(value: object) -> str:

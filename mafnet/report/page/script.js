@@ -1,4 +1,4 @@
-// Sorting, filtering and drilling down; without this script the page is as complete, only still.
+// Sorting, filtering and opening of details. Without this script the page shows the same content.
 "use strict";
 
 function valueOf(row, column) {
@@ -7,7 +7,7 @@ function valueOf(row, column) {
   return cell.classList.contains("num") ? (text === "" ? NaN : Number(text)) : text;
 }
 
-// Rows without a number come last, whichever way the others go.
+// Rows without a number come last in both directions.
 function compare(one, other, direction) {
   if (typeof one === "string") {
     return direction * one.localeCompare(other, undefined, { numeric: true });
@@ -19,7 +19,7 @@ function compare(one, other, direction) {
 }
 
 function sortBy(table, heading) {
-  // Names begin with the first of the alphabet, numbers with the largest.
+  // The first click sorts names ascending and numbers descending.
   const first = heading.classList.contains("num") ? "descending" : "ascending";
   const ascending = (heading.getAttribute("aria-sort") === first) === (first === "descending");
   const column = heading.cellIndex;
@@ -49,13 +49,13 @@ function makeFilter() {
   const rows = Array.from(document.getElementById("sample-table").tBodies[0].rows, (row) => ({
     row,
     outcome: row.dataset.outcome,
-    words: row.textContent.toLowerCase(),
+    text: row.textContent.toLowerCase(),
   }));
   const apply = () => {
     const wanted = text.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
-    for (const { row, outcome: own, words } of rows) {
-      const fits = (!outcome.value || own === outcome.value) && wanted.every((word) => words.includes(word));
+    for (const { row, outcome: own, text: content } of rows) {
+      const fits = (!outcome.value || own === outcome.value) && wanted.every((word) => content.includes(word));
       row.hidden = !fits;
       shown += fits;
     }
@@ -67,7 +67,7 @@ function makeFilter() {
   apply();
 }
 
-// A link to a place inside a closed <details> opens it.
+// A link to an element inside a closed <details> opens it.
 function openTarget() {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   const holder = target && target.closest("details");

@@ -1,4 +1,4 @@
-"""Section `studies`: the studies of the config as tables, and which runs are missing."""
+"""Section `studies`: the studies of the config as tables, and their missing runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from mafnet.report.study_table import read_study
 
 @dataclass(frozen=True)
 class Row:
-    """A variant of a study: numbers in percent and points, None where there are none."""
+    """A variant of a study: numbers in percent and percentage points, None if missing."""
 
     variant: str
     accuracy: float | None
@@ -29,7 +29,7 @@ class Row:
 
     @property
     def distinct(self) -> bool:
-        """True if the interval of the difference leaves out 0."""
+        """True if the interval of the difference does not contain zero."""
         if self.difference_low is None or self.difference_high is None:
             return False
         return not self.difference_low <= 0 <= self.difference_high
@@ -37,9 +37,9 @@ class Row:
 
 @dataclass(frozen=True)
 class StudySection:
-    """A study: its rows, the variant that they are compared with, and how to read them.
+    """A study: its rows, and the main variant that they are compared with.
 
-    methods: of the intervals. notes: sentences. problem: why there are no rows.
+    methods: of the intervals. notes: sentences. problem: the reason if there are no rows.
     """
 
     name: str
@@ -56,20 +56,22 @@ class StudySection:
 
     @property
     def missing(self) -> list[Row]:
-        """The variants of which runs are missing."""
+        """The variants with missing runs."""
         return [row for row in self.rows if row.missing]
 
 
 def study_sections(paths: Sequence[Path]) -> list[StudySection]:
-    """The studies; an unfinished one shows its finished runs."""
+    """The sections of all studies; an unfinished study shows its finished runs."""
     return [_section(path) for path in paths]
 
 
 def _section(path: Path) -> StudySection:
-    # Writing the whole study removes the partial one; if both exist, the whole one is older.
+    # Writing the complete study removes the partial one. If both exist, the complete one is older.
     found = partial_path(path) if partial_path(path).exists() else path
     if not found.exists():
-        return StudySection(path.stem, [], problem=f"It has not been made: {path} is missing.")
+        return StudySection(
+            path.stem, [], problem=f"This study does not exist yet: {path} is missing."
+        )
     rows = read_study(found).to_dict("records")
     main = next((row["compared_with"] for row in rows if row["compared_with"]), "")
     methods = [row[key] for row in rows for key in ("ci_method", "difference_method") if row[key]]
@@ -96,12 +98,12 @@ def _number(cell: str) -> float | None:
 
 
 def _notes(rows: Sequence[Mapping[str, str]]) -> list[str]:
-    """What must be known to read the table."""
+    """Notes that a reader of the table needs."""
     notes = []
     if any(row["seeds"] == "1" for row in rows):
         notes.append(
-            "One seed: there is no deviation, and no interval says how far another seed would be."
+            "One seed: no standard deviation; the intervals say nothing about other seeds."
         )
     if any(row["as_paper"] == "no" for row in rows):
-        notes.append(f"Protocol {rows[0]['protocol']} differs from the paper's.")
+        notes.append(f"Protocol {rows[0]['protocol']} differs from the paper's protocol.")
     return notes

@@ -11,19 +11,19 @@ from mafnet.model.run_folder import PredictionTable
 from mafnet.report.statistics.runs import Run, grouped
 
 TOP = 3
-"""Classes that are named beside a mistake."""
+"""Number of classes that are listed for a mistake."""
 
 
 @dataclass(frozen=True)
 class Verdict:
     """One test sample of one split.
 
-    predicted: the class that most runs chose; of several, the most probable one.
-    probability: of that class, mean over runs, 0 to 1.
+    predicted: the class that most runs predicted; of equally frequent ones the most probable.
+    probability: of `predicted`, mean over runs, 0 to 1.
     own_probability: of the label, mean over runs, 0 to 1.
-    choices: of the runs, in their order.
-    right: how many of them are the label.
-    top: the most probable classes, mean over runs, with their probabilities.
+    choices: predicted class of each run, in the order of the runs.
+    right: number of runs whose choice is the label.
+    top: the most probable classes with their probabilities, mean over runs.
     """
 
     split: str
@@ -40,19 +40,19 @@ class Verdict:
 
     @property
     def wrong(self) -> bool:
-        """True if the class that most runs chose is not the label."""
+        """True if `predicted` is not the label."""
         return self.predicted != self.label
 
     @property
     def outcome(self) -> str:
-        """`right` or `wrong` where all runs agree on that, else `mixed`."""
+        """`right` or `wrong` if it holds for all runs, else `mixed`."""
         if self.right == len(self.choices):
             return "right"
         return "mixed" if self.right else "wrong"
 
 
 def verdicts(runs: Sequence[Run], samples: Mapping[str, Mapping[str, Sample]]) -> list[Verdict]:
-    """One a test sample and split, in the order of the predictions.
+    """One verdict for each split and test sample, in the order of the predictions.
 
     samples: the rows of each split's manifest, by sample name.
     """
@@ -79,7 +79,7 @@ def _of_split(split: str, runs: Sequence[Run], samples: Mapping[str, Sample]) ->
 
 
 def _same_samples(run: Run, first: Run) -> PredictionTable:
-    """A run's predictions; MafnetError if their samples are not those of the first run."""
+    """A run's predictions; MafnetError if its samples differ from those of the first run."""
     if run.predictions.samples != first.predictions.samples:
         raise MafnetError(
             f"split {run.split}: seeds {first.seed} and {run.seed} have different test samples; "
@@ -106,12 +106,12 @@ def _verdict(
 
 
 def most_confident_mistakes(found: Sequence[Verdict]) -> list[Verdict]:
-    """The wrong ones, the surest first."""
+    """The wrong verdicts, the most probable first."""
     wrong = [verdict for verdict in found if verdict.wrong]
     return sorted(wrong, key=lambda verdict: -verdict.probability)
 
 
 def least_sure_hits(found: Sequence[Verdict]) -> list[Verdict]:
-    """The right ones, the least sure first."""
+    """The right verdicts, the least probable first."""
     hits = [verdict for verdict in found if not verdict.wrong]
     return sorted(hits, key=lambda verdict: verdict.probability)

@@ -1,4 +1,4 @@
-"""The effect of FiLM (paper, Figure 7): a vector of every clip before and after it."""
+"""The effect of FiLM (paper, Figure 7): one vector for each clip before and after FiLM."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,10 +20,10 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class FilmVectors:
-    """Maps averaged over their spatial positions, of N valid clips of test videos.
+    """Feature maps, averaged over spatial positions, of N valid clips of test videos.
 
-    modality: whose maps FiLM shapes. before, after: (N, H). labels: class indices (N,).
-    videos: (N,) row of the clip's video.
+    modality: FiLM modulates the maps of this modality. before, after: (N, H).
+    labels: (N,) class indices. videos: (N,) index of the clip's video.
     """
 
     modality: str
@@ -54,7 +54,7 @@ def film_vectors(run: RunFolder, data: Data) -> list[FilmVectors]:
 
 @contextmanager
 def _watched(network: Network) -> Iterator[dict[str, list[tuple[np.ndarray, np.ndarray]]]]:
-    """By name of the FiLM layer: its input and output, batch by batch."""
+    """By name of the FiLM layer: its input and output for each batch."""
     seen: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     films = [(name, module) for name, module in network.named_modules() if isinstance(module, Film)]
     hooks = [module.register_forward_hook(_keep(seen, name)) for name, module in films]
@@ -65,7 +65,7 @@ def _watched(network: Network) -> Iterator[dict[str, list[tuple[np.ndarray, np.n
             hook.remove()
 
 
-def _keep(seen: dict, name: str):  # noqa: ANN202 - torch names no type for hooks
+def _keep(seen: dict, name: str):  # noqa: ANN202 - torch has no public type for hooks
     def hook(module: nn.Module, inputs: Sequence[Tensor], output: Tensor) -> None:
         pair = tuple(maps.mean((2, 3)).float().numpy() for maps in (inputs[0], output))
         seen.setdefault(name, []).append(pair)
@@ -74,9 +74,10 @@ def _keep(seen: dict, name: str):  # noqa: ANN202 - torch names no type for hook
 
 
 def same_class_share(vectors: np.ndarray, labels: np.ndarray, videos: np.ndarray) -> float:
-    """Share, 0 to 1, of the clips whose nearest clip of another video is of the same class.
+    """Share (0 to 1) of the clips whose nearest neighbour is of the same class.
 
-    vectors: (N, H). Clips of one video are alike whatever the network does, so they do not count.
+    Clips of the same video are no neighbours, because they are similar in every network.
+    vectors: (N, H).
     """
     distances = euclidean_distances(vectors.astype(float))
     distances[videos[:, None] == videos] = np.inf
@@ -85,7 +86,7 @@ def same_class_share(vectors: np.ndarray, labels: np.ndarray, videos: np.ndarray
 
 
 def chance_share(labels: np.ndarray, videos: np.ndarray) -> float:
-    """The same share for neighbours drawn at random among the clips of other videos."""
+    """The same share if the neighbour is a random clip of another video."""
     others = videos[:, None] != videos
     same = (labels[:, None] == labels) & others
     return float(np.mean(same.sum(axis=1) / np.maximum(others.sum(axis=1), 1)))

@@ -1,4 +1,4 @@
-"""How much attention lies on the seconds of the event."""
+"""The share of the attention on the seconds of the event."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ INTERVAL_METHOD = "percentile bootstrap over test samples, of the distance to ch
 
 @dataclass(frozen=True)
 class Focus:
-    """Where the attention of one run lies; S are samples whose event fills a part of the video.
+    """The attention of one run on S samples whose event fills a part of the video.
 
     split, seed: of the run. modalities: names (K,).
-    inside: (S, K + 1) share of each modality's attention, and of all, that lies on the event.
-    chance: (S,) share of the T seconds that the event fills: what uniform attention would have.
+    inside: (S, K + 1) share of the attention on the event: of each modality, then of all.
+    chance: (S,) share of the T seconds that the event fills; uniform attention has this share.
     shares: (S, K) share of each modality in all attention.
     """
 
@@ -44,7 +44,7 @@ def focus_of(run: Run, samples: Mapping[str, Sample]) -> Focus:
     weights = attention.weights[rows].astype(float)  # (S, T, K)
     chance, shares = parts.mean(axis=1), weights.sum(axis=1)
     on_event = (weights * parts[..., None]).sum(axis=1)  # (S, K)
-    # A modality without any attention looks nowhere: it counts as chance.
+    # A modality without attention counts as chance.
     own = np.where(shares > 0, on_event / np.maximum(shares, 1e-30), chance[:, None])
     inside = np.concatenate((own, on_event.sum(axis=1, keepdims=True)), axis=1)
     return Focus(run.split, run.seed, attention.modalities, inside, chance, shares)
@@ -58,15 +58,15 @@ def covered(sample: Sample, clips: int) -> np.ndarray:
 
 
 def by_split(found: Sequence[Focus]) -> dict[str, list[Focus]]:
-    """The runs of each split that has samples with an event to measure."""
+    """The runs of each split that has samples with a usable event."""
     return grouped((focus for focus in found if len(focus.chance)), "split")
 
 
 def focus_mean(found: Sequence[Focus], column: int) -> tuple[float, Interval]:
-    """Mean of a column of `inside` in percent, splits counting alike, with its interval.
+    """Mean of a column of `inside` in percent with its interval; splits have equal weights.
 
-    The interval is of the distance to chance, laid around the mean chance: how long the events of
-    the drawn samples are moves both alike, so it does not count.
+    The interval is for the distance to chance, shifted by the mean chance. The length of the events
+    in a resample changes the share and chance equally, so it does not widen the interval.
     """
     generator = np.random.default_rng(0)
     chances, gains, draws = [], [], []

@@ -1,4 +1,4 @@
-"""Intervals: how far a measure may be from what more test samples would give."""
+"""95 % intervals of metrics."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Interval:
 
 
 def wilson(share: float, samples: int) -> Interval:
-    """Wilson's score interval of a share (0 to 1) seen in a number of samples."""
+    """Wilson's score interval of a share (0 to 1) of a number of samples."""
     denominator = 1 + Z95**2 / samples
     centre = (share + Z95**2 / (2 * samples)) / denominator
     half = Z95 * np.sqrt(share * (1 - share) / samples + Z95**2 / (4 * samples**2)) / denominator
@@ -35,17 +35,17 @@ def wilson(share: float, samples: int) -> Interval:
 def resamples(sizes: Sequence[int]) -> list[np.ndarray]:
     """How often each test sample is drawn, (RESAMPLES, S) for each test set of S samples.
 
-    The draws are the same at every call: metrics and variants are measured on the same resamples.
+    Every call returns the same draws, so all metrics and variants use the same resamples.
     """
     generator = np.random.default_rng(0)
     return [_counts(generator.integers(size, size=(RESAMPLES, size))) for size in sizes]
 
 
 def _counts(chosen: np.ndarray) -> np.ndarray:
-    """(B, S) how often each index occurs in each row of indices (B, S)."""
+    """(B, S) count of each index in each row of indices (B, S)."""
     rows, samples = chosen.shape
-    places = (chosen + np.arange(rows)[:, None] * samples).ravel()
-    return np.bincount(places, minlength=chosen.size).reshape(chosen.shape).astype(float)
+    flat = (chosen + np.arange(rows)[:, None] * samples).ravel()
+    return np.bincount(flat, minlength=chosen.size).reshape(chosen.shape).astype(float)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def metric_interval(metric: Metric, mean: float, splits: Sequence[Sampled]) -> I
     """The interval of a metric by the metric's own method.
 
     mean: of the metric over all runs, in its unit. The runs of a split share their test samples, so
-    they are resampled together; the splits are resampled independently.
+    they are resampled together. The splits are resampled independently.
     """
     low, high = METHODS[metric.interval](metric, mean, splits)
     return Interval(metric.rounded(low), metric.rounded(high), metric.interval.value)
@@ -98,7 +98,7 @@ METHODS: dict[IntervalMethod, Callable] = {
 
 
 def _draws(metric: Metric, splits: Sequence[Sampled]) -> np.ndarray:
-    """(RESAMPLES,) what the metric gives for each resample, mean over runs and then over splits."""
+    """(RESAMPLES,) the metric of each resample, mean over runs and then over splits."""
     means = [
         np.mean([metric.draws(run, split.counts) for run in split.runs], axis=0)
         for split in splits

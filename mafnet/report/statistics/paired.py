@@ -1,4 +1,7 @@
-"""A variant beside another on the same seeds and test samples: what chance both share cancels."""
+"""The difference of two variants on the same seeds and test samples.
+
+Random effects that both variants share cancel in the difference.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +17,9 @@ from mafnet.report.statistics.runs import Run, grouped
 
 @dataclass(frozen=True)
 class Comparison:
-    """How many points of accuracy a variant is above another.
+    """The difference in accuracy of two variants, in percentage points.
 
-    interval: of the difference. runs: pairs of runs, of the same split and seed, that it rests on.
+    interval: of the difference. runs: number of pairs of runs with the same split and seed.
     """
 
     difference: float
@@ -25,9 +28,9 @@ class Comparison:
 
 
 def compare(runs: Sequence[Run], others: Sequence[Run]) -> Comparison | None:
-    """The first runs compared with the others; None where no two have split and seed in common.
+    """The first runs minus the others; None if no two have the same split and seed.
 
-    MafnetError if two runs of a pair have other test samples.
+    MafnetError if the runs of a pair have different test samples.
     """
     partners = {(run.split, run.seed): run for run in others}
     paired = [run for run in runs if (run.split, run.seed) in partners]
@@ -42,7 +45,7 @@ def compare(runs: Sequence[Run], others: Sequence[Run]) -> Comparison | None:
 
 
 def _differences(run: Run, other: Run) -> np.ndarray:
-    """(S,) 1 where only the first is right, -1 where only the other is, else 0."""
+    """(S,) 1 if only the first run is right, -1 if only the other is right, else 0."""
     if run.predictions.samples != other.predictions.samples:
         raise MafnetError(
             f"{_name(run)} and {_name(other)} have different test samples; evaluate both again"
@@ -55,5 +58,5 @@ def _name(run: Run) -> str:
 
 
 def _right(predictions: PredictionTable) -> np.ndarray:
-    """(S,) 1 where a prediction is right, else 0."""
+    """(S,) 1 if the prediction is right, else 0."""
     return (predictions.predicted == predictions.labels).astype(int)

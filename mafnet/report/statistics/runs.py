@@ -1,4 +1,4 @@
-"""Evaluated runs in memory, and how they are grouped."""
+"""Evaluated runs in memory, and functions that group them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ def grouped(items: Iterable[Item], attribute: str) -> dict:
 
 
 def seed_means(runs: Iterable[Run], measure: Callable[[Run], float | None]) -> list[float]:
-    """A measure of each seed: its mean over the splits, without those where it is None."""
+    """A value of each seed: its mean over the splits. Splits with None are left out."""
     values = ([measure(run) for run in group] for group in grouped(runs, "seed").values())
     known = ([value for value in group if value is not None] for group in values)
     return [float(np.mean(group)) for group in known if group]

@@ -1,4 +1,4 @@
-"""A data set's metrics: one variant over all its splits and seeds."""
+"""A data set's metrics: one variant over all splits and seeds."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,13 +12,13 @@ from mafnet.report.statistics.intervals import Sampled, metric_interval, resampl
 from mafnet.report.statistics.runs import Run, grouped, seed_means
 
 
-def measures(runs: Sequence[Run]) -> dict[str, dict]:
+def metric_summaries(runs: Sequence[Run]) -> dict[str, dict]:
     """Every metric of a variant in its unit: mean, standard deviation, 95 % interval.
 
     mean: over splits and seeds. std: over seeds, of the mean over splits; None with one seed.
     """
     splits = _sampled(runs)
-    return {name: _measure(name, metric, runs, splits) for name, metric in METRICS.items()}
+    return {name: _summary(name, metric, runs, splits) for name, metric in METRICS.items()}
 
 
 def mean_of(name: str, runs: Sequence[Run]) -> float:
@@ -27,7 +27,7 @@ def mean_of(name: str, runs: Sequence[Run]) -> float:
 
 
 def per_class(runs: Sequence[Run]) -> dict[str, dict]:
-    """Each class's share found, mean over runs in percent, and its test samples in all splits."""
+    """Each class's recall, mean over runs in percent, and its test samples in all splits."""
     result = {}
     for name in runs[0].metrics["per_class"]:
         entries = [run.metrics["per_class"][name] for run in runs]
@@ -39,7 +39,7 @@ def per_class(runs: Sequence[Run]) -> dict[str, dict]:
 
 
 def run_rows(runs: Sequence[Run]) -> list[dict]:
-    """One row a run."""
+    """One row for each run."""
     keys = ("split", "seed", *METRICS, "samples")
     return [{key: run.metrics[key] for key in keys} for run in runs]
 
@@ -50,13 +50,13 @@ def random_weights(runs: Sequence[Run]) -> list[str]:
 
 
 def paper_value(table: Path, dataset: str, variant: str) -> float | None:
-    """The paper's accuracy in percent for a data set and variant, None where it has none."""
+    """The paper's accuracy in percent for a data set and variant, None if it has none."""
     rows = pd.read_csv(table, sep="\t")
     found = rows[(rows["dataset"] == dataset) & (rows["variant"] == variant)]["accuracy"]
     return float(found.iloc[0]) if len(found) else None
 
 
-def _measure(name: str, metric: Metric, runs: Sequence[Run], splits: list[Sampled]) -> dict:
+def _summary(name: str, metric: Metric, runs: Sequence[Run], splits: list[Sampled]) -> dict:
     """The entry of a metric."""
     mean = np.mean([run.metrics[name] for run in runs])
     by_seed = seed_means(runs, lambda run: run.metrics[name])
@@ -98,5 +98,5 @@ def describe_weights(runs: Sequence[Run]) -> dict[str, dict]:
 
 
 def summarise(runs: Sequence[Run]) -> dict:
-    """What all runs of one variant say together."""
-    return {**measures(runs), "per_class": per_class(runs), "runs": run_rows(runs)}
+    """The summary of all runs of one variant."""
+    return {**metric_summaries(runs), "per_class": per_class(runs), "runs": run_rows(runs)}

@@ -17,25 +17,25 @@ Box = tuple[float, float, float, float]
 
 
 def usual_aspect(frames: Iterable[Frames]) -> float:
-    """Width by height of most frames, cut to what can be laid out in rows."""
-    aspects = [found.aspect for found in frames if found.pictures]
+    """Median of width divided by height of the frames, limited to 1 to 16/9."""
+    aspects = [found.aspect for found in frames if found.images]
     return min(max(float(np.median(aspects)), 1.0), 16 / 9) if aspects else 4 / 3
 
 
-def show_frame(axes: Axes, picture: np.ndarray, aspect: float, box: Box, shape: float) -> None:
-    """A frame in the middle of a box of the axes.
+def show_frame(axes: Axes, image: np.ndarray, aspect: float, box: Box, shape: float) -> None:
+    """Draw a frame in the middle of a box of the axes.
 
-    aspect: width by height of the frame. shape: width by height of the box on paper.
+    aspect: width divided by height of the frame. shape: the same of the box, in inches.
     """
     left, right, bottom, top = box
     wide, high = min(1, aspect / shape), min(1, shape / aspect)
     dx, dy = (right - left) * (1 - wide) / 2, (top - bottom) * (1 - high) / 2
     extent = (left + dx, right - dx, bottom + dy, top - dy)
-    axes.imshow(picture, extent=extent, aspect="auto", interpolation="none", zorder=2)
+    axes.imshow(image, extent=extent, aspect="auto", interpolation="none", zorder=2)
 
 
 def show_problem(axes: Axes, problem: str, box: Box) -> None:
-    """A grey box that says why there is no frame."""
+    """Draw a grey box with the reason why there is no frame."""
     left, right, bottom, top = box
     size = (right - left, top - bottom)
     axes.add_patch(
