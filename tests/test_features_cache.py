@@ -155,7 +155,7 @@ def test_clips_of_two_entries_cannot_be_exchanged(cache):
     head, _, _ = first.partition(b"\n")
     _, _, clips = cache.path(VIDEO).read_bytes().partition(b"\n")
     cache.path(VIDEO).write_bytes(head + b"\n" + clips)
-    with pytest.raises(DamagedEntryError, match="clip 0 is not what was written"):
+    with pytest.raises(DamagedEntryError, match="clip 0 is damaged"):
         cache.read(VIDEO)
 
 
@@ -222,7 +222,7 @@ def test_full_disk_is_one_line_and_leaves_what_was_there(cache, tmp_path, room, 
     if not fresh:
         cache.write(VIDEO, made_entry())
     large = made_entry(shape=(9, 9, 64))
-    line = r"^[^\n]*cannot be written \(File too large\); make room [^\n]*$"
+    line = r"^[^\n]*cannot be written \(File too large\); free some [^\n]*$"
     with file_size_limit(room), pytest.raises(MafnetError, match=line):
         cache.write("cd" * 32, large)
     assert fresh or same(cache.read(VIDEO), made_entry())

@@ -86,6 +86,6 @@ def test_clean_removes_entries_of_another_fingerprint(project):
 def test_a_folder_that_is_no_cache_and_results_that_are_none_are_named(project):
     root, _ = project
     result = CliRunner().invoke(main, ["cache", "--cache", str(root / "nowhere")])
-    assert (result.exit_code, "nowhere: is no cache" in result.output) == (1, True)
+    assert (result.exit_code, "nowhere: is not a cache" in result.output) == (1, True)
     result = run(root, "clean", "--results", str(root / "gone"), "--yes")
-    assert (result.exit_code, "gone: is no folder of results" in result.output) == (1, True)
+    assert (result.exit_code, "gone: is not a folder of results" in result.output) == (1, True)

@@ -106,7 +106,7 @@ def test_full_disk_is_one_line_and_leaves_the_file_that_was_there(made, tmp_path
     before = path.read_bytes()
     needed = len(before) + 3 * CLIPS * 1920 * 2 if worker.name == "visual" else 4000
     for size in (0, 1, 100, 2000, 2048, 2100, *range(2200, needed, 4001)):
-        line = r"^[^\n]*cannot be written \(File too large\); make room [^\n]*$"
+        line = r"^[^\n]*cannot be written \(File too large\); free some [^\n]*$"
         with file_size_limit(size), pytest.raises(MafnetError, match=line):
             pack(media, worker, path, maps=worker.name == "audio")
         assert path.read_bytes() == before

@@ -2,13 +2,13 @@
 
     {cache}/{backbone}/{fingerprint[:16]}/fingerprint.json
     {cache}/{backbone}/{fingerprint[:16]}/{sha256[:2]}/{sha256}.clips
-    {cache}/writing/{host}-{pid}-...        half-written entries
+    {cache}/writing/{host}-{pid}-...        files that are being written
 
-An entry holds the clips that the video has; what is past its end is padding and not stored. It is
-one line of text, the header, which says whose features these are and carries its own checksum and
-that of every clip, and then the clips one after the other. Nothing is taken from a file before its
-checksum is right: HDF5's reader crashes on some flipped bits. Entries are renamed into place, so
-several processes may share the cache, and it may be deleted at any time.
+An entry stores the clips of a video. Padding clips are not stored. An entry begins with one line of
+text, the header: it names the video and the fingerprint, and has the checksums of itself and of
+every clip. The clips follow. Data is used only after its checksum was verified. (HDF5 is not used
+here, because its reader crashes on some flipped bits.) Entries are renamed into place. So several
+processes may share the cache, and it may be deleted at any time.
 """
 
 import hashlib
@@ -29,19 +29,19 @@ from mafnet.common.errors import MafnetError
 from mafnet.features.fingerprint import Fingerprint
 
 HEADER_BYTES = 1 << 16
-"""More than any header has: the decoder's message is a few hundred characters."""
+"""Upper limit of a header's size; the decoder's message has a few hundred characters."""
 
 
 class DamagedEntryError(Exception):
-    """An entry that is not what was written; its text says which file and why."""
+    """An entry that differs from what was written; the message names the file and the reason."""
 
 
 @dataclass(frozen=True)
 class Entry:
     """The features of one video.
 
-    clips: (n, *feature_shape) float16, n <= T, the clips the video has.
-    warnings: names of what decoding found odd.
+    clips: (n, *feature_shape) float16, n <= T, the clips of the video.
+    warnings: names of MediaWarning.
     error: the decoder's message; `error_lines` counts its lines.
     """
 
@@ -55,8 +55,8 @@ class Entry:
 class Header:
     """An entry without its features.
 
-    clips: how many there are. shape: of one of them.
-    blocks: bytes and checksum of each clip as it is stored.
+    clips: number of clips. shape: shape of one clip.
+    blocks: number of bytes and checksum of each stored clip.
     """
 
     clips: int
@@ -76,11 +76,11 @@ class FeatureCache:
         self._folder = root / fingerprint.backbone / fingerprint.digest[:16]
 
     def path(self, sha256: str) -> Path:
-        """Where the entry of the video with these bytes lies."""
+        """Path of the entry of the video with this sha256."""
         return self._folder / sha256[:2] / f"{sha256}.clips"
 
     def header(self, sha256: str) -> Header | None:
-        """An entry's header, or None if there is none that can be read."""
+        """Header of an entry, or None if it is missing or unreadable."""
         try:
             with self.path(sha256).open("rb") as file:
                 return self._header(file, sha256)
@@ -99,12 +99,12 @@ class FeatureCache:
         clips = np.zeros((header.clips, *header.shape), np.float16)
         for index, (block, (_, checksum)) in enumerate(zip(blocks, header.blocks, strict=True)):
             if _checksum(block) != checksum:
-                raise DamagedEntryError(f"{path}: clip {index} is not what was written")
+                raise DamagedEntryError(f"{path}: clip {index} is damaged")
             clips[index] = unpacked(block, header.shape)
         return Entry(clips, header.warnings, header.error, header.error_lines)
 
     def write(self, sha256: str, entry: Entry) -> None:
-        """Write an entry, whole or not at all; MafnetError if the disk will not take it."""
+        """Write an entry, complete or not at all; MafnetError if writing fails."""
         path = self.path(sha256)
         try:
             self._describe()
@@ -112,41 +112,41 @@ class FeatureCache:
         except OSError as error:
             raise MafnetError(
                 f"{path}: cannot be written ({error.strerror or error}); "
-                "make room or give features.cache another folder"
+                "free some disk space or set features.cache to another folder"
             ) from error
 
     def discard(self, sha256: str) -> None:
-        """Remove an entry; MafnetError if the disk will not let it go."""
+        """Remove an entry; MafnetError if it cannot be removed."""
         path = self.path(sha256)
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise MafnetError(
-                f"{path}: is damaged and cannot be removed ({error.strerror}); remove it or give "
-                "features.cache another folder"
+                f"{path}: is damaged and cannot be removed ({error.strerror}); remove it or set "
+                "features.cache to another folder"
             ) from error
 
     def sweep(self) -> None:
-        """Remove half-written entries of processes of this machine that are no more."""
-        # The whole name is matched: machine "node" must not take "node-7-..." for its own.
+        """Remove unfinished files of processes of this machine that have ended."""
+        # Match the whole name: machine "node" must not remove files of machine "node-7".
         ours = re.compile(rf"{re.escape(socket.gethostname())}-(\d+)-\w+")
         for path in self._writing.glob("*"):
             match = ours.fullmatch(path.name)
             if match and not _alive(int(match[1])):
-                with suppress(OSError):  # what cannot be tidied up does not stop the work
+                with suppress(OSError):  # a file that cannot be removed does no harm
                     path.unlink()
 
     def _describe(self) -> None:
-        """Leave the fingerprint beside its entries, for people and `mafnet doctor`."""
+        """Write the fingerprint next to its entries, for people and `mafnet doctor`."""
         description = self._folder / "fingerprint.json"
         if not description.exists():
             text = json.dumps(self.fingerprint.as_dict(), indent=2) + "\n"
             self._put(description, text.encode())
 
     def _put(self, path: Path, content: bytes) -> None:
-        """Write a file by way of one of this process's own; OSError leaves nothing behind."""
+        """Write a file through a temporary file, which is removed after an OSError."""
         self._writing.mkdir(parents=True, exist_ok=True)
-        # Not tempfile: what it makes only its owner can read, and the cache may be shared.
+        # Not tempfile: only the owner can read its files, and the cache may be shared.
         beside = self._writing / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
         try:
             beside.write_bytes(content)
@@ -156,7 +156,7 @@ class FeatureCache:
             beside.unlink(missing_ok=True)
 
     def _content(self, sha256: str, entry: Entry) -> bytes:
-        """An entry's bytes; the same entry gives the same ones."""
+        """Bytes of an entry; equal entries have equal bytes."""
         blocks = [packed(clip) for clip in entry.clips]
         header = {
             "video": sha256,
@@ -171,11 +171,11 @@ class FeatureCache:
         return b"".join((_checksum(text).encode(), b" ", text, b"\n", *blocks))
 
     def _header(self, file: BinaryIO, sha256: str) -> Header:
-        """The header at an open entry's start; DamagedEntryError if it is none or another's."""
+        """Header of an open entry; DamagedEntryError if it is damaged or of another video."""
         line = file.readline(HEADER_BYTES)
         checksum, _, text = line.rstrip(b"\n").partition(b" ")
         if not line.endswith(b"\n") or _checksum(text).encode() != checksum:
-            raise DamagedEntryError(f"{file.name}: its header is not what was written")
+            raise DamagedEntryError(f"{file.name}: its header is damaged")
         header = json.loads(text)
         if (header["video"], header["fingerprint"]) != (sha256, self.fingerprint.digest):
             raise DamagedEntryError(f"{file.name}: belongs to another video or fingerprint")
@@ -190,10 +190,10 @@ class FeatureCache:
 
 
 def packed(clip: np.ndarray) -> bytes:
-    """A float16 map as bytes: one bit a value, set where it is not zero, then those values.
+    """A float16 map as bytes: a bit mask of the nonzero values, then these values.
 
-    Maps are post-ReLU and mostly zeros: about 0.35 of their size, as zstd has it, but faster, and
-    by numpy alone. Bits are kept, of -0 and NaN too.
+    Maps come after a ReLU and are mostly zero. The result has about 0.35 of their size, like zstd,
+    but is faster to make and needs only numpy. All bits are kept, also those of -0 and NaN.
     """
     bits = np.ascontiguousarray(clip, "<f2").view("<u2").ravel()
     present = bits != 0
@@ -201,7 +201,7 @@ def packed(clip: np.ndarray) -> bytes:
 
 
 def unpacked(block: bytes, shape: tuple[int, ...]) -> np.ndarray:
-    """The float16 map (*shape) of what `packed` made."""
+    """The float16 map (*shape) that `packed` encoded."""
     count = math.prod(shape)
     mask_bytes = -(-count // 8)
     present = np.unpackbits(np.frombuffer(block, np.uint8, mask_bytes), count=count).view(bool)
@@ -211,12 +211,12 @@ def unpacked(block: bytes, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _checksum(content: bytes) -> str:
-    """16 bytes over the content, in hexadecimal."""
+    """Checksum of 16 bytes, in hexadecimal."""
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def _alive(pid: int) -> bool:
-    """True if a process of that number runs on this machine."""
+    """True if a process with this id runs on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""`mafnet cache`: the verb that looks after the cache."""
+"""`mafnet cache`: shows, verifies and cleans the cache."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import click
 from mafnet.common import options
 from mafnet.common.errors import MafnetError
 
-place = click.option(
+cache_option = click.option(
     "--cache", type=options.any_path,
     **options.config_default("features.config:FeaturesSection", "cache"),
     help="Folder of the cache.",
@@ -15,10 +15,10 @@ place = click.option(
 
 
 @click.group(invoke_without_command=True)
-@place
+@cache_option
 @click.pass_context
 def cache(ctx: click.Context, cache: Path) -> None:
-    """Show the cache's size by backbone and fingerprint; verify it; remove what nobody uses."""
+    """Show the size of the cache by backbone and fingerprint; verify it; remove unused entries."""
     ctx.obj = cache
     if ctx.invoked_subcommand is None:
         _show(cache)
@@ -27,7 +27,7 @@ def cache(ctx: click.Context, cache: Path) -> None:
 @cache.command()
 @click.pass_obj
 def verify(root: Path) -> None:
-    """Read every entry and check it; exit 1 if one is damaged."""
+    """Read and check every entry; exit 1 if one is damaged."""
     from mafnet.features.cache_contents import damaged, folders
 
     faults = [fault for folder in folders(root) for fault in damaged(root, folder)]
@@ -35,18 +35,18 @@ def verify(root: Path) -> None:
         click.echo(fault)
     if faults:
         raise MafnetError(
-            f"{len(faults)} entries of {root} are damaged; packing extracts them again by itself"
+            f"{len(faults)} entries of {root} are damaged; packing extracts them again"
         )
-    click.echo(f"{root}: every entry is what was written")
+    click.echo(f"{root}: every entry is intact")
 
 
 @cache.command()
 @click.option(
     "--results", type=click.Path(path_type=Path), multiple=True, default=[Path("results")],
-    show_default=True, help="Folder of results that may use the cache; once for each project.",
+    show_default=True, help="Folder of results that may use the cache; repeat it for each project.",
 )  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be removed.")
+@click.option("--yes", is_flag=True, help="Remove without confirmation.")
 @click.pass_obj
 def clean(root: Path, results: tuple[Path, ...], dry_run: bool, yes: bool) -> None:
     """Remove the entries that no result uses."""
@@ -64,7 +64,7 @@ def clean(root: Path, results: tuple[Path, ...], dry_run: bool, yes: bool) -> No
 
 
 def _show(root: Path) -> None:
-    """One row a fingerprint."""
+    """Print one row a fingerprint."""
     from rich.console import Console
     from rich.table import Table
 

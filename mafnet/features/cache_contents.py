@@ -1,4 +1,4 @@
-"""What lies in a cache, whether it is sound, and what no result uses any more."""
+"""Lists the contents of a cache, finds damaged entries and entries that no result uses."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -16,8 +16,8 @@ from mafnet.features.shard_report import read_report
 class Folder:
     """The entries of one fingerprint.
 
-    path: {cache}/{backbone}/{fingerprint[:16]}. fingerprint: None where its description is gone
-    or damaged, so that nothing can read the entries.
+    path: {cache}/{backbone}/{fingerprint[:16]}. fingerprint: None if its description is missing
+    or damaged; then nothing can read the entries.
     """
 
     path: Path
@@ -29,15 +29,15 @@ class Folder:
 
 
 def folders(root: Path) -> list[Folder]:
-    """What a cache holds; MafnetError if the folder is no cache."""
+    """Folders of a cache; MafnetError if the root is not a folder."""
     if not root.is_dir():
-        raise MafnetError(f"{root}: is no cache; give the folder that features.cache names")
+        raise MafnetError(f"{root}: is not a cache; name the folder of features.cache")
     paths = sorted(path for path in root.glob("*/*") if path.is_dir() and list(path.glob("??/")))
     return [Folder(path, _fingerprint(path)) for path in paths]
 
 
 def damaged(root: Path, folder: Folder) -> Iterator[str]:
-    """What is wrong with the entries of a folder: a text for each that is not what was written."""
+    """Messages about the damaged entries of a folder, one an entry."""
     if folder.fingerprint is None:
         yield f"{folder.path}: its fingerprint.json is missing or damaged; remove the folder"
         return
@@ -50,11 +50,11 @@ def damaged(root: Path, folder: Folder) -> Iterator[str]:
 
 
 def unused(root: Path, results: Sequence[Path]) -> list[Path]:
-    """The entries that no data set below the folders of results reads.
+    """Entries that no data set below the folders of results uses.
 
-    A data set reads the videos of its extraction reports, under the fingerprints of its feature
-    files; where a modality is not packed yet, under any fingerprint. Other projects that share the
-    cache must be named as well.
+    A data set uses the videos of its extraction reports with the fingerprints of its feature
+    files. If a modality is not packed yet, it uses every fingerprint. Other projects that share
+    the cache must be named too.
     """
     reads = [read for folder in results for read in _reads(folder)]
     found = []
@@ -84,9 +84,9 @@ def _fingerprint(folder: Path) -> Fingerprint | None:
 
 
 def _reads(results: Path) -> Iterator[tuple[set[str], set[str]]]:
-    """The fingerprints (none: any) and the videos of every modality of every data set."""
+    """Fingerprints (empty: all) and videos of each modality of each data set."""
     if not results.is_dir():
-        raise MafnetError(f"{results}: is no folder of results")
+        raise MafnetError(f"{results}: is not a folder of results")
     for modality in sorted(results.glob("*/features/*/")):
         reports = [read_report(path) for path in sorted(modality.glob("*.tsv"))]
         videos = {row.sha256 for report in reports for row in report}
@@ -94,7 +94,7 @@ def _reads(results: Path) -> Iterator[tuple[set[str], set[str]]]:
 
 
 def _digests(modality: Path) -> set[str]:
-    """The first digits of the fingerprints of a modality's feature files."""
+    """First digits of the fingerprints of a modality's feature files."""
     import h5py
 
     found = set()

@@ -25,7 +25,7 @@ folder = click.option(
 @backbone
 @name
 @folder
-@click.option("--converted", type=options.existing, help="What `mafnet convert` wrote.")
+@click.option("--converted", type=options.existing, help="Output of `mafnet convert`.")
 @options.output
 def fetch(
     table: Path, backbone: str, name: str, folder: Path, converted: Path | None, output: Path
@@ -86,7 +86,7 @@ def extract(
     threads: int,
     device: str,
 ) -> None:
-    """Extract one modality's features of the videos that the cache lacks."""
+    """Extract the features of one modality for videos that are not in the cache."""
     from mafnet.features.extract import extractor
     from mafnet.features.shard_report import write_report
     from mafnet.video.media import read_media
@@ -108,7 +108,7 @@ def media(
     output: Path,
     settings: dict,
 ) -> None:
-    """Merge what probing and both extractions found into one media table."""
+    """Merge the tables of probing and of both extractions into one media table."""
     from rich.console import Console
 
     from mafnet.common.config import parse
@@ -139,7 +139,7 @@ def media(
     **options.config_default("video.config:VideoSection", "max_failed_fraction"),
     help="Share of failed videos above which nothing is packed.",
 )  # fmt: skip
-@click.option("--maps", is_flag=True, help="The maps too where the vectors alone are the rule.")
+@click.option("--maps", is_flag=True, help="Write the maps too, not only the vectors.")
 @options.threads
 @options.device
 def pack(

@@ -1,4 +1,4 @@
-"""A pool of decoders that feeds one consumer, with bounded memory."""
+"""A pool of decoders for one consumer, with bounded memory."""
 
 import logging
 import queue
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 DECODE = {"visual": decode_frames, "audio": decode_audio}
 CLIPS_WAITING = 4
-"""Decoded clips a worker may have waiting; 2.4 MB each in the visual modality."""
+"""Decoded clips that may wait, a worker; a visual clip has 2.4 MB."""
 
 CHANGED_MESSAGE = "it has changed since it was probed; run again with --forcerun probe"
 
@@ -34,7 +34,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class End:
-    """The video with this index gave all its clips, or failed."""
+    """The video with this index is completely decoded, or has failed."""
 
     video: int
     status: Status = Status.OK
@@ -46,7 +46,7 @@ class End:
 def decode_in_parallel(
     media: Sequence[Media], root: Path, modality: str, settings: VideoSettings, workers: int
 ) -> Iterator[Clip | End]:
-    """Clips of all videos, those of one video in order and followed by its End.
+    """Clips of all videos. Those of one video come in order, followed by its End.
 
     Closing the iterator stops the decoders.
     """
@@ -71,7 +71,7 @@ def decode_in_parallel(
 
 
 def _drain(events: queue.Queue, videos: int) -> Iterator[Clip | End]:
-    """Events until every video has ended; an error of a worker is raised here."""
+    """Yield events until every video has ended; raise an error of a worker."""
     while videos:
         event = events.get()
         if isinstance(event, BaseException):
@@ -88,7 +88,7 @@ def _worker(
     modality: str,
     settings: VideoSettings,
 ) -> None:
-    """Decode videos until none is left or the consumer has gone."""
+    """Decode videos until none is left or the consumer has stopped."""
     try:
         while not stop.is_set():
             index, media = todo.get_nowait()
@@ -97,7 +97,7 @@ def _worker(
                     return
     except queue.Empty:
         return
-    except BaseException as error:  # noqa: BLE001 - handed to the consumer, which raises it
+    except BaseException as error:  # noqa: BLE001 - the consumer raises it
         _put(events, error, stop)
 
 
@@ -113,12 +113,12 @@ def _decode(
             end = End(index, Status.OK, decoding.warnings, decoding.error, decoding.error_lines)
     except DecodeError as error:
         end = End(index, error.reason, (), error.message)
-    # Looked at last, so that a file that is replaced while it is read is noticed too.
+    # Checked last, so that a replacement during reading is noticed too.
     yield end if _as_probed(path, media) else End(index, Status.CHANGED, (), CHANGED_MESSAGE)
 
 
 def _as_probed(path: Path, media: Media) -> bool:
-    """True if a file is the one that was probed; its bytes are read only if its time is another."""
+    """True if the file is unchanged since probing; its bytes are read only if its time differs."""
     try:
         found = path.stat()
         if found.st_size != media.size_bytes:
@@ -129,7 +129,7 @@ def _as_probed(path: Path, media: Media) -> bool:
 
 
 def _put(events: queue.Queue, event: object, stop: threading.Event) -> bool:
-    """Put an event, waiting for room; False if the consumer has gone."""
+    """Put an event, wait for space; False if the consumer has stopped."""
     while not stop.is_set():
         try:
             events.put(event, timeout=0.2)

@@ -1,4 +1,4 @@
-"""Extraction: decoding in parallel, batches filled across videos, one cache entry a video."""
+"""Extraction: parallel decoding, batches across videos, one cache entry a video."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class _Pending:
-    """A video whose clips are on their way through the backbone."""
+    """A video whose clips are not all computed yet."""
 
     features: list[np.ndarray] = field(default_factory=list)
     waiting: int = 0
@@ -40,7 +40,7 @@ class _Pending:
 class Extractor:
     """Extracts one modality of many videos into the cache.
 
-    build: makes the backbone; called once, and only if a video has to be extracted.
+    build: creates the backbone; called once, and only if a video must be extracted.
     """
 
     def __init__(
@@ -59,9 +59,9 @@ class Extractor:
         self._build = build
 
     def extract(self, media: Sequence[Media]) -> list[Extracted]:
-        """Extract what the cache lacks; one row a video that was probed as usable, sorted.
+        """Extract the usable videos that are not in the cache; returns one row a video, sorted.
 
-        Videos of the same bytes under several names are extracted once.
+        Several files with equal bytes are extracted once.
         """
         usable = sorted((row for row in media if row.ok), key=lambda row: row.video)
         done = {row.video: found for row in usable if (found := self._cached(row))}
@@ -69,8 +69,8 @@ class Extractor:
         log.info("%s: %d videos in the cache, %d to extract", self.name, len(done), len(todo))
         if todo:
             self.cache.sweep()
-            alike = {row.sha256: row for row in reversed(todo)}
-            found = {row.sha256: row for row in self._run(list(alike.values()))}
+            by_bytes = {row.sha256: row for row in reversed(todo)}
+            found = {row.sha256: row for row in self._run(list(by_bytes.values()))}
             done |= {row.video: replace(found[row.sha256], video=row.video) for row in todo}
         return [done[row.video] for row in usable]
 
@@ -80,15 +80,15 @@ class Extractor:
         return self.cache.fingerprint.modality
 
     def _cached(self, media: Media) -> Extracted | None:
-        """The row of a video whose features are in the cache."""
+        """Row of a video whose features are in the cache, else None."""
         header = self.cache.header(media.sha256)
         if header is None:
             return None
-        said = (header.warnings, header.error, header.error_lines)
-        return Extracted(media.video, media.sha256, header.clips, Status.OK, *said)
+        messages = (header.warnings, header.error, header.error_lines)
+        return Extracted(media.video, media.sha256, header.clips, Status.OK, *messages)
 
     def _run(self, todo: Sequence[Media]) -> Iterator[Extracted]:
-        """Decode and extract; each video is written as soon as its last clip is known."""
+        """Decode and extract; write each video when its last clip is computed."""
         backbone = self._build()
         pending: dict[int, _Pending] = {}
         progress = Progress(f"extract {self.name}", len(todo), "videos", log)
@@ -103,20 +103,20 @@ class Extractor:
                     progress.advance()
 
     def _finish(self, media: Media, video: _Pending) -> Extracted:
-        """Write a finished video to the cache, or name its failure."""
+        """Write a finished video to the cache, or report its failure."""
         end = video.end
-        said = (end.warnings, end.error, end.error_lines)
+        messages = (end.warnings, end.error, end.error_lines)
         if end.status != Status.OK:
             log.warning("%s: %s: %s %s", self.name, media.video, end.status, end.error)
-            return Extracted(media.video, media.sha256, 0, end.status, *said)
+            return Extracted(media.video, media.sha256, 0, end.status, *messages)
         clips = np.array(video.features, np.float16).reshape(-1, *self.spec.feature_shape)
         if not np.isfinite(clips).all():
             raise MafnetError(
                 f"{media.video}: its {self.name} features are not finite; check the weights, or "
                 "use precision float32"
             )
-        self.cache.write(media.sha256, Entry(clips, *said))
-        return Extracted(media.video, media.sha256, len(clips), Status.OK, *said)
+        self.cache.write(media.sha256, Entry(clips, *messages))
+        return Extracted(media.video, media.sha256, len(clips), Status.OK, *messages)
 
 
 def extractor(
@@ -124,8 +124,8 @@ def extractor(
 ) -> Extractor:
     """An extractor of one modality.
 
-    settings: {"video": {...}, "features": {...}}, as the config has them for one modality.
-    The backbone is built, and what computes it imported, when the first video is to be extracted.
+    settings: {"video": {...}, "features": {...}}, as in the config, for one modality.
+    The backbone is built, and its library imported, when the first video must be extracted.
     """
     features = parse(FeatureSettings, settings["features"], "--settings features")
     video = parse(VideoSettings, settings["video"], "--settings video")
@@ -141,14 +141,14 @@ def extractor(
 
 
 def _features(backbone: Backbone, batch: list[Clip]) -> np.ndarray | tuple:
-    """The features of a batch, of none for none."""
+    """Features of a batch; nothing for an empty batch."""
     return backbone(np.stack([clip.data for clip in batch])) if batch else ()
 
 
 def _hand_out(
     batch: list[Clip], features: Iterable[np.ndarray], pending: dict[int, _Pending]
 ) -> None:
-    """Give the features of a batch to their videos, in the order of their clips."""
+    """Append the features of a batch to their videos, in the order of the clips."""
     for clip, values in zip(batch, features, strict=True):
         pending[clip.video].features.append(values)
         pending[clip.video].waiting -= 1
@@ -157,7 +157,7 @@ def _hand_out(
 def _batches(
     events: Iterable[Clip | End], size: int, pending: dict[int, _Pending]
 ) -> Iterator[list[Clip]]:
-    """Batches of clips across videos; an empty one whenever a video ended with nothing waiting."""
+    """Batches of clips across videos; an empty batch when a video ends and no clip waits."""
     batch: list[Clip] = []
     for event in events:
         video = pending.setdefault(event.video, _Pending())
@@ -175,5 +175,5 @@ def _batches(
 
 
 def _finished(pending: dict[int, _Pending]) -> list[int]:
-    """The videos of which every clip has gone through the backbone."""
+    """Videos whose clips are all computed."""
     return [index for index, video in pending.items() if video.end and not video.waiting]

@@ -1,11 +1,11 @@
 """Feature files: what training reads, one row a video, contiguous and memory-mappable.
 
 {modality}.h5, and visual_maps.h5 where a variant reads the visual maps
-    pooled   (N, T, C)        float16, mean over the map's places; visual only
+    pooled   (N, T, C)        float16, mean over the spatial positions; visual only
     maps     (N, T, H, W, C)  float16; in audio.h5 and visual_maps.h5
     valid    (N, T)           bool, False where the clip is padding (zeros)
     videos   (N,)             the videos' paths, sorted
-    attribute `fingerprint`   JSON, what the values depend on
+    attribute `fingerprint`   JSON, everything that decides the values
 
 `features.pack` writes them; this module reads them and imports nothing that decodes.
 """

@@ -1,4 +1,4 @@
-"""What clip features depend on besides the video itself."""
+"""Everything except the video that decides the values of clip features."""
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -14,7 +14,7 @@ MODALITIES = ("visual", "audio")
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Everything but the video's bytes that decides the values of its features."""
+    """Everything except the video's bytes that decides the values of its features."""
 
     modality: str
     backbone: str
@@ -28,9 +28,9 @@ class Fingerprint:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the fingerprint, in hexadecimal; weights count by their values, not name.
+        """SHA-256 of the fingerprint, in hexadecimal.
 
-        What is left to the machine does not count.
+        The values of the weights count, not their name. Backend `auto` does not count.
         """
         counted = {key: value for key, value in self.as_dict().items() if key != "weights"}
         if self.backend == "auto":

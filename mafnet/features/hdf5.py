@@ -1,9 +1,9 @@
-"""HDF5 files of plain arrays, written so that a full disk is an error.
+"""Writes HDF5 files of plain arrays; a full disk is an error, not a crash.
 
-HDF5 itself crashes the process when some of its writes fail. So HDF5 only lays the file out, in
-memory, and Python writes to the disk. Reserving the space (posix_fallocate) and mapping the file
-would not do: file systems that compress or copy on write, remote ones and quotas can refuse a write
-into reserved space, and for a mapped file that is SIGBUS.
+HDF5 crashes the process when some of its writes fail. So HDF5 only creates the layout of the file,
+in memory, and Python writes to the disk. Reserved space (posix_fallocate) and a mapped file are not
+safe: compressing, copy-on-write and remote file systems and quotas can refuse a write into reserved
+space, and in a mapped file this is the signal SIGBUS.
 """
 
 import io
@@ -20,7 +20,7 @@ from mafnet.common.errors import MafnetError
 
 
 class _Layout(io.RawIOBase):
-    """A file that HDF5 lays out: it keeps the writes in order, and is zero elsewhere.
+    """A file in memory for HDF5's layout: keeps the writes in order and is zero elsewhere.
 
     HDF5 writes some hundred times and reads a few times, for hundreds of thousands of videos.
 
@@ -44,13 +44,13 @@ class _Layout(io.RawIOBase):
         return self.size
 
     def write(self, data: memoryview) -> int:
-        """Keep a write."""
+        """Store a write."""
         self.writes.append((self._position, bytes(data)))
         self.size = max(self.size, self.seek(len(data), io.SEEK_CUR))
         return len(data)
 
     def readinto(self, buffer: memoryview) -> int:
-        """Read what was written; never fewer bytes than asked for."""
+        """Read what was written; never fewer bytes than requested."""
         view = memoryview(buffer).cast("B")
         start, end = self._position, self.seek(len(view), io.SEEK_CUR)
         view[:] = bytes(len(view))
@@ -63,7 +63,7 @@ class _Layout(io.RawIOBase):
 
 @dataclass(frozen=True)
 class Layer:
-    """A contiguous array (N, ...) in a file that is being written; it is zero where nothing was."""
+    """A contiguous array (N, ...) in a file that is being written, initially zero."""
 
     file: io.FileIO
     offset: int
@@ -71,13 +71,13 @@ class Layer:
     dtype: np.dtype
 
     def write(self, row: int, values: np.ndarray) -> None:
-        """Write the first values of a row; MafnetError if the disk refuses some."""
+        """Write the first values of a row; MafnetError if writing fails."""
         row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
         _write(self.file, self.offset + row * row_bytes, values.astype(self.dtype).tobytes())
 
     @property
     def end(self) -> int:
-        """Where the array ends in the file."""
+        """Position of the array's end in the file."""
         return self.offset + math.prod(self.shape) * self.dtype.itemsize
 
 
@@ -85,7 +85,7 @@ class Layer:
 def new_hdf5(
     path: Path, describe: Callable[[h5py.File], None], arrays: dict[str, tuple[tuple, type]]
 ) -> Iterator[dict[str, Layer]]:
-    """A new HDF5 file, all layers zero; MafnetError if the disk refuses it.
+    """Create an HDF5 file whose layers are zero; MafnetError if writing fails.
 
     describe: writes small datasets and attributes.
     arrays: shape and type of every layer by name.
@@ -111,14 +111,14 @@ def _allocated(file: h5py.File, name: str, shape: tuple[int, ...], dtype: type) 
     options = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     options.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     options.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-    options.set_obj_track_times(False)  # the same content gives the same bytes, whenever
+    options.set_obj_track_times(False)  # equal content must give equal bytes at any time
     kind = h5py.h5t.py_create(np.dtype(dtype), logical=True)
     space = h5py.h5s.create_simple(shape)
     return h5py.Dataset(h5py.h5d.create(file.id, name.encode(), kind, space, options))
 
 
 def _write(file: io.FileIO, position: int, content: bytes) -> None:
-    """Write all bytes at a position; MafnetError if the disk refuses some."""
+    """Write all bytes at a position; MafnetError if writing fails."""
     left = memoryview(content)
     with _written(Path(file.name)):
         file.seek(position)
@@ -128,10 +128,10 @@ def _write(file: io.FileIO, position: int, content: bytes) -> None:
 
 @contextmanager
 def _written(path: Path) -> Iterator[None]:
-    """MafnetError if the system refuses to write."""
+    """MafnetError if writing fails."""
     try:
         yield
     except OSError as error:
         raise MafnetError(
-            f"{path}: cannot be written ({error.strerror}); make room and run again"
+            f"{path}: cannot be written ({error.strerror}); free some disk space and run again"
         ) from error

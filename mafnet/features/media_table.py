@@ -1,4 +1,4 @@
-"""The media table of a data set: what probing and both extractions say of every video."""
+"""The media table of a data set: results of probing and of both extractions for every video."""
 
 import math
 from collections import Counter
@@ -21,13 +21,13 @@ from mafnet.video.status import MediaWarning, Status
 OUTCOMES = ("ok", "warned", "dropped", "failed")
 
 EXAMPLES = 3
-"""Videos that the table of outcomes names for each reason."""
+"""Number of videos that the table of outcomes names for each reason."""
 
 
 def merge_media(
     probed: Iterable[Media], reports: Mapping[str, Iterable[Extracted]], settings: VideoSettings
 ) -> list[Media]:
-    """One row a video, sorted: the first failure counts, warnings of all steps are kept.
+    """One row a video, sorted. The first failure counts; warnings of all steps are kept.
 
     reports: rows of the extractions, by modality.
     settings: `silent`, `max_lost_fraction` and `max_error_lines` decide what is usable.
@@ -42,7 +42,7 @@ def merge_media(
 
 
 def usable(media: Sequence[Media], max_failed_fraction: float, path: Path) -> list[Media]:
-    """The rows that training may use; MafnetError, which names `path`, if too many failed."""
+    """Rows that training may use; MafnetError, which names `path`, if too many failed."""
     failed = [row for row in media if row.failed]
     if len(failed) > max_failed_fraction * len(media):
         first = failed[0]
@@ -55,7 +55,7 @@ def usable(media: Sequence[Media], max_failed_fraction: float, path: Path) -> li
 
 
 def media_counts(media: Iterable[Media]) -> dict:
-    """How many videos are ok, warned and failed, and how often each reason was given."""
+    """Number of videos by outcome, and number of occurrences of each reason."""
     rows = list(media)
     counts = Counter(map(media_outcome, rows))
     reasons = Counter(chain.from_iterable(map(media_reasons, rows)))
@@ -63,7 +63,7 @@ def media_counts(media: Iterable[Media]) -> dict:
 
 
 def outcome_table(media: Iterable[Media], title: str) -> Table:
-    """For the terminal: how many videos had each outcome and reason, and the first of them."""
+    """Table for the terminal: number of videos by outcome and reason, with examples."""
     videos: dict[tuple[str, str], list[str]] = {}
     for row in media:
         for reason in media_reasons(row) or ("",):
@@ -74,25 +74,25 @@ def outcome_table(media: Iterable[Media], title: str) -> Table:
     for outcome, reason in sorted(videos, key=lambda key: (OUTCOMES.index(key[0]), key[1])):
         named = videos[outcome, reason]
         first = "" if outcome == "ok" else ", ".join(map(repr, named[:EXAMPLES]))
-        # Text, because in a plain string rich would take [brackets] for markup.
+        # Text, because rich reads [brackets] in a plain string as markup.
         table.add_row(outcome, reason, str(len(named)), Text(first))
     return table
 
 
 def media_outcome(media: Media) -> str:
-    """What became of a video, one of OUTCOMES."""
+    """Outcome of a video, one of OUTCOMES."""
     if media.ok:
         return "warned" if media.warnings else "ok"
     return "failed" if media.failed else "dropped"
 
 
 def media_reasons(media: Media) -> tuple[str, ...]:
-    """The names of why a video was not used, or of what was odd about it."""
+    """Names of the reasons why a video is not used, or of its warnings."""
     return media.warnings if media.ok else (media.status,)
 
 
 def _merged(media: Media, extracted: Extracted, modality: str, settings: VideoSettings) -> Media:
-    """A row with what one modality's extraction adds to it."""
+    """A row with the results of one modality's extraction."""
     if not media.ok:
         return media
     media = replace(
@@ -141,12 +141,12 @@ def _damaged(media: Media, what: str) -> Media:
 
 
 def _silent(media: Media, policy: str) -> Media:
-    """A row of a video without sound under the policy."""
+    """Row of a video without audio, under the policy."""
     if policy == "zero":
         return replace(
             media, warnings=tuple(dict.fromkeys((*media.warnings, MediaWarning.NO_AUDIO)))
         )
-    message = media.error or "the file has no sound"
+    message = media.error or "the file has no audio"
     return replace(
         media, status=Status.DROPPED if policy == "drop" else Status.NO_AUDIO, error=message
     )

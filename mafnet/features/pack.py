@@ -1,4 +1,4 @@
-"""Writes feature files (`features.feature_file` says what they hold) from the cache."""
+"""Writes feature files (format: `features.feature_file`) from the cache."""
 
 import json
 import logging
@@ -23,10 +23,10 @@ log = logging.getLogger(__name__)
 def pack(media: Sequence[Media], extractor: Extractor, path: Path, maps: bool) -> None:
     """Write the feature file of one modality from the cache.
 
-    Entries that are gone or damaged are extracted again. One video is in memory at a time.
+    Missing and damaged entries are extracted again. One video is in memory at a time.
     """
     if not media:
-        raise MafnetError(f"{path}: no usable video; see the media table beside it for the reasons")
+        raise MafnetError(f"{path}: no usable video; the media table names the reasons")
     arrays = _arrays(len(media), extractor, maps)
 
     def describe(file: h5py.File) -> None:
@@ -41,7 +41,7 @@ def pack(media: Sequence[Media], extractor: Extractor, path: Path, maps: bool) -
 
 
 def _arrays(videos: int, extractor: Extractor, maps: bool) -> dict[str, tuple[tuple, type]]:
-    """Shape and type of every layer."""
+    """Shape and type of every layer, by name."""
     shape = (videos, extractor.video.clips)
     feature_shape = extractor.spec.feature_shape
     arrays = {"valid": (shape, bool)}
@@ -62,7 +62,7 @@ def _fill(layers: dict[str, Layer], row: int, entry: Entry) -> None:
 
 
 def _read(media: Media, extractor: Extractor) -> Entry:
-    """A video's entry, extracted again if the cache has lost or damaged it."""
+    """Entry of a video, extracted again if it is missing or damaged."""
     try:
         return extractor.cache.read(media.sha256)
     except DamagedEntryError as error:
@@ -71,7 +71,7 @@ def _read(media: Media, extractor: Extractor) -> Entry:
     (row,) = extractor.extract([media])
     if row.status != Status.OK:
         raise MafnetError(
-            f"{media.video}: its features are gone from the cache and it cannot be extracted "
+            f"{media.video}: its features are missing in the cache and it cannot be extracted "
             f"again ({row.status}: {row.error}); rerun with --forcerun probe"
         )
     return extractor.cache.read(media.sha256)

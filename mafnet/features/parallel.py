@@ -1,9 +1,9 @@
-"""Batches in parallel: several threads of few cores each, rather than one batch over all cores.
+"""Batches in parallel: several threads with few cores each, not one batch on all cores.
 
-The threads of one batch wait for each other after every layer. That costs 10 % on a quiet machine
-and three quarters of the speed on a busy one (measured: 4.0 against 13.9 frames a second on two
-cores that other processes used too). The features are the same to the bit. On a GPU, one thread's
-transfers run while another computes.
+The threads of one batch wait for each other after every layer. That costs 10 % of the speed on an
+idle machine and three quarters on a busy one (measured: 4.0 against 13.9 frames a second on two
+cores shared with other processes). The features are equal to the bit. On a GPU, one thread
+transfers data while another computes.
 """
 
 from collections import deque
@@ -22,8 +22,8 @@ def in_parallel(
 ) -> Iterator[tuple[Item, Result]]:
     """Every item with its result, in order; `function` calls the backbone.
 
-    threads: cores that all workers share; there are at most that many workers, and at most
-        `backbone.max_workers`.
+    threads: number of cores for all workers. The number of workers is at most `threads` and at
+        most `backbone.max_workers`.
     """
     workers = min(threads, backbone.max_workers)
     started: deque = deque()

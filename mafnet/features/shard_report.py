@@ -1,4 +1,4 @@
-"""The report of a shard and modality: what became of each video in its extraction."""
+"""The report of a shard and modality: the outcome of each video's extraction."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from mafnet.video.status import Status
 
 @dataclass(frozen=True)
 class Extracted:
-    """What became of one video in one modality: a row of a shard's report.
+    """Outcome of one video in one modality: a row of a shard's report.
 
-    clips: how many clips of the grid the video fills; the rest is padding.
+    clips: number of clips that the video fills; the other clips of the grid are padding.
     warnings: names of MediaWarning.
     error: the decoder's message; `error_lines` counts its lines.
     """

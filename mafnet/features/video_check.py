@@ -1,4 +1,4 @@
-"""Checks a collection of videos before any work: probes and decodes them, without a backbone."""
+"""Checks a collection of videos: probes and decodes them, without a backbone."""
 
 import logging
 import os
@@ -25,37 +25,36 @@ SUFFIXES = (
     ".3gp", ".asf", ".avi", ".dv", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
     ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogg", ".ogv", ".rm", ".ts", ".vob", ".webm", ".wmv",
 )  # fmt: skip
-"""Endings of names that are taken for videos where a folder is searched."""
+"""Suffixes of files that count as videos when a folder is searched."""
 
 PROBE_SECONDS = 60.0
 CHECKED_SIZE = 32
-"""Side of the frames; how large they are scaled does not matter here, and small is quicker."""
+"""Side of the frames in pixels; the size does not matter here, and small frames are faster."""
 
 
-def find_videos(place: Path, root: Path | None) -> tuple[Path, list[str]]:
-    """The root and the videos of a folder, searched to its depth, or of a manifest.
+def find_videos(source: Path, root: Path | None) -> tuple[Path, list[str]]:
+    """Root and videos of a folder, searched recursively, or of a manifest.
 
-    root: of the manifest's paths; its own folder if None. MafnetError if there is no video.
+    root: folder of the manifest's paths; by default the folder of the manifest.
+    MafnetError if no video is found.
     """
-    if not place.is_dir():
-        videos = {sample.video for sample in read_manifest(place)}
-        return root or place.parent, sorted(videos)
-    files = [Path(folder, name) for folder, _, names in os.walk(place) for name in names]
+    if not source.is_dir():
+        videos = {sample.video for sample in read_manifest(source)}
+        return root or source.parent, sorted(videos)
+    files = [Path(folder, name) for folder, _, names in os.walk(source) for name in names]
     videos = sorted(
-        file.relative_to(place).as_posix() for file in files if file.suffix.lower() in SUFFIXES
+        file.relative_to(source).as_posix() for file in files if file.suffix.lower() in SUFFIXES
     )
     if not videos:
-        raise MafnetError(f"{place}: no file below it is named like a video; name another folder")
-    log.info(
-        "%s: %d videos, %d other files left aside", place, len(videos), len(files) - len(videos)
-    )
-    return place, videos
+        raise MafnetError(f"{source}: no file in it has a suffix of a video; name another folder")
+    log.info("%s: %d videos, %d other files ignored", source, len(videos), len(files) - len(videos))
+    return source, videos
 
 
 def check_videos(
     root: Path, videos: Sequence[str], settings: VideoSettings, workers: int
 ) -> list[Media]:
-    """The rows that the media table would have, sorted by video."""
+    """Rows of the media table that a run would write, sorted by video."""
     settings = settings.model_copy(update={"frame_size": CHECKED_SIZE})
     probed = []
     progress = Progress("probe", len(videos), "videos", log)
@@ -68,7 +67,7 @@ def check_videos(
 
 
 def write_fetch_list(media: Sequence[Media], path: Path) -> int:
-    """Write the videos that failed or are damaged, a path a line; returns how many."""
+    """Write the paths of failed or damaged videos, one a line; returns their number."""
     videos = [
         row.video for row in media if row.failed or MediaWarning.DECODER_ERRORS in row.warnings
     ]
@@ -81,7 +80,7 @@ def write_fetch_list(media: Sequence[Media], path: Path) -> int:
 def _decoded(
     media: Sequence[Media], root: Path, modality: str, settings: VideoSettings, workers: int
 ) -> Iterator[Extracted]:
-    """What an extraction would report of each video."""
+    """Rows that an extraction would report."""
     clips: Counter[int] = Counter()
     progress = Progress(f"decode {modality}", len(media), "videos", log)
     for event in decode_in_parallel(media, root, modality, settings, workers):
@@ -89,6 +88,6 @@ def _decoded(
             clips[event.video] += 1
             continue
         row, count = media[event.video], clips.pop(event.video, 0)
-        said = (event.warnings, event.error, event.error_lines)
-        yield Extracted(row.video, row.sha256, count, event.status, *said)
+        messages = (event.warnings, event.error, event.error_lines)
+        yield Extracted(row.video, row.sha256, count, event.status, *messages)
         progress.advance()

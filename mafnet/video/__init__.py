@@ -1,1 +1,1 @@
-"""Stage 1, video: what files hold (probe), and frames and sound on one clip grid (decode)."""
+"""Stage 2, video: reads the properties of files (probe), and decodes them to clips (decode)."""

@@ -25,7 +25,7 @@ def probe(
     timeout: float,
     threads: int,
 ) -> None:
-    """Write what the video files hold, and their sha256, to a media table."""
+    """Write the properties of the video files, and their sha256, to a media table."""
     from mafnet.dataset.shards import manifest_shards
     from mafnet.video.media import write_media
     from mafnet.video.probe import probe_many

@@ -1,4 +1,4 @@
-"""Calls that may crash or hang, made in processes of their own."""
+"""Calls that may crash or hang, each in a separate process."""
 
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Failure:
-    """A call that gave no result: its process died (crashed) or was killed (timeout)."""
+    """A call without a result: its process died (crashed) or was killed (timeout)."""
 
     reason: Status
     message: str
@@ -27,12 +27,12 @@ def run_isolated(
     workers: int,
     timeout_seconds: float,
 ) -> Iterator[Result | Failure]:
-    """`function(*call)` of every call, in their order, by up to `workers` processes.
+    """Results of `function(*call)`, in the order of the calls, from up to `workers` processes.
 
-    A call that kills its process or takes longer than `timeout_seconds` costs that call alone. An
-    exception that `function` raises is raised here. Leaving the iterator kills the processes.
+    If a call kills its process or takes longer than `timeout_seconds`, only that call fails. An
+    exception from `function` is raised here. Closing the iterator kills the processes.
     """
-    # A forked copy of a process that has threads (torch's, a decoder pool's) can hang.
+    # A fork of a process with threads (of torch or of a decoder pool) can hang.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPool(max_workers=workers, context=context)
     try:
@@ -48,6 +48,6 @@ def _result(future: ProcessFuture, timeout_seconds: float) -> object:
     try:
         return future.result()
     except TimeoutError:
-        return Failure(Status.TIMEOUT, f"no answer within {timeout_seconds:g} s")
+        return Failure(Status.TIMEOUT, f"no result within {timeout_seconds:g} s")
     except ProcessExpired as error:
         return Failure(Status.CRASHED, f"the process ended with exit code {error.exitcode}")

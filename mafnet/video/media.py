@@ -1,4 +1,4 @@
-"""What is known of one video file: the rows of the media table."""
+"""The rows of the media table: the properties of one video file."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Media:
 
     @property
     def failed(self) -> bool:
-        """True if the video cannot be used; one that the policy `silent` drops has not failed."""
+        """True if the video cannot be used. One dropped by the policy `silent` has not."""
         return self.status not in (Status.OK, Status.DROPPED)
 
 

@@ -1,4 +1,4 @@
-"""Runs one decoder process and reads its output: never blocks for ever, never fills memory."""
+"""Runs one decoder process and reads its output with a time limit and bounded memory."""
 
 import os
 import re
@@ -19,13 +19,13 @@ _CHUNK = 65_536
 class Pipe:
     """A running command whose standard output is read in pieces of a known size.
 
-    One thread reads both of its outputs as they come, so a chatty command cannot block on its
-    error text. Only time spent waiting in a call counts against `timeout_seconds`: a reader that
-    is slow does not get its decoder killed. Raises TimeoutError when the time is spent.
+    One thread reads standard output and standard error as data arrives. So a command that prints
+    many errors does not block. Only the time spent in the methods of this class counts against
+    `timeout_seconds`: a slow reader does not cause a timeout. Raises TimeoutError after that time.
     """
 
     def __init__(self, command: list[str], timeout_seconds: float) -> None:
-        # A session of its own, so that the whole group can be killed and Ctrl-C comes to us alone.
+        # A new session: the whole group can be killed, and Ctrl-C reaches only this process.
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -51,7 +51,7 @@ class Pipe:
         self.close()
 
     def read_into(self, view: memoryview) -> int:
-        """Fills `view` (bytes) from the output; returns the bytes read, fewer only at its end."""
+        """Fill `view` (bytes) from the output; returns the bytes read, fewer only at the end."""
         filled = 0
         with self._clock() as deadline:
             while filled < len(view) and self._out in self._open:
@@ -59,18 +59,18 @@ class Pipe:
         return filled
 
     def finish(self) -> int:
-        """Reads what is left of both outputs and returns the exit status (-N for signal N)."""
+        """Read the rest of both outputs; returns the exit status (-N for signal N)."""
         with self._clock() as deadline:
-            unwanted = memoryview(bytearray(_CHUNK))
+            ignored = memoryview(bytearray(_CHUNK))
             while self._open:
-                self._read_some(unwanted, deadline)
+                self._read_some(ignored, deadline)
             try:
                 return self._process.wait(max(deadline - time.monotonic(), 0))
             except subprocess.TimeoutExpired as error:
                 raise TimeoutError from error
 
     def close(self) -> None:
-        """Kills whatever still runs and frees the pipes; may be called more than once."""
+        """Kill the command if it still runs and close the pipes; may be called more than once."""
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -80,14 +80,14 @@ class Pipe:
 
     @property
     def message(self) -> str:
-        """The last of the error text on one line, without what changes from run to run."""
+        """The end of the error text on one line, without addresses, which change in every run."""
         text = self._tail.decode("utf-8", "replace")
         text = re.sub(r" @ 0x[0-9a-fA-F]+", "", text)
         return "; ".join(text.splitlines())[-KEPT_CHARACTERS:]
 
     @contextmanager
     def _clock(self) -> Iterator[float]:
-        """The moment at which the time is spent; what the block takes is subtracted from it."""
+        """The deadline of a block; the duration of the block is subtracted from the time left."""
         deadline = time.monotonic() + self._seconds_left
         try:
             yield deadline
@@ -95,7 +95,7 @@ class Pipe:
             self._seconds_left = deadline - time.monotonic()
 
     def _read_some(self, view: memoryview, deadline: float) -> int:
-        """Waits for either output; returns the bytes put into `view`, 0 if it was the other one."""
+        """Wait for either output; returns the bytes put into `view`, 0 if only errors arrived."""
         ready = self._wait(deadline)
         if self._err in ready:
             self._read_errors()

@@ -1,11 +1,11 @@
-"""What became of a video, and what was odd about it: the names in tables, metrics and pages."""
+"""Outcomes and warnings of videos: the names in tables, metrics and pages."""
 
 from enum import StrEnum
 from typing import Self
 
 
 class _Name(StrEnum):
-    """A name with its meaning: what happened, and what mafnet does about it."""
+    """A name with its meaning: what happened and how mafnet handles it."""
 
     meaning: str
 
@@ -17,27 +17,27 @@ class _Name(StrEnum):
 
 
 class Status(_Name):
-    """What became of a video: column `status` of the media table and of the shards' reports."""
+    """Outcome of a video: column `status` of the media table and of the shards' reports."""
 
     OK = "ok", "used"
-    DROPPED = "dropped", "not used, but no failure: it has no audio (policy `silent: drop`)"
+    DROPPED = "dropped", "not used, not counted as failed: it has no audio (policy `silent: drop`)"
 
     # Found by probing (`unreadable`: common.ffmpeg.DEMUXERS; `too_large`: MAX_PIXELS):
-    MISSING = "missing", "not used: there is no such file"
+    MISSING = "missing", "not used: the file does not exist"
     NOT_A_FILE = "not_a_file", "never opened: a folder, FIFO or device"
-    OUTSIDE_ROOT = "outside_root", "never opened: a link leads out of the folder of the videos"
+    OUTSIDE_ROOT = "outside_root", "never opened: a link leads outside the folder of the videos"
     EMPTY = "empty", "not used: the file has 0 bytes"
-    UNREADABLE = "unreadable", "not used: no permission, or no container of a known kind"
-    NO_VIDEO = "no_video", "not used: there is no video stream"
+    UNREADABLE = "unreadable", "not used: no permission, or the container is unknown"
+    NO_VIDEO = "no_video", "not used: no video stream"
     TOO_LARGE = "too_large", "never decoded: a frame has too many pixels"
 
     # Found by decoding; `changed`, because its features would get a wrong key in the cache:
     UNDECODABLE = "undecodable", "not used: the decoder gave no frame or sample"
-    CHANGED = "changed", "not used: it is not the file that was probed"
+    CHANGED = "changed", "not used: the file has changed since it was probed"
 
     # Found by either:
-    CRASHED = "crashed", "not used: the process that read it died"
-    TIMEOUT = "timeout", "not used: the process that read it took too long and was killed"
+    CRASHED = "crashed", "not used: the process that read the file died"
+    TIMEOUT = "timeout", "not used: the process that read the file took too long and was killed"
 
     # Decided by the policies of config section `video`:
     DAMAGED = (
@@ -48,11 +48,11 @@ class Status(_Name):
 
 
 class MediaWarning(_Name):
-    """What was odd about a video that is used: names in column `warnings` of the same tables."""
+    """Irregularities of a video that is used: column `warnings` of the same tables."""
 
     NO_AUDIO = "no_audio", "used; its audio features are zero (policy `silent: zero`)"
     SEVERAL_AUDIO_TRACKS = "several_audio_tracks", "used; the first audio track is taken"
-    NO_DURATION = "no_duration", "used, though the container states no duration"
-    DECODER_ERRORS = "decoder_errors", "good seconds are used; the decoder's message is kept"
+    NO_DURATION = "no_duration", "used; the container states no duration"
+    DECODER_ERRORS = "decoder_errors", "used; the decoder's message is kept"
     SHORT_VIDEO = "short_video", "the clips that the video stream lacks at its end are padding"
     SHORT_AUDIO = "short_audio", "the clips that the audio stream lacks at its end are padding"

@@ -2,7 +2,7 @@
 
 
 rule convert:
-    """What TensorFlow reads in published weights, and computes with them; fetch checks it."""
+    """Published weights as TensorFlow reads them, with test outputs; fetch checks them."""
     output:
         temp("{folder}/{backbone}-{name}.converted"),
     log:
@@ -89,7 +89,7 @@ rule calibrate:
 
 
 rule extract:
-    """Clip features of one shard and modality, in the cache; what became of each video."""
+    """Clip features of one shard and modality, in the cache; the outcome of each video."""
     input:
         media="results/{dataset}/media/{shard}.tsv",
         weights=asked("weights"),
@@ -144,7 +144,7 @@ rule media:
         settings=asked("policies"),
         version=versions.MEDIA,
     message:
-        "Listing what became of the videos of {wildcards.dataset}."
+        "Listing the outcome of every video of {wildcards.dataset}."
     shell:
         "mafnet media {params.probed} {params.visual} {params.audio} "
         "--settings {params.settings:q} --output {output} 2>&1 | tee {log}"
@@ -184,7 +184,7 @@ rule pack:
 
 
 use rule pack as pack_maps with:
-    # Visual vectors with their 7x7 maps, fifty times as large: made when a run reads them.
+    # Visual vectors with their 7x7 maps, fifty times as large; only made if a run needs them.
     output:
         "results/{dataset}/features/{modality}_maps.h5",
     log:

@@ -1,8 +1,8 @@
-# Stage 2, video: what every file holds.
+# Stage 2, video: the properties of every file.
 
 
 rule probe:
-    """Media table of one shard: what each file holds, its sha256, why it cannot be used."""
+    """Media table of one shard: properties and sha256 of each file, or why it is not usable."""
     input:
         manifests=ancient(manifests),
     output:

@@ -1,4 +1,4 @@
-"""Weights in TensorFlow's formats: obtained, unpacked, and read by a python that has TensorFlow."""
+"""Downloads and unpacks weights in TensorFlow's formats, and reads them with TensorFlow."""
 
 import os
 import shutil
@@ -16,56 +16,60 @@ from mafnet.features.weights.published import Published
 
 HOME = Path(__file__).resolve().parents[3]
 ENVIRONMENT = HOME / ".venv-vggish"
-"""Made by `make vggish-env`, for users without conda."""
+"""Created by `make vggish-env`, for users without conda."""
 
 RUN = (
     f"import runpy, sys; sys.path.append({str(HOME)!r}); "
     "runpy.run_module('mafnet.features.weights.vggish_tensorflow', run_name='__main__')"
 )
-"""Runs the module in a python without mafnet. HOME comes last on the path: of an installed mafnet
-it is site-packages, whose numpy must not replace the one of that python."""
+"""Runs the module in a Python without mafnet. HOME comes last on the path: for an installed mafnet
+it is site-packages, whose numpy must not replace the numpy of that Python."""
 
 LIMITS = Limits(members=100, total_bytes=2 * 10**9)
-"""Of a SavedModel's archive; VGGish's holds some 10 files of 0.3 GB together."""
+"""Limits for a SavedModel's archive; VGGish's archive has about 10 files, 0.3 GB in total."""
 
 
 def convert(weights: Published, folder: Path, output: Path) -> None:
-    """Write what TensorFlow finds in published weights, and computes with them, to `output`.
+    """Write the published weights as TensorFlow reads them, and test outputs, to `output`.
 
-    It is not to be used before mafnet.features.weights.vggish_check let it through.
+    The output must pass mafnet.features.weights.vggish_check before it is used.
     """
     if not weights.needs_conversion:
-        raise MafnetError(f"{weights.file}: is not TensorFlow's; `mafnet fetch` takes it as it is")
+        raise MafnetError(
+            f"{weights.file}: is not in TensorFlow's format; use `mafnet fetch` alone"
+        )
     python = tensorflow_python()
     with _source(weights, folder) as source:
         _export(python, source, weights.form, output)
 
 
 def tensorflow_python() -> str:
-    """A python that has TensorFlow: this one, or that of .venv-vggish; else MafnetError."""
+    """Path of a Python with TensorFlow: this one, or .venv-vggish's; MafnetError if none."""
     if find_spec("tensorflow"):
         return sys.executable
     python = ENVIRONMENT / "bin" / "python"
     if python.exists():
         return str(python)
     raise MafnetError(
-        "these weights are converted by TensorFlow, which is not here: give snakemake --use-conda, "
-        "or run `make vggish-env` once, or choose the weights `audioset`, which need none"
+        "TensorFlow converts these weights, but it is not installed: use snakemake --use-conda, "
+        "or run `make vggish-env` once, or choose the weights `audioset`, which do not need it"
     )
 
 
 @contextmanager
 def _source(weights: Published, folder: Path) -> Iterator[Path]:
-    """The checkpoint, or the folder of the SavedModel, unpacked for as long as it is needed."""
+    """Path of the checkpoint, or of the SavedModel's folder, which is unpacked temporarily."""
     unpacked = folder / weights.file.removesuffix(".tar.gz")
-    if weights.form == "saved_model" and unpacked.is_dir():  # put there by hand
+    if weights.form == "saved_model" and unpacked.is_dir():  # the user put it there
         yield unpacked
         return
     file = obtain(folder / weights.file, weights.addresses, weights.sha256)
     if weights.form != "saved_model":
         yield file
         return
-    own = folder / f".{unpacked.name}.unpacked"  # always the same: a killed run's is removed here
+    own = (
+        folder / f".{unpacked.name}.unpacked"
+    )  # a fixed name: the rest of a killed run is removed here
     shutil.rmtree(own, ignore_errors=True)
     try:
         unpack(file, own, lambda path: True, LIMITS)

@@ -1,4 +1,4 @@
-"""Published weights as safetensors: downloaded, verified, compared with other files of the same."""
+"""Downloads published weights, verifies them and writes them as safetensors."""
 
 import logging
 from pathlib import Path
@@ -20,11 +20,11 @@ def fetch(
     converted: Path | None = None,
     others: list[Published] = (),
 ) -> None:
-    """Write published weights as safetensors: what the backbone needs of them, under its names.
+    """Write the tensors of published weights that the backbone needs, as safetensors.
 
-    converted: what `mafnet convert` made of TensorFlow's file; it is checked against torch first.
-    others: other files of the same weights. Those that were fetched beside `output` must have
-        exactly the same values, so that features do not depend on the file that was chosen.
+    converted: output of `mafnet convert`; it is checked against torch first.
+    others: other files of the same weights. Those that exist next to `output` must have exactly
+        the same values, so that features do not depend on the choice of the file.
     """
     from safetensors.torch import save
 
@@ -39,7 +39,7 @@ def fetch(
 
 
 def _state(weights: Published, folder: Path, converted: Path | None) -> dict:
-    """The state dict that was published."""
+    """The published state dict."""
     if converted:
         from mafnet.features.weights.vggish_check import checked
 
@@ -65,17 +65,19 @@ def _load_torch(path: Path) -> dict:
 
 
 def _compare(own: dict, path: Path, output: Path) -> None:
-    """MafnetError if the weights of another file, if it was fetched, differ in any value."""
+    """MafnetError if another fetched file of these weights has a different value."""
     if not path.exists():
         return
     theirs = load(path)
     for name in own | theirs:
         if name not in own or name not in theirs:
-            raise MafnetError(f"{output}: only one of it and {path} holds {name}; delete the wrong")
+            raise MafnetError(
+                f"{output}: only one of it and {path} contains {name}; delete the wrong one"
+            )
         difference = (own[name].double() - theirs[name].double()).abs().max().item()
-        if not difference == 0.0:  # also where it is not a number
+        if not difference == 0.0:  # `not ==` is also true for NaN
             raise MafnetError(
                 f"{output}: {name} differs by up to {difference:.1e} from that in {path}, though "
                 "both should be the same weights; delete the file that you do not trust"
             )
-    log.info("%s holds exactly the same weights", path)
+    log.info("%s contains exactly the same weights", path)

@@ -1,4 +1,4 @@
-"""Weights as every step reads them: safetensors, which hold numbers and run no code."""
+"""Reads weights files in safetensors format, which contains numbers and no code."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,14 +9,14 @@ from mafnet.common.errors import MafnetError
 
 
 def load(path: Path) -> dict:
-    """Read a weights file as torch's tensors; MafnetError if it is not one."""
+    """Read a weights file as torch tensors; MafnetError if it is damaged."""
     from safetensors.torch import load_file
 
     return _read(path, load_file)
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read a weights file without torch; MafnetError if it is not one."""
+    """Read a weights file as arrays, without torch; MafnetError if it is damaged."""
     from safetensors.numpy import load_file
 
     return _read(path, load_file)

@@ -1,4 +1,4 @@
-"""The table of published weights: where each file is, its format and its sha256."""
+"""The table of published weights: address, format and sha256 of each file."""
 
 import csv
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Published:
 
     version: rows of one backbone and version are the same weights in several files.
     form: "torch", or TensorFlow's "saved_model" or "checkpoint".
-    sha256: the digest or its beginning; empty if nobody published one.
+    sha256: the digest or its first digits; empty if none was published.
     """
 
     backbone: str
@@ -37,7 +37,7 @@ class Published:
 
 
 def read_published(table: Path) -> list[Published]:
-    """All rows of the table; MafnetError names a row that is not complete."""
+    """All rows of the table; MafnetError names an incomplete row."""
     with table.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     return [_row(table, number, row) for number, row in enumerate(rows, start=2)]
@@ -45,15 +45,17 @@ def read_published(table: Path) -> list[Published]:
 
 def _row(table: Path, number: int, row: dict[str, str]) -> Published:
     keys = ("backbone", "name", "version", "form", "file", "sha256")
-    lacking = [key for key in (*keys, "addresses") if row.get(key) is None]
-    if lacking or row["form"] not in FORMS:
-        wrong = f"lacks {', '.join(lacking)}" if lacking else f"form is none of {', '.join(FORMS)}"
-        raise MafnetError(f"{table}, row {number}: {wrong}; mend the row")
+    missing = [key for key in (*keys, "addresses") if row.get(key) is None]
+    if missing or row["form"] not in FORMS:
+        wrong = (
+            f"has no {', '.join(missing)}" if missing else f"form is not one of {', '.join(FORMS)}"
+        )
+        raise MafnetError(f"{table}, row {number}: {wrong}; fix the row")
     return Published(*(row[key] for key in keys), tuple(row["addresses"].split()))
 
 
 def published(table: Path, backbone: str, name: str) -> Published:
-    """A row by backbone and name; MafnetError lists the names there are."""
+    """A row by backbone and name; MafnetError lists the known names."""
     rows = [row for row in read_published(table) if row.backbone == backbone]
     for row in rows:
         if row.name == name:

@@ -1,4 +1,4 @@
-"""The gate for converted VGGish weights: torch must compute what TensorFlow computed."""
+"""Checks converted VGGish weights: torch must compute the same maps as TensorFlow."""
 
 import logging
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from mafnet.features.weights.files import load
 log = logging.getLogger(__name__)
 
 MAPS_TOLERANCE = 1e-5
-"""Relative L2; float32 round-off of either side is 5e-7 to 2e-6, a wrong bias 1e-3 and more."""
+"""Relative L2; float32 round-off gives 5e-7 to 2e-6, a wrong bias at least 1e-3."""
 
 FRONT_END_TOLERANCE = 1e-3
 """Largest difference of a log-mel value; float32 round-off reaches 5e-4 on a pure tone."""
@@ -24,10 +24,10 @@ FRONT_END_TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far torch is from TensorFlow, on as many patches.
+    """Differences between torch and TensorFlow on `patches` log-mel patches.
 
-    maps_largest, maps_relative: of the maps, absolute and relative L2.
-    front_end_largest: of the log-mel patches, None where TensorFlow's file has no front end.
+    maps_largest, maps_relative: differences of the maps, largest absolute and relative L2.
+    front_end_largest: largest difference of the log-mel patches, None without a front end.
     """
 
     patches: int
@@ -37,7 +37,7 @@ class Agreement:
 
 
 def torch_weights(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Our state dict of TensorFlow's tensors: kernels (3, 3, in, out) become (out, in, 3, 3)."""
+    """State dict from TensorFlow's tensors: kernels (3, 3, in, out) become (out, in, 3, 3)."""
     weights = {}
     for name in CHANNELS:
         weights[f"{name}.weight"] = tensors[f"{name}.kernel"].permute(3, 2, 0, 1).contiguous()
@@ -46,7 +46,7 @@ def torch_weights(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def agreement(tensors: dict[str, torch.Tensor]) -> Agreement:
-    """Compare torch with what mafnet.features.weights.vggish_tensorflow wrote."""
+    """Compare torch with the output of mafnet.features.weights.vggish_tensorflow."""
     network = VGGishNetwork()
     network.load_state_dict(torch_weights(tensors))
     with torch.no_grad():
@@ -61,10 +61,10 @@ def agreement(tensors: dict[str, torch.Tensor]) -> Agreement:
 
 
 def checked(path: Path) -> dict[str, torch.Tensor]:
-    """The state dict of a conversion that agrees; MafnetError, with the figures, if it does not.
+    """State dict of a correct conversion; MafnetError, with the differences, otherwise.
 
-    A front end that differs is a warning: ours has the original's numbers (tests), and the weights
-    are right all the same.
+    A different front end is only a warning: tests compare ours with the original's numbers, and
+    the weights do not depend on it.
     """
     tensors = load(path)
     found = agreement(tensors)
@@ -72,10 +72,10 @@ def checked(path: Path) -> dict[str, torch.Tensor]:
         f"largest difference {found.maps_largest:.1e}, relative {found.maps_relative:.1e} "
         f"on {found.patches} log-mel patches"
     )
-    if not found.maps_relative <= MAPS_TOLERANCE:  # also where it is not a number
+    if not found.maps_relative <= MAPS_TOLERANCE:  # `not <=` is also true for NaN
         raise MafnetError(
-            f"{path}: torch and TensorFlow disagree ({figures}); the weights are not let through: "
-            "use other weights, e.g. audioset"
+            f"{path}: torch and TensorFlow disagree ({figures}); these weights cannot be used: "
+            "choose other weights, e.g. audioset"
         )
     log.info("torch and TensorFlow agree: %s", figures)
     if found.front_end_largest is not None:
@@ -86,7 +86,7 @@ def checked(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _front_end(tensors: dict[str, torch.Tensor]) -> float:
-    """The largest difference of our log-mel patches from those of the SavedModel's front end."""
+    """Largest difference between our log-mel patches and those of the SavedModel's front end."""
     hop = PATCH_FRAMES * HOP_SAMPLES
     clips = tensors["waveform"].unfold(0, hop + 2 * HOP_SAMPLES, hop)  # (N, 15,680)
     patches = log_mel(clips.numpy())

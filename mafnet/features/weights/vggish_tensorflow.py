@@ -1,7 +1,7 @@
-"""Reads VGGish from TensorFlow's files, with TensorFlow's outputs on some patches to check against.
+"""Reads VGGish from TensorFlow's files, and computes TensorFlow's outputs on some patches.
 
 Runs in the environment envs/vggish.yaml, or .venv-vggish, which have TensorFlow and no torch.
-`vggish_check`, which needs torch and no TensorFlow, checks what it writes (safetensors). N patches,
+`vggish_check`, which needs torch but not TensorFlow, checks the output (safetensors). N patches,
 S samples.
 
     python -m mafnet.features.weights.vggish_tensorflow SOURCE saved_model|checkpoint OUTPUT
@@ -24,7 +24,7 @@ from mafnet.features.backbones.vggish_layers import CHANNELS, POOLED
 PATCHES = 3
 PATCH_SHAPE = (96, 64)
 LOG_MEL_RANGE = (-4.6, 5.0)
-"""From log(0.01), silence, to what a loud sound reaches."""
+"""From log(0.01), silence, to the level of loud audio."""
 
 SAMPLE_RATE = 16_000
 
@@ -83,10 +83,10 @@ def _maps(patches: np.ndarray, layers: dict[str, list[np.ndarray]]) -> tf.Tensor
 
 
 def _of_saved_model(source: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """What the model's own graph computes with, and what it computes from a waveform.
+    """Tensors of the model's own graph, and the maps that it computes from a waveform.
 
-    Its variables have no names that tell, and their order is nobody's promise. So each convolution
-    is found by its kernel's shape, which differ, and its bias by what the graph adds to it.
+    Its variables have no useful names, and their order is not guaranteed. So each convolution is
+    found by the shape of its kernel, which is unique, and its bias by the addition that follows.
     """
     graph = _constant_graph(source)
     convolutions = {name: _convolution(source, graph, name) for name in CHANNELS}
@@ -109,13 +109,13 @@ def _of_saved_model(source: Path) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _constant_graph(source: Path) -> tf.types.experimental.ConcreteFunction:
-    """The model's function of a waveform, flat and with constants for variables."""
+    """The model's function of a waveform, inlined and with constants instead of variables."""
     try:
         model = hub.load(str(source))
         function = model.__call__.get_concrete_function(tf.TensorSpec([None], tf.float32))
     except (AttributeError, OSError, TypeError, ValueError, tf.errors.OpError) as error:
         reason = str(error).splitlines()[0]
-        raise MafnetError(f"{source}: is no SavedModel of a waveform ({reason})") from error
+        raise MafnetError(f"{source}: is not a SavedModel of a waveform ({reason})") from error
     return convert_variables_to_constants_v2(function)
 
 
@@ -159,7 +159,7 @@ def _named(layers: dict[str, list[np.ndarray]]) -> Iterator[tuple[str, np.ndarra
 
 
 def _waveform() -> np.ndarray:
-    """Noise (S,) in [-0.5, 0.5), long enough for the patches, with tones that rise above it."""
+    """Noise and a rising tone (S,) in [-0.5, 0.5), long enough for the patches."""
     samples = PATCHES * SAMPLE_RATE
     seconds = np.arange(samples) / SAMPLE_RATE
     tones = 0.3 * np.sin(2 * np.pi * (200 + 400 * seconds) * seconds)
