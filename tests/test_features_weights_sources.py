@@ -76,7 +76,10 @@ def test_vggish_has_three_sources_of_the_same_weights():
 
 @pytest.mark.parametrize(
     ("change", "says"),
-    [(("torch", "onnx"), "row 2: form is not one of"), (("addresses", "where"), "row 2: has no addr")],
+    [
+        (("torch", "onnx"), "row 2: form is not one of"),
+        (("addresses", "where"), "row 2: has no addr"),
+    ],
 )
 def test_a_wrong_row_is_named(tmp_path, change, says):
     table = tmp_path / "weights.tsv"
