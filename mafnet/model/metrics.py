@@ -199,8 +199,8 @@ METRICS: dict[str, Metric] = {
         higher_is_better=True,
         unit=Unit.PERCENT,
         decimals=2,
-        description="Share of the test samples whose label is among the k most probable classes; "
-        "k is `model.evaluation.top_k` of the config, 5 by default.",
+        description="Share of the test samples whose label is among the k most probable classes. "
+        "The config's model.evaluation.top_k is k, 5 by default.",
     ),
     "macro_f1": Metric(
         title="Macro F1",
