@@ -32,8 +32,8 @@ def sketched_outer_product(fusion, visual, audio):
     sums = np.zeros(fusion.size)
     for i, v in enumerate(visual.numpy()):
         for j, a in enumerate(audio.numpy()):
-            place = (one.places[i] + two.places[j]) % fusion.size
-            sums[place] += one.signs[i] * two.signs[j] * v * a
+            index = (one.places[i] + two.places[j]) % fusion.size
+            sums[index] += one.signs[i] * two.signs[j] * v * a
     return sums
 
 

@@ -17,7 +17,7 @@ from mafnet.model.train import train
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory):
-    """Manifest and feature files of a few made-up videos, the visual ones with and without maps."""
+    """Manifest and feature files of a few made-up videos; visual files with and without maps."""
     root = tmp_path_factory.mktemp("maps")
     samples = made_samples({"train": 2, "val": 1, "test": 1})
     write_manifest(samples, root / "manifest.csv")
@@ -26,7 +26,7 @@ def packed(tmp_path_factory):
     return root
 
 
-def test_maps_are_packed_beside_their_means(packed):
+def test_maps_are_packed_with_their_means(packed):
     data = Data(packed / "manifest.csv", [packed / "visual_maps.h5"], None)
     found = data.read(np.array([0, 3]), ["visual", "visual_maps"])
     assert found["visual_maps"].shape == (2, 2, 7, 7, 1920)
@@ -34,11 +34,9 @@ def test_maps_are_packed_beside_their_means(packed):
     np.testing.assert_allclose(found["visual"], means, rtol=1e-3)  # float16
 
 
-def test_file_without_maps_says_which_to_give(packed):
+def test_file_without_maps_names_the_file_to_give(packed):
     data = Data(packed / "manifest.csv", [packed / "visual.h5"], None)
-    with pytest.raises(
-        MafnetError, match=r"visual.h5: holds no maps; give the file visual_maps.h5"
-    ):
+    with pytest.raises(MafnetError, match=r"visual.h5: has no maps; give the file visual_maps.h5"):
         data.read(np.array([0]), ["visual_maps"])
 
 

@@ -1,4 +1,4 @@
-"""Every registered metric: scikit-learn's value, and an interval that keeps its promises."""
+"""Every registered metric: scikit-learn's value, and the properties of its interval."""
 
 import math
 import warnings
@@ -38,7 +38,7 @@ def fewer_resamples(monkeypatch):
 
 
 def predictions(seed, samples=200, classes=4, sharp=2.0, top_k=2):
-    """Scored of a network that knows the classes better the larger `sharp` is."""
+    """Scored of a network; a larger `sharp` gives a better network."""
     generator = np.random.default_rng(seed)
     labels = generator.integers(classes, size=samples)
     return answers(generator, labels, classes, sharp, top_k)
@@ -98,7 +98,7 @@ def test_values_are_scikit_learns(case):
 
 @few
 @given(tied())
-def test_no_metric_warns_and_all_are_within_their_range(case):
+def test_no_metric_warns_or_leaves_its_range(case):
     with warnings.catch_warnings(action="error"):
         for metric in METRICS.values():
             unit = metric.unit
@@ -144,8 +144,8 @@ def test_calibration_error_is_that_of_the_published_loop():
     assert expected > 0.01
 
 
-def test_calibration_error_of_a_network_that_knows_its_chances_goes_to_zero():
-    """Labels are drawn with the very probabilities that are predicted."""
+def test_calibration_error_of_a_calibrated_network_goes_to_zero():
+    """Labels are drawn with the predicted probabilities."""
     generator = np.random.default_rng(0)
     odds = generator.dirichlet(np.ones(3), size=100_000)
     labels = (odds.cumsum(axis=1) < generator.random((len(odds), 1))).sum(axis=1)
@@ -199,7 +199,7 @@ def test_every_method_has_its_function():
 
 @every_metric
 def test_only_a_share_of_the_samples_has_wilsons_interval(metric):
-    """Each sample then counts 0 or 1; Wilson's interval says nothing of any other metric."""
+    """Wilson's interval holds only for a metric in which each sample counts 0 or 1."""
     if metric.interval is not IntervalMethod.WILSON:
         return
     for seed in range(20):
@@ -257,7 +257,7 @@ def test_resamples_are_drawn_with_replacement_and_always_the_same():
 @pytest.mark.parametrize("sharp", [0.0, 1.0, 3.0])
 @pytest.mark.parametrize("samples", [12, 150])
 def test_interval_has_the_mean_is_ordered_and_within_the_range(metric, sharp, samples):
-    """From a network that guesses to one that is nearly always right."""
+    """For networks from chance to nearly perfect."""
     for seed in range(5):
         first = predictions(seed, samples, sharp=sharp)
         runs = [first, answers(np.random.default_rng(seed + 99), first.labels, sharp=sharp)]
@@ -279,14 +279,14 @@ def test_interval_narrows_with_samples(metric):
 
 
 @every_metric
-def test_same_run_twice_tells_no_more_than_once(metric):
+def test_same_run_twice_has_the_interval_of_one_run(metric):
     """Runs of one split share their test samples, so they are drawn together."""
     case = predictions(3)
     assert interval_of(metric, [case] * 3) == interval_of(metric, [case])
 
 
 @every_metric
-def test_splits_are_drawn_apart_and_narrow_the_interval(metric):
+def test_splits_are_drawn_separately_and_narrow_the_interval(metric):
     cases = [predictions(seed, sharp=1.0) for seed in range(9)]
     _, all_splits = interval_of(metric, *([case] for case in cases))
     _, one_split = interval_of(metric, cases[:1])
@@ -315,8 +315,8 @@ def test_bootstrap_of_accuracy_agrees_with_wilson(monkeypatch):
 
 @pytest.mark.parametrize("name", ["mean_average_precision", "negative_log_likelihood"])
 @pytest.mark.parametrize("sharp", [1.0, 2.0])
-def test_interval_covers_the_value_of_endless_samples(name, sharp):
-    """Of 100 intervals at 95 %, 85 cover; fewer than that once in 10,000 times."""
+def test_interval_covers_the_value_of_very_many_samples(name, sharp):
+    """At least 85 of 100 intervals at 95 % cover; fewer happen once in 10,000 times."""
     metric = METRICS[name]
     truth = metric.value(predictions(0, 40_000, sharp=sharp))
     found = [interval_of(metric, [predictions(seed, sharp=sharp)])[1] for seed in range(1, 101)]
@@ -324,8 +324,8 @@ def test_interval_covers_the_value_of_endless_samples(name, sharp):
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
-def test_interval_of_the_calibration_error_covers_whether_it_is_zero_or_large(temperature):
-    """It is meant to cover at least as often as it says; quantiles of the metric never cover 0."""
+def test_interval_of_the_calibration_error_covers_zero_and_large_errors(temperature):
+    """It must cover in at least 95 % of cases; quantiles of the metric would never cover 0."""
     metric = METRICS["expected_calibration_error"]
 
     def heated(case):

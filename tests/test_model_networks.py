@@ -1,4 +1,4 @@
-"""The networks of all variants: equal to the stored references, and what holds for each of them."""
+"""The networks of all variants: equality with stored references, and common properties."""
 
 import importlib.util
 from pathlib import Path
@@ -90,7 +90,7 @@ def test_every_variant_has_a_reference():
     )
 
 
-# What holds for every network
+# Properties of every network
 
 
 def test_output_shapes(name):
@@ -113,11 +113,11 @@ def test_attention_is_a_distribution_over_clips_and_modalities(name, score):
     attention = build(name, seed=1, **with_score(name, score))(batch()).attention
     assert (attention >= 0).all()
     torch.testing.assert_close(attention.sum((1, 2)), torch.ones(BATCH).double(), **ROUNDING)
-    # The scores differ, so the sum is not that of a constant.
+    # The scores differ, so this is not the sum of constants.
     assert (attention.std() < 1e-12) if name in UNIFORM else (attention.std() > 1e-4)
 
 
-def test_order_of_clips_matters_to_none_but_dmrn(name, score):
+def test_order_of_clips_matters_only_to_dmrn(name, score):
     network, features = warmed(name, **with_score(name, score)).eval(), batch()
     order = torch.tensor([2, 0, 1])
     output = network(features)
@@ -129,19 +129,19 @@ def test_order_of_clips_matters_to_none_but_dmrn(name, score):
     torch.testing.assert_close(permuted.attention, output.attention[:, order], **ROUNDING)
 
 
-def test_videos_do_not_touch_each_other_in_inference(name):
+def test_videos_do_not_affect_each_other_in_inference(name):
     network, features = warmed(name).eval(), batch()
     alone = network(each(lambda tensor: tensor[:1], features))
     torch.testing.assert_close(alone.logits, network(features).logits[:1], **ROUNDING)
 
 
-def test_videos_touch_each_other_in_training(name):
+def test_videos_affect_each_other_in_training(name):
     network, features = build(name, logits_bn=True), batch()
     part = network(each(lambda tensor: tensor[:2], features))
     assert (part.logits - network(features).logits[:2]).abs().max() > 1e-3
 
 
-def test_logits_are_normalised_over_the_batch_unless_told_not_to(name):
+def test_logits_are_normalised_over_the_batch_only_with_logits_bn(name):
     normalised = build(name, logits_bn=True)(batch()).logits.mean(0)
     torch.testing.assert_close(normalised, torch.zeros_like(normalised), **ROUNDING)
     assert build(name, logits_bn=False)(batch()).logits.mean(0).abs().max() > 1e-3
@@ -155,7 +155,7 @@ def test_weights_start_glorot_uniform_and_biases_at_zero(name):
         positions = layer.weight[0, 0].numel()
         limit = (6 / (positions * sum(layer.weight.shape[:2]))) ** 0.5
         assert layer.bias is None or (layer.bias == 0).all()
-        # The largest of n uniform values is within 10 / n of the limit but for 1 draw in 20,000.
+        # The largest of n uniform values is within 10 / n of the limit, except once in 20,000.
         largest = layer.weight.abs().max().item()
         assert limit * (1 - 10 / layer.weight.numel()) <= largest <= limit * (1 + 1e-6)
 
@@ -211,7 +211,7 @@ def trained_step(network, dropped):
     return optimiser
 
 
-def test_dropped_step_leaves_the_visual_path_and_moves_its_running_statistics():
+def test_dropped_step_updates_only_the_running_statistics_of_the_visual_path():
     network = warmed("mafnet")
     before = {key: value.clone() for key, value in network.state_dict().items()}
     optimiser = trained_step(network, dropped=True)
@@ -237,7 +237,7 @@ def test_step_that_is_not_dropped_moves_every_layer(name):
         assert key.endswith("bias") or not torch.equal(parameter, old), key
 
 
-def test_networks_without_two_paths_drop_nothing():
+def test_networks_without_two_paths_have_no_visual_path_to_drop():
     for variant in ("visual_only", "audio_only", "attention_cluster", "dmrn"):
         assert build(variant).visual_path() == []
 

@@ -1,4 +1,4 @@
-"""Options of the networks: which go together, what a run records, and what users are told."""
+"""Options of the networks: valid combinations, the record of a run, and messages."""
 
 import itertools
 import subprocess
@@ -32,14 +32,14 @@ CHOICES = {
     name: get_args(MAFnetOptions.model_fields[name].annotation)
     for name in ("modalities", "film", "blocks", "fusion", "attention")
 }
-OWN_WAY = {"film": "audio", "fusion": "dmr", "attention": "temporal"}
+COMBINATION = {"film": "audio", "fusion": "dmr", "attention": "temporal"}
 
 
 def faults(network, common=None, **own):
     return [": ".join(fault) for fault in NETWORKS[network].faults(common or {}, own)]
 
 
-# What goes together
+# Combinations
 
 
 @pytest.mark.parametrize("chosen", list(itertools.product(*CHOICES.values())), ids="-".join)
@@ -76,16 +76,16 @@ def test_every_combination_is_refused_in_one_line_or_works(chosen):
         ({"blocks": "none"}, "write blocks: audio or both"),
     ],
 )
-def test_choices_that_do_not_go_together_say_what_to_write(own, advice):
+def test_choices_that_do_not_fit_together_name_the_fix(own, advice):
     (fault,) = faults("mafnet", **own)
     assert fault.endswith(advice)
 
 
 def test_own_combination_learns_and_is_evaluated(tmp_path):
-    """FiLM in audio with DMR fusion and temporal attention, which no table of the paper has."""
+    """FiLM in audio with DMR fusion and temporal attention is in no table of the paper."""
     data = made_data(tmp_path, made_samples({"train": 6, "val": 2, "test": 2}), ("visual", "audio"))
     settings = RunSettings(
-        variant="own", network="mafnet", options=OWN_WAY | {"hidden": 8, "bn_momentum": 0.1},
+        variant="own", network="mafnet", options=COMBINATION | {"hidden": 8, "bn_momentum": 0.1},
         training=Training(learning_rate=1e-2, batch_size=8, max_epochs=20), seed=1,
         classes=data.classes, clips=data.clips,
         features={name: file.fingerprint for name, file in data.files.items()},
@@ -94,12 +94,12 @@ def test_own_combination_learns_and_is_evaluated(tmp_path):
     evaluate(tmp_path / "run", data, 4, 5, "main", torch.device("cpu"))
     # The classes differ in 640 channels; chance is 33 %.
     assert read_json(tmp_path / "run/metrics.json")["accuracy"] == 100
-    network = build_network("mafnet", options=OWN_WAY, **SIZES).double()
+    network = build_network("mafnet", options=COMBINATION, **SIZES).double()
     network(batch()).logits.square().sum().backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
-# What users are told
+# Messages
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_wrong_option_is_named(network, option, value):
         build_network(network, options={option: value}, **SIZES)
 
 
-def test_option_that_changes_nothing_is_refused_of_a_variant_and_not_of_the_section():
+def test_option_without_effect_is_refused_in_a_variant_and_not_in_the_section():
     one_layer = {"attention_score": "one_layer"}
     assert faults("mafnet", one_layer, attention="none") == []
     assert faults("mafnet", attention="none", attention_score="two_layer") == []
@@ -148,7 +148,7 @@ def checked(variant):
 
 
 def test_options_are_checked_before_any_work():
-    assert checked({"network": "mafnet", "options": OWN_WAY}) == []
+    assert checked({"network": "mafnet", "options": COMBINATION}) == []
     (fault,) = checked({"network": "mafnet", "options": {"units": 8}})
     assert fault.startswith(
         "  model.variants.own.options.units: network mafnet has no such option; choose among hidden"
@@ -158,7 +158,7 @@ def test_options_are_checked_before_any_work():
 
 
 @pytest.mark.parametrize("name", FORMER)
-def test_former_network_says_what_to_write(name):
+def test_former_network_names_the_options_to_write(name):
     (fault,) = checked({"network": name})
     start = f"  model.variants.own.network: network {name} is now `network: mafnet` with options `"
     assert fault.startswith(start)
@@ -167,7 +167,7 @@ def test_former_network_says_what_to_write(name):
 
 
 @pytest.mark.parametrize("value", [True, False])
-def test_former_value_of_film_says_what_to_write(value):
+def test_former_value_of_film_names_the_value_to_write(value):
     (fault,) = checked({"network": "mafnet", "options": {"film": value}})
     assert fault.startswith("  model.variants.own.options.film: is no longer true or false")
     advice = "{" + fault.partition("`")[2].rstrip("`") + "}"
@@ -179,7 +179,7 @@ def test_unknown_network_names_the_known_ones():
         network_spec("mafnett")
 
 
-# What is known without torch, and what a run records
+# The registry without torch, and the record of a run
 
 
 def test_registry_and_options_are_read_without_torch():
@@ -225,7 +225,7 @@ def test_run_records_the_options_that_matter():
 
 
 def test_text_of_a_run_of_mafnet_stays():
-    """Snakemake compares this text: another one trains finished runs again."""
+    """Snakemake compares this text. If it changes, finished runs are trained again."""
     assert Plan(CONFIG).training("demo", "mafnet") == (
         '{"network":"mafnet","options":{"attention_score":"two_layer","bn_eps":0.001,'
         '"bn_momentum":0.05,"hidden":128,"logits_bn":true},"training":{"batch_size":12,'

@@ -1,7 +1,7 @@
 """MAFnet against the numbers of the original implementation (float64, its own framework).
 
 Tolerances are about ten times the error that float32 reached here, and far above float64's; the
-smallest mistakes known (BN eps 1e-5, a ReLU on the two-layer score) are off by 1e-3.
+smallest known mistakes (BN eps 1e-5, a ReLU on the two-layer score) differ by 1e-3.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ WIDE = ("film_gamma", "film_pooled", "image_feat", "sound_feat")  # every eighth
 ACTIVATIONS = (*WIDE, "att_logits", "att", "fused", "cls_pre_bn", "logits")
 EVAL_TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 TRAIN_TOLERANCE = {"float32": 2e-5, "float64": 1e-10}  # batch statistics amplify rounding
-# A ReLU's input within rounding of zero may fall on the other side: 5e-5 with oneDNN, 2e-4 without.
+# Rounding may change the sign of a ReLU's input near zero: 5e-5 with oneDNN, 2e-4 without.
 GRADIENT_TOLERANCE = {"float32": 2e-4, "float64": 1e-9}
 NORM_TOLERANCE = {"float32": 2e-5, "float64": 1e-9}
 ZERO_TOLERANCE = {"float32": 1e-4, "float64": 1e-12}  # absolute: sums of rounding errors
@@ -37,7 +37,7 @@ def precision(request):
 
 
 def activations(network, features):
-    """The output and, by the reference's names, what the parts of the network gave on the way."""
+    """The output, and the outputs of the parts of the network by the reference's names."""
     seen = {}
 
     def keep(name, module, view):
@@ -65,7 +65,7 @@ def activations(network, features):
 
 
 def worst(seen, reference, mode):
-    """The largest relative error of the activations, and whose it is."""
+    """The largest relative error of the activations, and its name."""
     errors = {}
     for name in ACTIVATIONS:
         step = 8 if name in WIDE else 1
@@ -185,7 +185,7 @@ def one_adam(network):
 
 
 def adam_for_each_kind(network):
-    """The reference's: dropped steps have an Adam of their own, with moments of its own."""
+    """As in the reference: a second Adam, with its own moments, for dropped steps."""
     everything = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
     sound = torch.optim.Adam(groups(network)[0], lr=LEARNING_RATE)
     return lambda dropped: (sound if dropped else everything).step()
@@ -229,10 +229,10 @@ def test_twenty_steps_of_adam_follow_the_original(run_reference, train_batches):
 
 
 def test_visual_path_is_what_the_paper_drops(run_reference, train_batches):
-    """With an Adam for each kind of step the losses are the reference's, so the groups are.
+    """With an Adam for each kind of step the losses equal the reference, so the groups do too.
 
     Measured 1.4e-3 within 12 steps, five of them dropped. Freezing only the BN's scale and shift,
-    as the authors' code came to do, differs by 0.11.
+    as the authors' code does, differs by 0.11.
     """
     kinds = run_reference["intent_lr1e-4/seq"][:12]
     losses, _ = train(adam_for_each_kind, kinds, train_batches)
@@ -240,11 +240,11 @@ def test_visual_path_is_what_the_paper_drops(run_reference, train_batches):
 
 
 def test_one_adam_drifts_from_the_reference_by_its_moments_alone(run_reference, train_batches):
-    """Equal until the first dropped step (index 2), then near.
+    """Equal until the first dropped step (index 2), then close.
 
     The reference's second Adam starts from empty moments, so its first steps move each weight by
-    the whole learning rate; ours goes on with the moments it has. Measured: 0.35 in a loss of 3.0
-    at step 7, the largest within 20 steps, where 0.024 are left at the end.
+    the whole learning rate; ours keeps its moments. Measured: 0.35 in a loss of 3.0 at step 7, the
+    largest within 20 steps; 0.024 at the last step.
     """
     kinds = run_reference["intent_lr1e-4/seq"][:8]
     losses, _ = train(one_adam, kinds, train_batches)

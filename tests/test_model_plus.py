@@ -1,4 +1,4 @@
-"""Stage 4, model: what sets `mafnet_plus` apart from MAFnet."""
+"""Stage 4, model: the differences between `mafnet_plus` and MAFnet."""
 
 import pytest
 import torch
@@ -10,9 +10,14 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 CLASSES, VISUAL, AUDIO = 5, 20, 8
 ROUNDING = {"rtol": 1e-10, "atol": 1e-12}  # float64, sums of some thousand terms in another order
-SEEN = [[1, 1, 0], [1, 1, 1], [1, 0, 0], [1, 1, 1]]
-HEARD = [[1, 0, 0], [1, 1, 1], [1, 1, 0], [0, 0, 0]]  # shorter and longer than visual; silent
-VALID = torch.tensor([SEEN, HEARD]).bool().permute(1, 2, 0)
+VISUAL_VALID = [[1, 1, 0], [1, 1, 1], [1, 0, 0], [1, 1, 1]]
+AUDIO_VALID = [
+    [1, 0, 0],
+    [1, 1, 1],
+    [1, 1, 0],
+    [0, 0, 0],
+]  # shorter and longer than visual; no audio
+VALID = torch.tensor([VISUAL_VALID, AUDIO_VALID]).bool().permute(1, 2, 0)
 
 
 def build(name="mafnet_plus", **options):
@@ -30,7 +35,7 @@ def build(name="mafnet_plus", **options):
 def batch(valid=VALID, junk=0.0):
     """Random features; padding is zero as in feature files, or junk.
 
-    What is heard and not seen stays zero: the picture of such a clip conditions its sound.
+    The visual vector of a clip with audio only stays zero, because it conditions the audio maps.
     """
     generator = torch.Generator().manual_seed(0)
     visual = torch.rand(4, 3, VISUAL, generator=generator, dtype=torch.float64)
@@ -48,8 +53,8 @@ def test_attention_is_zero_on_padding_and_sums_to_one():
         torch.testing.assert_close(attention.sum((1, 2)), torch.ones(4).double(), **ROUNDING)
 
 
-def test_padding_changes_nothing_in_training_or_after_it():
-    """Neither what it holds nor how long it is: outputs and running statistics stay the same."""
+def test_padding_changes_nothing_in_training_or_evaluation():
+    """Outputs and running statistics do not depend on the values or the length of the padding."""
     clean, junk, longer = build(), build(), build()
     padded = Features(*(torch.cat((x, torch.zeros_like(x)), dim=1) for x in batch()[:3]))
     for network, features in ((clean, batch()), (junk, batch(junk=7.0)), (longer, padded)):
@@ -62,7 +67,7 @@ def test_padding_changes_nothing_in_training_or_after_it():
 
 
 def test_padding_changes_mafnet():
-    """What the masks are for: the same features, once with more padding."""
+    """The reason for the masks: more padding changes the logits of MAFnet."""
     network = build("mafnet")
     padded = Features(*(torch.cat((x, torch.zeros_like(x)), dim=1) for x in batch()[:3]))
     assert (network(padded).logits - network(batch()).logits).abs().max() > 1e-3
@@ -78,8 +83,8 @@ def test_without_padding_it_is_mafnet():
 
 
 @pytest.mark.parametrize("clips", [0, 1])
-def test_batches_with_hardly_a_valid_clip_are_taken_whole(clips):
-    """A silent batch, or a video without anything: numbers, and statistics, stay finite."""
+def test_batches_with_at_most_one_valid_clip_use_all_clips(clips):
+    """Outputs and running statistics stay finite."""
     valid = torch.zeros_like(VALID)
     valid[0, :clips] = True
     network = build()

@@ -1,4 +1,4 @@
-"""Which arithmetic a run takes and what it does to losses; features that stay on the device."""
+"""The precision of a run and its effect on losses; features that stay on the device."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ INPUTS = ("visual", "audio")
 CPUINFO = Path("/proc/cpuinfo")
 COUNTS = {"train": 6, "val": 2, "test": 2}
 ROOM = 10**9
-"""Bytes, more than all features here take."""
+"""Bytes; more than all features of these tests."""
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +45,12 @@ def contents(folder):
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_named_precision_is_taken_everywhere(precision):
+def test_a_named_precision_is_used_on_every_device(precision):
     assert resolve(precision, CPU) == resolve(precision, torch.device("cuda")) == precision
 
 
-@pytest.mark.skipif(not CPUINFO.exists(), reason="only Linux says so in a file")
-def test_auto_takes_what_the_processor_has():
+@pytest.mark.skipif(not CPUINFO.exists(), reason="only Linux has this file")
+def test_auto_is_bfloat16_if_the_processor_has_instructions_for_it():
     flags = CPUINFO.read_text().split()
     expected = "bfloat16" if any(name in flags for name in CPU_FEATURES) else "float32"
     assert resolve("auto", CPU) == expected
@@ -66,7 +66,9 @@ def test_settings_record_the_precision_that_was_used(data, tmp_path):
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_same_bytes_again_and_another_precision_others(data, tmp_path, precision):
+def test_a_repeated_run_has_the_same_bytes_and_another_precision_has_others(
+    data, tmp_path, precision
+):
     for name in ("one", "again"):
         train(settings_for(data, precision), data, tmp_path / name, CPU)
         evaluate(tmp_path / name, data, 4, 5, "main", CPU)
@@ -77,8 +79,8 @@ def test_same_bytes_again_and_another_precision_others(data, tmp_path, precision
     assert history != contents(tmp_path / "one")["history.csv"]
 
 
-def test_twenty_steps_in_bfloat16_lose_as_much(data):
-    """Measured: 4e-3 of a loss that falls from 1.6 to 0.26; 36 clips average little of it out.
+def test_losses_of_twenty_steps_in_bfloat16_are_close_to_float32(data):
+    """Measured: 4e-3 of a loss that falls from 1.6 to 0.26; few clips (36) average little of it.
 
     A step without the normalisation's own gradient differs by more than 0.1.
     """
@@ -108,7 +110,7 @@ def test_features_that_are_kept_are_the_same(data, precision):
         assert found is None or (found.dtype == expected.dtype and torch.equal(found, expected))
 
 
-def test_features_are_kept_only_where_there_is_room(data, monkeypatch):
+def test_features_are_kept_only_if_there_is_room(data, monkeypatch):
     subset = data.subset("val")
     arrays = data.read(subset.rows, INPUTS)
     size = sum(array.nbytes for array in arrays.values())

@@ -1,4 +1,4 @@
-"""The residual block in bfloat16 on a CPU, and what it is made of."""
+"""The residual block in bfloat16 on a CPU, and its parts."""
 
 from functools import partial
 
@@ -26,7 +26,7 @@ def seed():
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    """Several chunks also where maps are small."""
+    """Several chunks also for small maps."""
     monkeypatch.setattr(spatial, "CHUNK", 40)
 
 
@@ -64,7 +64,7 @@ def test_convolution_of_maps_without_a_gradient_gives_the_weights():
 
 @pytest.mark.parametrize("size", SIZES)
 def test_transforms_are_exact_in_bfloat16(size):
-    """Or else they would round more than the sums do, the same way everywhere."""
+    """Otherwise they would add a rounding error that is the same everywhere."""
     short, long = (
         plan(size, dtype, torch.float32).bands for dtype in (torch.bfloat16, torch.double)
     )
@@ -89,7 +89,7 @@ def test_convolution_in_bfloat16_is_off_by_less_than_three_percent():
     assert 0.001 < max(errors) < 0.03
 
 
-def test_sums_over_positions_have_the_gradients_that_they_should(small_chunks):
+def test_sums_over_positions_have_correct_gradients(small_chunks):
     maps, gain, shift = random(11, 3, 5), random(3, 5), random(3, 5)
     assert gradcheck(modulated_mean, (maps, gain, shift))
     assert gradcheck(moments, (maps,))
@@ -156,7 +156,7 @@ def reduced_run(block, maps, condition):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_block_adds_up_the_same_in_float64(block, training, monkeypatch):
+def test_block_equals_the_plain_block_in_float64(block, training, monkeypatch):
     """Vectors, gradients, running statistics, in training and in inference."""
     block.double().train(training)
     maps, condition = inputs(torch.float64)
@@ -168,7 +168,7 @@ def test_block_adds_up_the_same_in_float64(block, training, monkeypatch):
 
 @pytest.mark.parametrize("training", [True, False])
 def test_block_in_bfloat16_is_near(block, training):
-    """Measured: vectors 0.5 %; gradients up to 15 %, as ReLUs of values near zero change sides."""
+    """Measured: vectors 0.5 %; gradients up to 15 %, because ReLUs of values near zero switch."""
     block.train(training)
     maps, condition = inputs()
     vectors, gradients, buffers = run(block, block, maps, condition)
@@ -180,7 +180,7 @@ def test_block_in_bfloat16_is_near(block, training):
         assert relative_error(short_gradients[name], gradients[name].double()) < 0.2, name
 
 
-def test_block_takes_features_as_they_are_stored(block):
+def test_block_accepts_features_as_they_are_stored(block):
     maps, condition = (tensor.half() for tensor in inputs())
     short, _, _ = reduced_run(block, maps, condition)
     long, _, _ = reduced_run(block, maps.float(), condition.float())

@@ -1,4 +1,4 @@
-"""The files of a run: reading gives what was written; damage is one line with the fix."""
+"""The files of a run: reading returns what was written; damage is one line with the fix."""
 
 import subprocess
 import sys
@@ -112,7 +112,7 @@ def test_a_run_is_evaluated_when_all_its_files_are_there(made):
     assert not made.is_evaluated
 
 
-def test_a_folder_says_which_run_it_is(made):
+def test_a_folder_names_its_run(made):
     assert (made.split, made.variant, made.seed) == ("main", "mafnet", "0")
 
 

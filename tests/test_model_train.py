@@ -1,4 +1,4 @@
-"""Stage 4, model: real trainings on made-up features, disturbed in every way."""
+"""Stage 4, model: trainings on made-up features, with kills, damage and wrong data."""
 
 import csv
 import json
@@ -55,7 +55,7 @@ def data(root):
 
 @pytest.fixture(scope="module")
 def undisturbed(root, data):
-    """The folder of a training that nothing disturbed."""
+    """The folder of a training without interruption."""
     train(settings_for(data), data, root / "undisturbed", CPU)
     return root / "undisturbed"
 
@@ -78,7 +78,7 @@ def history(folder):
 
 
 def with_features(data, tmp_path, modality, change):
-    """The same data with a feature file of its own, changed by `change(file)`."""
+    """The same data with a copy of one feature file that `change(file)` has changed."""
     files = {name: file.path for name, file in data.files.items()}
     files[modality] = shutil.copy(files[modality], tmp_path / f"{modality}.h5")
     with h5py.File(files[modality], "r+") as file:
@@ -103,7 +103,7 @@ def command(data, output, *extra):
     ]  # fmt: skip
 
 
-def test_it_learns_and_leaves_only_its_files(data, undisturbed, tmp_path):
+def test_training_learns_and_leaves_only_its_files(data, undisturbed, tmp_path):
     assert sorted(path.name for path in undisturbed.iterdir()) == sorted(FILES)
     rows = history(undisturbed)
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"]) / 2
@@ -151,7 +151,7 @@ def test_killed_and_resumed_gives_the_same_bytes(undisturbed, data, tmp_path):
 
 
 class BreakingOff(Data):
-    """Data whose disk goes away after some reads."""
+    """Data whose disk fails after some reads."""
 
     reads = 14
 
@@ -164,7 +164,7 @@ class BreakingOff(Data):
 
 @pytest.fixture
 def stopped(data, tmp_path):
-    """The folder of a training that broke off in epoch 5 of 40: it reads three times an epoch."""
+    """The folder of a training that failed in epoch 5 of 40; an epoch reads three times."""
     breaking = BreakingOff(data.manifest, [file.path for file in data.files.values()], None)
     output = tmp_path / "stopped"
     with pytest.raises(ConnectionError):
@@ -173,24 +173,24 @@ def stopped(data, tmp_path):
     return output
 
 
-def test_broken_off_training_goes_on_where_it_was(stopped, undisturbed, data, caplog):
+def test_failed_training_resumes_after_its_last_save(stopped, undisturbed, data, caplog):
     (stopped / ".resume.pt.tmp").write_bytes(b"half")
     with caplog.at_level("INFO"):
         train(settings_for(data), data, stopped, CPU, save_seconds=0)
-    assert "going on after epoch 4" in caplog.text
+    assert "resuming after epoch 4" in caplog.text
     assert contents(stopped) == contents(undisturbed)
     assert sorted(path.name for path in stopped.iterdir()) == sorted(FILES)
 
 
 @pytest.mark.parametrize("content", [b"", b"words", b"half"])
-def test_damaged_state_is_said_and_the_training_starts_anew(
+def test_damaged_state_is_reported_and_the_training_starts_from_the_beginning(
     content, stopped, undisturbed, data, caplog
 ):
     path = stopped / "resume.pt"
     half = path.read_bytes()[: path.stat().st_size // 2]
     path.write_bytes(half if content == b"half" else content)
     train(settings_for(data), data, stopped, CPU)
-    assert "starting anew" in caplog.text
+    assert "starting from the beginning" in caplog.text
     assert contents(stopped) == contents(undisturbed)
 
 
@@ -218,30 +218,30 @@ def test_features_that_are_not_finite_name_the_sample(data, tmp_path, modality, 
     row = data.subset(subset).rows[1]
     layer = {"visual": "pooled", "audio": "maps"}[modality]
 
-    def spoil(file):
+    def damage(file):
         values = file[layer][row]
         values.flat[7] = np.nan
         file[layer][row] = values
 
-    spoilt = with_features(data, tmp_path, modality, spoil)
+    damaged = with_features(data, tmp_path, modality, damage)
     with pytest.raises(MafnetError, match=f"features of {subset}0-1 are not finite"):
-        train(settings_for(spoilt), spoilt, tmp_path / "run", CPU)
+        train(settings_for(damaged), damaged, tmp_path / "run", CPU)
     assert not (tmp_path / "run" / "model.safetensors").exists()
 
 
 def test_evaluation_of_features_that_are_not_finite_names_the_sample(undisturbed, data, tmp_path):
-    def spoil(file):
+    def damage(file):
         file["pooled"][data.subset("test").rows[0], 0] = np.nan
 
-    spoilt = with_features(data, tmp_path, "visual", spoil)
+    damaged = with_features(data, tmp_path, "visual", damage)
     folder = shutil.copytree(undisturbed, tmp_path / "run")
     with pytest.raises(MafnetError, match="features of test0-0 are not finite"):
-        evaluate(folder, spoilt, batch_size=4, top_k=5, split="main", device=CPU)
+        evaluate(folder, damaged, batch_size=4, top_k=5, split="main", device=CPU)
 
 
 def test_a_loss_that_is_not_finite_names_the_setting(data, tmp_path):
     steep = settings_for(data, training=TRAINING.model_copy(update={"learning_rate": 1e30}))
-    with pytest.raises(MafnetError, match=r"not finite though.*; lower .*learning_rate"):
+    with pytest.raises(MafnetError, match=r"is not finite, but.*; lower .*learning_rate"):
         train(steep, data, tmp_path, CPU)
 
 
@@ -273,11 +273,11 @@ def test_two_samples_are_enough_and_one_is_not(options, data, tmp_path):
     train(settings_for(two, **options), two, tmp_path / "run", CPU)
     assert all(np.isfinite(float(row["loss"])) for row in history(tmp_path / "run"))
     one = with_samples(data, tmp_path, samples[1:])
-    with pytest.raises(MafnetError, match="two usable samples or more in train"):
+    with pytest.raises(MafnetError, match="two or more usable samples in train"):
         train(settings_for(one, **options), one, tmp_path / "other", CPU)
 
 
-def test_dropped_step_leaves_the_visual_path_and_moves_the_rest(data):
+def test_dropped_step_updates_all_but_the_visual_path(data):
     torch.manual_seed(0)
     settings = settings_for(data)
     network = new_network(settings, data).train()
@@ -297,7 +297,7 @@ def test_dropped_step_leaves_the_visual_path_and_moves_the_rest(data):
     frozen = {name for name, parameter in network.named_parameters() if id(parameter) in visual}
     assert frozen == {f"visual_dense.{part}" for part in
                       ("linear.weight", "linear.bias", "norm.weight", "norm.bias")}  # fmt: skip
-    # A bias that a normalisation follows has no gradient but round-off, and Adam moves by that.
+    # A bias before a normalisation has only rounding errors as its gradient, and Adam uses them.
     assert {name for name, changed in moved.items() if not changed} == frozen
     after = [optimiser.state[parameter]["exp_avg"] for parameter in network.visual_path()]
     assert all(map(torch.equal, moments, after))

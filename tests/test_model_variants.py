@@ -1,4 +1,4 @@
-"""The variants of the paper's tables: sizes, and what makes each the one that it is."""
+"""The variants of the paper's tables: sizes and characteristic properties."""
 
 import pytest
 import torch
@@ -69,7 +69,7 @@ def test_networks_have_as_many_parameters_as_their_equations(variant, count):
     ("variant", "axis", "total"),
     [("attention_temporal", 1, 1 / 2), ("attention_modality", 2, 1 / CLIPS)],
 )
-def test_attention_along_one_axis_weighs_the_other_alike(variant, axis, total):
+def test_attention_along_one_axis_has_equal_weights_along_the_other(variant, axis, total):
     attention = build(variant)(batch()).attention
     sums = attention.sum(axis)
     torch.testing.assert_close(sums, torch.full_like(sums, total), **ROUNDING)
@@ -78,7 +78,7 @@ def test_attention_along_one_axis_weighs_the_other_alike(variant, axis, total):
     assert other.std(1).min() > 0  # along both axes it would sum to one constant
 
 
-def test_no_attention_weighs_all_alike():
+def test_no_attention_has_equal_weights():
     attention = build("attention_none")(batch()).attention
     torch.testing.assert_close(attention, torch.full_like(attention, 1 / (2 * CLIPS)), **ROUNDING)
 
@@ -97,7 +97,7 @@ def test_no_attention_weighs_all_alike():
         ("film_both", True),
     ],
 )
-def test_only_film_and_modality_attention_see_which_clips_go_together(variant, matters):
+def test_only_film_and_modality_attention_depend_on_the_pairs_of_clips(variant, matters):
     network, features = build(variant).eval(), batch()
     shifted = network(features._replace(audio=features.audio.roll(1, dims=1)))
     change = (shifted.logits - network(features).logits).abs().max()
@@ -146,7 +146,7 @@ def test_cluster_follows_its_formula():
         torch.testing.assert_close(fused[:, 7 * k : 7 * k + 7], expected, **ROUNDING)
 
 
-def test_attention_cluster_drops_out_in_training_alone():
+def test_attention_cluster_has_dropout_only_in_training():
     network, features = build("attention_cluster"), batch()
     assert not torch.equal(network(features).logits, network(features).logits)
     network.eval()
@@ -157,9 +157,9 @@ def test_audio_guides_the_attention_of_dmrn_to_positions():
     torch.manual_seed(0)
     guide = AudioGuidedAttention(VISUAL, AUDIO, 16).double()
     maps = torch.rand(BATCH, CLIPS, 6, VISUAL, dtype=torch.float64)
-    sound = torch.rand(BATCH, CLIPS, AUDIO, dtype=torch.float64)
-    attention = guide(maps, sound)
+    audio = torch.rand(BATCH, CLIPS, AUDIO, dtype=torch.float64)
+    attention = guide(maps, audio)
     torch.testing.assert_close(attention.sum(2), torch.ones(BATCH, CLIPS).double(), **ROUNDING)
     order = torch.randperm(6)
-    torch.testing.assert_close(guide(maps[:, :, order], sound), attention[:, :, order], **ROUNDING)
-    assert (guide(maps, sound + 1) - attention).abs().max() > 1e-3
+    torch.testing.assert_close(guide(maps[:, :, order], audio), attention[:, :, order], **ROUNDING)
+    assert (guide(maps, audio + 1) - attention).abs().max() > 1e-3

@@ -12,18 +12,18 @@ from mafnet.model.mixed_precision import autocast
 from mafnet.model.networks.blocks import Features, Network
 
 RESIDENT_SHARE = 0.5
-"""Of a GPU's free memory; the rest is for the network and for a second run on the same card."""
+"""Share of a GPU's free memory for features; the network and other runs need the rest."""
 
 VIDEOS_AT_ONCE = 64
-"""Read at a time on their way to the device: 128 MB of visual maps."""
+"""Number of videos that are copied to the device at a time: 128 MB of visual maps."""
 
 
 class Reader:
     """Reads the features that a network needs from the feature files to a device.
 
     inputs: names of features, see `NetworkSpec.inputs`.
-    precision: "float32" converts them; "bfloat16" leaves them as stored, because convolutions will
-        convert them anyway.
+    precision: "float32" converts them; "bfloat16" leaves them as stored, because the convolutions
+        convert them.
     """
 
     def __init__(
@@ -37,10 +37,10 @@ class Reader:
         self._indices = np.empty(0, int)
 
     def keep(self, subsets: Sequence[Subset], room: int | None = None) -> bool:
-        """Move the features of some subsets to the device, to be read from there; True if done.
+        """Copy the features of some subsets to the device; False if there is not enough room.
 
-        room: bytes they may take there, by default half of a GPU's free memory and none of a
-        CPU's: there the feature files are mapped, and all runs share what the system keeps of them.
+        room: bytes that the features may take. The default is half of a GPU's free memory, and 0
+        on a CPU, because there the feature files are memory-mapped and all runs share them.
         """
         rows = np.unique(np.concatenate([subset.rows for subset in subsets]))
         room = _room(self._device) if room is None else room
@@ -65,12 +65,12 @@ class Reader:
         return Features(valid=valid, **tensors)
 
     def _read(self, rows: np.ndarray) -> dict[str, Tensor]:
-        """From the feature files, as they are stored."""
+        """The features as they are stored in the feature files."""
         arrays = self._data.read(rows, self._inputs)
         return {name: torch.from_numpy(array).to(self._device) for name, array in arrays.items()}
 
     def _kept(self, rows: np.ndarray) -> dict[str, Tensor]:
-        """Of videos that are kept."""
+        """The features that are kept on the device."""
         indices = torch.from_numpy(self._indices[rows]).to(self._device)
         return {name: tensor[indices] for name, tensor in self._resident.items()}
 
@@ -83,7 +83,7 @@ def _room(device: torch.device) -> int:
 
 
 def require_finite(values: Tensor, what: str, names: list[str], features: Features) -> None:
-    """MafnetError with the samples at fault if a batch of these samples gave NaN or infinity."""
+    """MafnetError that names the faulty samples if a batch gave NaN or infinity."""
     if values.isfinite().all():
         return
     read = (features.visual, features.visual_maps, features.audio)
@@ -92,12 +92,12 @@ def require_finite(values: Tensor, what: str, names: list[str], features: Featur
     faulty = [name for name, *good in zip(names, *finite, strict=True) if not all(good)]
     if faulty:
         raise MafnetError(
-            f"features of {', '.join(faulty)} are not finite; delete the feature files to have "
-            "them packed again"
+            f"features of {', '.join(faulty)} are not finite; delete the feature files, so "
+            "that they are packed again"
         )
     raise MafnetError(
-        f"the {what} is not finite though the features of its batch ({', '.join(names[:3])}, ...) "
-        "are; lower model.training.learning_rate or use precision float32"
+        f"the {what} is not finite, but the features of its batch ({', '.join(names[:3])}, ...) "
+        "are finite; lower model.training.learning_rate or use precision float32"
     )
 
 

@@ -1,4 +1,4 @@
-"""Verbs of stage 4, model."""
+"""Commands of stage 4, model."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from mafnet.common import options
 
 features = click.option(
     "--features", type=options.existing, multiple=True, required=True,
-    help="Feature file; once for each modality that the variant reads.",
+    help="Feature file. Give one for each modality that the variant reads.",
 )  # fmt: skip
 manifest = click.option("--manifest", type=options.existing, required=True, help="Manifest (CSV).")
 
@@ -23,7 +23,7 @@ manifest = click.option("--manifest", type=options.existing, required=True, help
 @click.option("--output", type=options.any_path, required=True, help="Folder of the run.")
 @click.option(
     "--save-seconds", type=click.FloatRange(0), default=15, show_default=True,
-    help="Least time between two saves of where it is; a kill costs this much and an epoch.",
+    help="Shortest time between two saves. A killed run repeats this time and one epoch at most.",
 )  # fmt: skip
 @options.threads
 @options.device
@@ -38,7 +38,7 @@ def train(
     threads: int,
     device: str,
 ) -> None:
-    """Train one run of a variant; goes on where a killed one stopped."""
+    """Train one run of a variant. A killed run continues from its last save."""
     from mafnet.model.data import Data
     from mafnet.model.settings import run_settings
     from mafnet.model.train import train as run
@@ -56,7 +56,7 @@ def train(
 @features
 @options.classes
 @options.settings
-@click.option("--split", required=True, help="Name of the split, for the record.")
+@click.option("--split", required=True, help="Name of the split, for metrics.json.")
 @click.option("--run", type=options.folder, required=True, help="Folder of the trained run.")
 @options.threads
 @options.device
@@ -75,14 +75,14 @@ def evaluate(
     from mafnet.model.evaluate import evaluate as measure
 
     data = Data(manifest, features, classes)
-    where = computing_device(device, threads)
-    measure(run, data, settings["batch_size"], settings["top_k"], split, where)
+    chosen = computing_device(device, threads)
+    measure(run, data, settings["batch_size"], settings["top_k"], split, chosen)
 
 
 def computing_device(name: str, threads: int) -> "torch.device":  # noqa: F821 - imported here
-    """The device, with algorithms that give the same numbers again, and memory that is kept.
+    """The device, with deterministic algorithms and with memory that stays allocated.
 
-    To be called once by a command: all of this is the process's.
+    A command calls it once, because it changes settings of the whole process.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch

@@ -11,9 +11,9 @@ from mafnet.model.networks.options import CommonOptions
 
 
 class _AnyNetwork:
-    """Says in the schema that options are those of one of the networks.
+    """Describes options in the schema: they are the options of one of the networks.
 
-    They are checked once they are laid over `model.network`, see `NetworkSpec.faults`.
+    `NetworkSpec.faults` checks them after they are laid over `model.network`.
     """
 
     def __get_pydantic_json_schema__(
@@ -56,29 +56,30 @@ class Training(Settings):
         0.1,
         ge=0,
         lt=1,
-        description="Probability that a step leaves the visual path as it is (paper, figure 6).",
+        description="Probability that a step does not update the visual path (paper, figure 6).",
         json_schema_extra={"unit": "probability, 0 to 1"},
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
         description="Arithmetic of training. bfloat16 is several times faster on hardware that has "
-        "it. `auto` is bfloat16 there and float32 elsewhere, so that two machines may differ. Use "
-        "float32 to compare runs of different machines. The settings of a run record what was "
-        "used.",
+        "it. `auto` is bfloat16 there and float32 elsewhere, so two machines may differ. Use "
+        "float32 to compare runs of different machines. The settings of a run record it.",
     )
 
 
 class Evaluation(Settings):
     """How a trained network is measured."""
 
-    batch_size: int = Field(32, ge=1, description="Samples of a batch; it limits the memory.")
+    batch_size: int = Field(
+        32, ge=1, description="Number of samples in a batch. A smaller batch needs less memory."
+    )
     top_k: int = Field(
         5, ge=1, description="K of the top-K accuracy, at most the number of classes."
     )
 
 
 class Variant(Settings):
-    """A network, and what it changes of `model.network` and `model.training`."""
+    """A network, with the keys of `model.network` and `model.training` that it changes."""
 
     network: str = Field(description="Name in the registry of networks.")
     options: Options = Field(
@@ -115,7 +116,8 @@ class ModelSection(Settings):
     training: Training = Field(Training(), description="How a network is trained.")
     evaluation: Evaluation = Field(Evaluation(), description="How a trained network is measured.")
     variants: dict[Name, Variant] = Field(
-        {}, description="Named networks, each with what it changes of `network` and `training`."
+        {},
+        description="Named networks with the keys of `network` and `training` that they change.",
     )
 
     def options_of(self, variant: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ INPUTS = {
     "visual_maps": ("visual", "maps"),
     "audio": ("audio", "maps"),
 }
-"""What networks read, by the name of the feature file: a modality and a layer of its file."""
+"""Inputs of networks: the modality and the layer of its file, by the name of the feature file."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +51,18 @@ class Data:
 
     @property
     def digest(self) -> str:
-        """Another one if a row of the manifest changes or a feature file is written again."""
+        """It changes if a row of the manifest changes or a feature file is written again."""
         files = {name: file.path.stat() for name, file in self.files.items()}
         written = {name: (found.st_size, found.st_mtime_ns) for name, found in files.items()}
         return digest_of([self.classes, [astuple(sample) for sample in self._samples], written])
 
     @property
     def clips(self) -> int:
-        """T, the clips a video."""
+        """T, the number of clips of a video."""
         return next(iter(self.files.values())).layers["valid"].shape[1]
 
     def width(self, modality: str) -> int | None:
-        """Channels of a modality's features, None where it is not read."""
+        """Channels of a modality's features, None if the modality has no feature file."""
         file = self.files.get(modality)
         return file.layers[INPUTS[modality][1]].shape[-1] if file else None
 
@@ -91,11 +91,11 @@ class Data:
         return np.stack(masks, axis=-1)
 
     def _layer(self, name: str) -> np.ndarray:
-        """The layer that an input names; MafnetError if its file was packed without."""
+        """The layer that an input names; MafnetError if its file was packed without it."""
         modality, layer = INPUTS[name]
         file = self.files[modality]
         if layer not in file.layers:
-            raise MafnetError(f"{file.path}: holds no {layer}; give the file {name}.h5 instead")
+            raise MafnetError(f"{file.path}: has no {layer}; give the file {name}.h5 instead")
         return file.layers[layer]
 
 
@@ -106,7 +106,7 @@ def _common_rows(files: dict[str, FeatureFile]) -> dict[str, int]:
         same_grid = first.layers["valid"].shape == other.layers["valid"].shape
         if first.rows != other.rows or not same_grid:
             raise MafnetError(
-                f"{first.path} and {other.path} hold different videos or clips; delete both to "
-                "have them packed again"
+                f"{first.path} and {other.path} have different videos or clips; delete both, so "
+                "that they are packed again"
             )
     return first.rows

@@ -1,4 +1,4 @@
-"""Evaluation: a trained network on the test subset, once."""
+"""Evaluation of a trained network on the test subset."""
 
 import logging
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def evaluate(
 def run_metrics(
     labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], top_k: int
 ) -> dict:
-    """Every metric of a run in its unit, and of each class the share that is found in percent.
+    """Every metric of a run in its unit, and the recall of each class in percent.
 
     labels: (S,) class indices. probabilities: (S, C). classes: names of the C classes.
     """
@@ -64,7 +64,7 @@ def run_metrics(
 
 
 def _per_class(scored: Scored, classes: Sequence[str]) -> dict[str, dict]:
-    """Share found and number of samples of each class; no share where there are no samples."""
+    """Recall and number of samples of each class; the recall is None without samples."""
     found = recall_score(
         scored.labels, scored.predicted, labels=range(len(classes)), average=None,
         zero_division=np.nan,
@@ -77,8 +77,9 @@ def _per_class(scored: Scored, classes: Sequence[str]) -> dict[str, dict]:
 
 
 def about_run(settings: RunSettings, split: str) -> dict:
-    """The entries of metrics.json that say which run it is and which backbones are random."""
-    random = [name for name, print_ in settings.features.items() if print_["weights"] == "random"]
+    """The entries of metrics.json that name the run and its backbones with random weights."""
+    features = settings.features.items()
+    random = [name for name, fingerprint in features if fingerprint["weights"] == "random"]
     return {
         "split": split,
         "variant": settings.variant,
@@ -93,6 +94,6 @@ def _require_same_features(settings: RunSettings, data: Data) -> None:
     for name, fingerprint in settings.features.items():
         if data.files[name].fingerprint != fingerprint:
             raise MafnetError(
-                f"{data.files[name].path}: these features are not those that the run was trained "
-                "on; train it again"
+                f"{data.files[name].path}: these features are not the features that the run was "
+                "trained on; train it again"
             )

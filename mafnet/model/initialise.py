@@ -1,4 +1,4 @@
-"""First weights of a network: Glorot uniform, zero biases; batch normalisation 1 and 0."""
+"""Initial weights of a network: Glorot uniform, zero biases; batch normalisation 1 and 0."""
 
 from typing import TypeVar
 
@@ -8,9 +8,9 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def initialise(network: Module) -> Module:
-    """The same network, its dense and convolution layers drawn from torch's global generator.
+    """Draw the dense and convolution weights from torch's global generator; return the network.
 
-    Batch normalisation starts at scale 1, shift 0 as built; other layers keep their own start.
+    Batch normalisation keeps scale 1 and shift 0. Other layers keep their own initial weights.
     """
     for layer in network.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d):

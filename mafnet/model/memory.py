@@ -1,4 +1,4 @@
-"""Memory of a process that makes and frees large arrays all the time."""
+"""Memory of a process that often allocates and frees large arrays."""
 
 import contextlib
 import ctypes
@@ -8,10 +8,11 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def keep_freed_memory() -> None:
-    """Have the C library keep freed memory for what is allocated next; where it is glibc.
+    """Make glibc keep freed memory for the next arrays; other C libraries stay as they are.
 
-    By default it gives large arrays back and gets fresh pages for the next ones, which the system
-    has to clear: a fifth of a training step. To be called once by a command: it is the process's.
+    By default glibc returns the memory of large arrays to the system. The system must clear the
+    pages of the next arrays, which takes a fifth of a training step. A command calls this once,
+    because it changes the whole process.
     """
     with contextlib.suppress(AttributeError):  # another C library
         mallopt = ctypes.CDLL(None).mallopt

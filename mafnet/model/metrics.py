@@ -1,7 +1,7 @@
-"""The metrics: one table, which evaluation, summary, schemas, studies and pages loop over.
+"""The table of metrics. Evaluation, summary, schemas, studies and pages loop over it.
 
-A new metric is one entry of METRICS. It needs no other change; tests/test_model_metrics.py checks
-its interval by itself.
+A new metric is one entry of METRICS and no other change. tests/test_model_metrics.py then checks
+its interval.
 """
 
 from collections.abc import Callable
@@ -26,11 +26,11 @@ class IntervalMethod(StrEnum):
 
     WILSON: score interval; only for a share of the test samples.
     PERCENTILE: quantiles of the metric over resamples.
-    BASIC: the same quantiles, mirrored at the mean. This removes a bias that resampling adds once
-        more: mean average precision is too high if classes have few samples.
+    BASIC: the same quantiles, mirrored at the mean. Mean average precision is too high if classes
+        have few samples, and resampling adds the same bias again. Mirroring removes it.
     DISTANCE: the mean plus or minus the 95 % quantile of a distance that the metric cannot exceed.
-        A calibration error is a sum of sizes: noise only adds to it, in the samples and again in
-        each resample, so that quantiles of the metric itself would miss the true value.
+        A calibration error is a sum of absolute values, so noise makes it larger, in the samples
+        and again in each resample. Quantiles of the metric itself would miss the true value.
     """
 
     WILSON = "Wilson, over test samples"
@@ -40,7 +40,7 @@ class IntervalMethod(StrEnum):
 
 
 class Unit(Enum):
-    """Unit of results: its symbol, the factor from a function's value, the largest value."""
+    """Unit of results: symbol, factor that converts a function's value, largest value."""
 
     PERCENT = ("%", 100, 100)
     NATS = ("nats", 1, None)
@@ -59,8 +59,8 @@ class Metric:
     higher_is_better: False for errors and losses.
     unit, decimals: of the results. minimum: least possible value, in the unit.
     description: one or two sentences, for pages and schemas.
-    resampled: of the same and counts (B, S), the metric of each resample (B,), or its distance
-        if the method is DISTANCE. Without it the function is called for every resample.
+    resampled: function of the run and counts (B, S) that returns the metric of each resample (B,),
+        or its distance if the method is DISTANCE. Without it `function` is called for each.
     """
 
     title: str
@@ -143,7 +143,7 @@ def _over_classes(scored: Scored) -> dict:
 def top_k_accuracy(scored: Scored) -> float:
     """Share of the samples for which fewer than k classes are more probable than the label.
 
-    scikit-learn's top_k_accuracy_score would let the order of the classes decide among equals.
+    scikit-learn's top_k_accuracy_score ranks equal probabilities by the order of the classes.
     """
     better = (scored.probabilities > scored.own[:, None]).sum(axis=1)
     return float(np.mean(better < scored.top_k))
@@ -159,14 +159,14 @@ def mean_average_precision(scored: Scored) -> float:
 
 
 def calibration_error(scored: Scored) -> float:
-    """Mean distance of accuracy and confidence over bins of confidence (Guo et al. 2017)."""
+    """Mean distance between accuracy and confidence over bins of confidence (Guo et al. 2017)."""
     every = np.ones((1, len(scored.labels)))
     return float(np.abs(resampled.calibration_gaps(scored, every)).sum())
 
 
 def negative_log_likelihood(scored: Scored) -> float:
     """Mean of minus the natural logarithm of the label's probability."""
-    # One more class without samples changes nothing; log_loss refuses a single class.
+    # log_loss refuses a single class. One more class without samples changes nothing.
     probabilities = np.pad(scored.normalised, ((0, 0), (0, 1)))
     return log_loss(scored.labels, probabilities, labels=range(probabilities.shape[1]))
 
@@ -188,8 +188,8 @@ METRICS: dict[str, Metric] = {
         higher_is_better=True,
         unit=Unit.PERCENT,
         decimals=2,
-        description="Mean over the classes of the share of their test samples that are found. "
-        "Classes without a test sample are left out.",
+        description="Mean over the classes of the share of their test samples that are predicted "
+        "correctly. Classes without a test sample are left out.",
         resampled=resampled.recalls,
     ),
     "top5": Metric(

@@ -5,14 +5,14 @@ from contextlib import AbstractContextManager
 import torch
 
 CPU_FEATURES = ("avx512_bf16", "amx_bf16")
-"""Instructions without which bfloat16 is slower than float32 on a CPU; one is enough."""
+"""A CPU with none of these instructions is slower in bfloat16 than in float32."""
 
 
 def resolve(precision: str, device: torch.device) -> str:
-    """ "float32" or "bfloat16": what a config's precision means on a device.
+    """The precision that a value of the config means on a device: "float32" or "bfloat16".
 
-    "auto" is bfloat16 where the device computes with it by itself, so it may differ from machine
-    to machine; a run's settings record what it was.
+    "auto" is bfloat16 if the device has instructions for it, so machines may differ. The settings
+    of a run record the precision.
     """
     if precision != "auto":
         return precision

@@ -35,7 +35,7 @@ def average_precisions(scored: Scored, counts: np.ndarray) -> np.ndarray:
     """(B,) mean average precision over the classes that occur in the resample, 0 to 1.
 
     The precision at a sample of the class is the share of the class among all samples whose
-    probability of the class is at least as high. The average weighs the class's samples alike.
+    probability of the class is at least as high. All samples of the class have the same weight.
     """
     counts = counts.astype(np.float32)  # exact below 2**24 samples, and twice as fast
     found, support = [], []
@@ -71,9 +71,9 @@ def calibration_gaps(scored: Scored, counts: np.ndarray) -> np.ndarray:
 
 
 def calibration_distances(scored: Scored, counts: np.ndarray) -> np.ndarray:
-    """(B,) sum over the bins of how far a resample's gap is from the gap of all samples, 0 to 2.
+    """(B,) distance of a resample's gaps from the gaps of all samples, summed over bins, 0 to 2.
 
-    The calibration error is the sum of the gaps' sizes, so it cannot be further away than this.
+    The calibration error is a sum of absolute gaps, so it cannot change by more than this.
     """
     whole = calibration_gaps(scored, np.ones((1, len(scored.labels))))
     return np.abs(calibration_gaps(scored, counts) - whole).sum(axis=1)

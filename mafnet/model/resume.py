@@ -14,7 +14,7 @@ from mafnet.model.run_folder import Epoch, RunFolder
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN = 15.0
-"""A kill costs at most this much and an epoch; a save of MAFnet with its moments is 70 MB."""
+"""A killed run repeats this time and one epoch at most. A save of MAFnet has 70 MB."""
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Resume:
         self._saved = time.monotonic()
 
     def save(self, network: Network, optimiser: torch.optim.Optimizer, state: Progression) -> None:
-        """Write the whole state between two epochs, unless the last save was a moment ago."""
+        """Write the whole state between two epochs, unless the last save was a short time ago."""
         if time.monotonic() - self._saved < self._seconds_between:
             return
         content = {
@@ -75,7 +75,7 @@ class Resume:
         torch.set_rng_state(content["random"])
         if content.get("random_gpu") is not None and torch.cuda.is_available():
             torch.cuda.set_rng_state(content["random_gpu"])  # dropout draws on the GPU
-        log.info("going on after epoch %d", state.epoch)
+        log.info("resuming after epoch %d", state.epoch)
 
     def discard(self) -> None:
         """Remove the file."""
@@ -86,5 +86,5 @@ class Resume:
         try:
             return self._run.read_resume()
         except MafnetError as error:
-            log.warning("%s; starting anew", error)
+            log.warning("%s; starting from the beginning", error)
             return {}

@@ -94,7 +94,7 @@ PREDICTION_COLUMNS = ("sample", "label", "predicted")
 
 
 class RunFolder:
-    """The files of one run; each is written whole or not at all.
+    """The files of one run; each is written completely or not at all.
 
     A file that cannot be read is a MafnetError that names it and the step to repeat.
     """

@@ -1,4 +1,4 @@
-"""What a run depends on besides its data."""
+"""The settings of a run. With its data they decide its result."""
 
 from dataclasses import asdict, dataclass, replace
 
@@ -13,9 +13,9 @@ from mafnet.model.networks import network_spec
 class RunSettings:
     """A variant resolved: its network with the options that matter, its training, and the seed.
 
-    options: those that are left out have their default.
+    options: an option that is missing has its default.
     classes: names, in the order of the outputs.
-    features: the fingerprint of every modality that is read.
+    features: the fingerprint of every modality that the network reads.
     """
 
     variant: str
@@ -48,7 +48,7 @@ class RunSettings:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the settings: runs that differ in anything have another."""
+        """SHA-256 of the settings: another one if any setting differs."""
         return digest_of(self.as_dict())
 
 

@@ -35,7 +35,7 @@ def train(
 
     The same settings, data, device and number of threads give the same files, also if the run was
     killed and started again. save_seconds: time between two saves of the state. The written
-    settings name the precision that was used, also if "auto" chose it.
+    settings have the precision that was used, also if it was "auto".
     """
     run = RunFolder(folder)
     settings = settings.with_precision(resolve(settings.training.precision, device))
@@ -55,7 +55,7 @@ def _fit(settings: RunSettings, data: Data, resume: Resume, device: torch.device
     chosen = settings.training
     training, validation = data.subset("train"), data.subset("val")
     if len(training.rows) < 2:
-        raise MafnetError(f"{data.manifest}: training needs two usable samples or more in train")
+        raise MafnetError(f"{data.manifest}: training needs two or more usable samples in train")
     reader = Reader(data, settings.inputs, device, chosen.precision)
     if reader.keep([training, validation]):
         log.info("the features are kept on %s", device)
@@ -97,7 +97,7 @@ def trained_network(run: RunFolder, data: Data) -> Network:
 
 
 def new_optimiser(network: Network, learning_rate: float) -> torch.optim.Adam:
-    """Adam over two explicit groups: the visual path, which steps may leave out, and the rest."""
+    """Adam over two groups: the visual path, which steps may leave out, and the rest."""
     visual = network.visual_path()
     known = {id(parameter) for parameter in visual}
     rest = [parameter for parameter in network.parameters() if id(parameter) not in known]
@@ -113,9 +113,10 @@ def step(
     drop: bool,
     precision: str,
 ) -> Tensor:
-    """One update; with `drop` the visual path and its moments stay. Returns the loss () before it.
+    """One update; returns the loss () before it.
 
-    Running statistics of every normalisation move on every step. precision: float32 or bfloat16.
+    drop: the visual path and its moments do not change. Every step updates all running statistics.
+    precision: float32 or bfloat16.
     """
     with autocast(labels.device, precision):
         logits = network(features).logits
@@ -124,7 +125,7 @@ def step(
     loss.backward()
     if drop:
         for parameter in network.visual_path():
-            parameter.grad = None  # Adam passes over parameters without a gradient
+            parameter.grad = None  # Adam skips parameters without a gradient
     optimiser.step()
     return loss.detach()
 
@@ -172,7 +173,7 @@ def _accuracy(network: Network, reader: Reader, subset: Subset, settings: RunSet
 def _keep_best(
     state: Progression, network: Network, loss: float, accuracy: float, min_gain: float
 ) -> None:
-    """Note an epoch, and its weights if it is better than all before."""
+    """Record an epoch, and keep its weights if it is better than all before."""
     best = accuracy > state.best_accuracy + min_gain
     if best:
         state.best_accuracy, state.best_epoch = accuracy, state.epoch

@@ -1,4 +1,4 @@
-"""Made-up feature files: real in every respect but where their numbers come from."""
+"""Made-up feature files: real files with random numbers."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,12 +20,12 @@ BACKBONE = {"visual": "densenet201", "audio": "vggish"}
 
 
 def never() -> Backbone:
-    """For an extractor that is to find everything in its cache."""
+    """Factory of a backbone for an extractor that must find everything in its cache."""
     raise AssertionError("a video is extracted though it is in the cache")
 
 
 def extractor(root: Path, modality: str, clips: int = 2) -> Extractor:
-    """An extractor of videos in `root` with a cache there, which has no backbone to compute by."""
+    """An extractor of videos in `root` with a cache there and without a backbone."""
     video = VideoSettings(clips=clips)
     print_ = fingerprint_of(
         FeatureSettings(backbone=BACKBONE[modality], weights="random"), video, "0" * 64
@@ -34,7 +34,7 @@ def extractor(root: Path, modality: str, clips: int = 2) -> Extractor:
 
 
 def made_samples(counts: Mapping[str, int], classes: int = 3) -> list[Sample]:
-    """So many samples of each class in each subset, a video each."""
+    """`counts` samples of each class in each subset, each with its own video."""
     numbers = [(subset, n) for subset, count in counts.items() for n in range(count)]
     return [
         Sample(f"{subset}{n}-{c}", f"{subset}{n}-{c}.mp4", f"class{c}", subset)
@@ -44,7 +44,7 @@ def made_samples(counts: Mapping[str, int], classes: int = 3) -> list[Sample]:
 
 
 def made_maps(label: str, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-    """Maps (*shape) as after a ReLU, of which a third of the channels is livelier, by label."""
+    """Maps (*shape) as after a ReLU; a third of the channels, by label, has larger values."""
     maps = generator.normal(-0.5, 1, shape)
     maps[..., int(label[-1]) :: 3] += 0.3
     return np.maximum(maps, 0).astype(np.float16)
@@ -55,7 +55,7 @@ def write_features(
 ) -> Path:
     """Cache and pack made-up features of the samples' videos; returns the feature file.
 
-    name: of the file, if it is not the modality; `visual_maps` has the maps too.
+    name: name of the file; default: the modality. `visual_maps` has the maps too.
     """
     worker = extractor(root, modality, clips)
     generator = np.random.default_rng(len(modality))

@@ -1,4 +1,4 @@
-"""The original's backbones: reference values and weights that a recipe rebuilds, in our names."""
+"""The original's backbones: reference values, and weights from a recipe under our names."""
 
 import importlib.util
 from functools import cache
@@ -30,7 +30,7 @@ def load_recipe():
 
 @cache
 def densenet_reference():
-    """Names of the weights in both worlds, and the maps of two frames."""
+    """Names of the weights in Keras and torchvision, and the maps of two frames."""
     return dict(np.load(DATA / "parity_features" / "densenet.npz"))
 
 

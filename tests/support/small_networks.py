@@ -11,7 +11,7 @@ from mafnet.model.networks.blocks import Features, Network
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
 VARIANTS = CONFIG["model"]["variants"]
 DIFFERENT = [name for name in VARIANTS if not name.startswith("drop_")]
-"""The variants whose networks differ; those of the drop rates have MAFnet's."""
+"""The variants with different networks; the drop rates share the network of MAFnet."""
 
 BATCH, CLIPS, CLASSES, VISUAL, AUDIO = 6, 3, 5, 20, 8
 SIZES = {"classes": CLASSES, "visual_features": VISUAL, "audio_features": AUDIO}
@@ -37,7 +37,7 @@ def build(variant: str, seed: int = 0, **changes: object) -> Network:
 
 
 def warmed(variant: str, seed: int = 0, **changes: object) -> Network:
-    """The same, with running statistics that have seen a few batches."""
+    """The same network after a few batches, which move its running statistics."""
     network = build(variant, seed, **changes)
     for _ in range(3):
         network(batch())
@@ -45,7 +45,7 @@ def warmed(variant: str, seed: int = 0, **changes: object) -> Network:
 
 
 def batch(size: int = BATCH) -> Features:
-    """Random features of all kinds, nonnegative as those of the backbones."""
+    """Random features of all kinds; like those of the backbones they are not negative."""
     return Features(
         visual=torch.rand(size, CLIPS, VISUAL, dtype=torch.float64),
         audio=torch.rand(size, CLIPS, 4, 3, AUDIO, dtype=torch.float64),

@@ -1,8 +1,7 @@
-"""The registry of networks: what turns the features of a batch of videos into class scores.
+"""The registry of networks. A network computes class scores from the features of videos.
 
 A new network is one module here, built from `blocks`, its options in `options`, and one entry
-below.
-The specs are read without importing torch; `build_network` imports it.
+below. Reading the specs does not import torch; `build_network` does.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Fault(NamedTuple):
-    """A wrong option, by name (empty if several do not go together), and what to do."""
+    """The name of a wrong option (empty if several do not fit together), and what to do."""
 
     option: str
     message: str
@@ -38,11 +37,11 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """What is known of a network without building it.
+    """The properties of a network that are known before it is built.
 
     location: "module:Class" of a `blocks.Network`, in this folder.
-    options: the model of its options. The methods take options as a mapping, which may lack those
-        that have their default; MafnetError if it is wrong.
+    options: the model of its options. The methods take options as a mapping. A missing option has
+        its default; a wrong option is a MafnetError.
     """
 
     name: str
@@ -70,11 +69,11 @@ class NetworkSpec:
             raise MafnetError(f"network {self.name}: {faults}") from error
 
     def resolved(self, common: Mapping, own: Mapping) -> dict:
-        """The options that a run records: those that decide what it computes.
+        """The options that a run records, because its result depends on them.
 
         common: section `model.network`. own: the variant's `options`, laid over it. Left out are
         options that the network lacks or does not use, and options that have their default and are
-        not in the section. So a new option reruns nothing.
+        not in the section. So a new option does not change the record of an old run.
         """
         options = self._laid_over(common, own)
         known, unused = self.options.model_fields, self.parse(options).unused
@@ -85,7 +84,7 @@ class NetworkSpec:
         }
 
     def faults(self, common: Mapping, own: Mapping) -> list[Fault]:
-        """What is wrong with a variant's own options; one that changes nothing is wrong too."""
+        """The faults of a variant's own options; an option without effect is a fault too."""
         known = self.options.model_fields
         try:
             unused = self.options(**self._laid_over(common, own)).unused
@@ -103,7 +102,7 @@ class NetworkSpec:
         return {key: value for key, value in common.items() if key in known} | dict(own)
 
     def _faults(self, error: ValidationError) -> Iterator[Fault]:
-        """What pydantic found to be wrong."""
+        """The faults that pydantic found."""
         for found in error.errors():
             name = ".".join(map(str, found["loc"]))
             if found["type"] == "extra_forbidden":
@@ -129,7 +128,7 @@ NETWORKS = {
 }
 
 COMMON_OPTIONS = tuple(CommonOptions.model_fields)
-"""The options in the config's section `model.network`; a network takes those that it has."""
+"""The options in the config's section `model.network`; a network uses those that it has."""
 
 FORMER = {
     "visual_only": "`{modalities: visual, film: none, blocks: none}`",
@@ -138,7 +137,7 @@ FORMER = {
     "visual_film": "`{film: visual, blocks: visual}`",
     "two_blocks": "`{film: both, blocks: both}`, or `{film: none, blocks: both}` without FiLM",
 }
-"""Former networks that are options of `mafnet` now, and which options."""
+"""Former networks, each with the options of `mafnet` that replace it."""
 
 
 def network_spec(name: str) -> NetworkSpec:
@@ -162,10 +161,10 @@ def build_network(
 
     visual_features, audio_features: channels of the features, Dv and Da; None for a modality that
         the network does not read.
-    options: fields of the spec's `options`; MafnetError names one that is wrong.
+    options: fields of the spec's `options`; MafnetError names a wrong one.
 
-    The weights come from torch's global generator: call `torch.manual_seed` before, and the same
-    seed gives the same weights.
+    Weights are drawn from torch's global generator. After the same `torch.manual_seed` they are
+    the same.
     """
     from mafnet.model.initialise import initialise
 

@@ -1,4 +1,4 @@
-"""Attention Cluster on MAFnet's features (paper, table 1): many attentions over time a modality.
+"""Attention Cluster on MAFnet's features (paper, table 1): several attentions over time.
 
     N  attention units of a modality; the other symbols as in `mafnet`
 

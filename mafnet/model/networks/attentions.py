@@ -1,7 +1,7 @@
 """Kinds of attention (paper, table 3): each is a distribution over the T x K clips of a video.
 
-A kind chooses along some axes and weighs all alike along the others. So the weights of a video sum
-to 1 for every kind, and the weighted sums over time have a similar size. One network scores the
+A kind has a softmax along some axes and equal weights along the others. So the weights of a video
+sum to 1 for every kind, and the weighted sums over time have a similar size. One network scores the
 clips of both modalities. Symbols as in `mafnet`.
 """
 
@@ -15,17 +15,17 @@ from mafnet.model.networks.options import ATTENTIONS
 
 
 def two_layer_score(hidden: int) -> nn.Module:
-    """Dense(H, ReLU)-Dense(1): (..., H) to (..., 1), as the authors' code scores."""
+    """Dense(H, ReLU)-Dense(1): (..., H) to (..., 1), as in the authors' code."""
     return nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
 
 def one_layer_score(hidden: int) -> nn.Module:
-    """ReLU(W x + b): (..., H) to (..., 1), as the paper's text scores."""
+    """ReLU(W x + b): (..., H) to (..., 1), as in the paper's text."""
     return nn.Sequential(nn.Linear(hidden, 1), nn.ReLU())
 
 
 ATTENTION_SCORES = {"two_layer": two_layer_score, "one_layer": one_layer_score}
-"""By name: makes the network that scores a vector of size H."""
+"""Functions of H that make the network that scores a vector, by name."""
 
 
 class Attention(nn.Module):
@@ -50,7 +50,7 @@ class Attention(nn.Module):
 
 
 class TemporalAttention(Attention):
-    """A softmax over the clips of each modality; both modalities weigh 1 / K."""
+    """A softmax over the clips of each modality; each modality has the weight 1 / K."""
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Weights (B, T, K), sum 1 / K over T, of vectors (B, T, K, H)."""
@@ -58,7 +58,7 @@ class TemporalAttention(Attention):
 
 
 class ModalityAttention(Attention):
-    """A softmax over the modalities of each clip; all clips weigh 1 / T."""
+    """A softmax over the modalities of each clip; each clip has the weight 1 / T."""
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Weights (B, T, K), sum 1 / T over K, of vectors (B, T, K, H)."""
@@ -73,7 +73,7 @@ def uniform_attention(vectors: Tensor) -> Tensor:
 
 
 def attention_of(name: str, hidden: int, score: str) -> Callable[[Tensor], Tensor]:
-    """The attention by name: a function, or a module made of H and a name of ATTENTION_SCORES."""
+    """The attention by name; `score` is a name of ATTENTION_SCORES."""
     found = globals()[ATTENTIONS[name]]
     return found(hidden, score) if isinstance(found, type) else found
 

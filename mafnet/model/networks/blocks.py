@@ -1,4 +1,4 @@
-"""What the networks are made of: the boxes of the paper's figures.
+"""The parts of the networks: the boxes of the paper's figures.
 
     B  batch, videos           D   channels of a feature: Dv visual, Da audio
     T  clips of a video        H   hidden size
@@ -49,9 +49,9 @@ class Output(NamedTuple):
 
 
 class Network(nn.Module):
-    """What every network offers, beside a constructor with `build_network`'s keywords.
+    """Interface of every network. The constructor takes the keywords of `build_network`.
 
-    The constructor's `options` are an instance of the model in the network's registry entry.
+    Its `options` are an instance of the model in the network's registry entry.
     """
 
     def forward(self, features: Features) -> Output:
@@ -59,15 +59,15 @@ class Network(nn.Module):
         raise NotImplementedError
 
     def visual_path(self) -> list[nn.Parameter]:
-        """The parameters that a dropped step leaves as they are (paper, figure 6).
+        """The parameters that a dropped step does not update (paper, figure 6).
 
-        None unless a network overrides this: update dropping balances two paths, so it needs both.
+        Update dropping balances two paths. A network without two paths returns an empty list.
         """
         return []
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """x in float32 if autocast gave a shorter type, otherwise as it is.
+    """x in float32 if its type is shorter, otherwise unchanged.
 
     A softmax needs it: autocast on a CPU leaves softmax in bfloat16.
     """
@@ -75,10 +75,10 @@ def at_least_float32(x: Tensor) -> Tensor:
 
 
 def in_float32(method: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """A layer's method that converts its input to float32 at least and computes without autocast.
+    """Decorator: the method gets its input in float32 at least and computes without autocast.
 
-    For layers that run once a clip or once a video. They cost little, and rounding them to bfloat16
-    moves the loss more than rounding all positions of the maps.
+    For layers that run once for each clip or video. They cost little, and rounding them to bfloat16
+    changes the loss more than rounding all positions of the maps.
     """
 
     @wraps(method)
@@ -97,20 +97,20 @@ def mean_vectors(maps: Tensor) -> Tensor:
 class BatchNorm(nn.BatchNorm1d):
     """Batch normalisation of (N, C) or (N, C, P, Q) over all axes but the channels.
 
-    As in the original, the running variance takes in the biased variance of the batch; PyTorch
-    would take the unbiased one. `momentum` is PyTorch's: 0.001 is a decay of 0.999.
+    As in the original, the running variance uses the biased variance of the batch; PyTorch
+    would use the unbiased one. `momentum` is PyTorch's: 0.001 is a decay of 0.999.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """x by the statistics of the batch in training, else by the running ones.
+        """Normalise x by the batch's statistics in training, otherwise by the running statistics.
 
-        In training a channel needs two values or more; PyTorch's ValueError says so.
+        In training a channel needs two or more values; otherwise PyTorch raises a ValueError.
         """
         if not self.training:
             return functional.batch_norm(
                 x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
             )
-        # With momentum 1 these two leave holding the batch's own mean and unbiased variance.
+        # With momentum 1, these two become the batch's mean and unbiased variance.
         mean, variance = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
         y = functional.batch_norm(
             x, mean, variance, self.weight, self.bias, training=True, momentum=1.0, eps=self.eps
@@ -121,13 +121,13 @@ class BatchNorm(nn.BatchNorm1d):
 
     @torch.no_grad()
     def update(self, mean: Tensor, variance: Tensor) -> None:
-        """Take a batch's mean and biased variance (C,) into the running statistics."""
+        """Update the running statistics by a batch's mean and biased variance (C,)."""
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance, self.momentum)
         self.num_batches_tracked += 1
 
     def to_affine(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-        """The scale and shift (C,) that have the effect of normalising by these statistics."""
+        """The scale and shift (C,) that normalise by these statistics."""
         scale = self.weight * (variance + self.eps).rsqrt()
         return scale, self.bias - scale * mean
 
@@ -154,13 +154,13 @@ class Film(nn.Module):
         return (1 + gamma) * maps + beta
 
     def of_affine(self, scale: Tensor, shift: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """The scale and shift (N, H) that join FiLM with a scale and shift (H,) before it."""
+        """The scale and shift (N, H) that combine FiLM with a scale and shift (H,) before it."""
         gamma, beta = self.generator(condition).chunk(2, dim=1)
         return (1 + gamma) * scale, (1 + gamma) * shift + beta
 
 
 class ResidualBlock(nn.Module):
-    """The residual block on one modality's maps (paper, figure 4), pooled to one vector a clip.
+    """The residual block on one modality's maps (paper, figure 4), pooled to one vector per clip.
 
     condition_features: channels of the other modality's vector that conditions the maps through
         FiLM; None for the block without FiLM (paper, table 4).
@@ -188,7 +188,7 @@ class ResidualBlock(nn.Module):
 
 
 class ModalityDense(nn.Module):
-    """Dense-BN-ReLU that brings a modality's vectors to the hidden size, shared by all clips."""
+    """Dense-BN-ReLU that maps a modality's vectors to the hidden size; all clips share it."""
 
     def __init__(self, features: int, hidden: int, norm: Norm) -> None:
         super().__init__()

@@ -25,7 +25,7 @@ ATTENTION_SIZE = 49
 """M; in the original it is the number of positions of the visual map."""
 
 LSTM_UNITS = 128
-"""Of each direction."""
+"""Units of each direction."""
 
 
 class AudioGuidedAttention(nn.Module):
@@ -48,7 +48,7 @@ class AudioGuidedAttention(nn.Module):
 
 
 def _two_linear(features: int, hidden: int) -> nn.Module:
-    """A and W of a modality."""
+    """The matrices A and W of a modality."""
     inner = nn.Linear(hidden, ATTENTION_SIZE, bias=False)
     return nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), inner)
 
@@ -67,9 +67,10 @@ class DMRN(Network):
         self.classifier = Classifier(2 * LSTM_UNITS, classes, options)
 
     def forward(self, features: Features) -> Output:
-        """Logits (B, C), attention (B, T, 2) of visual_maps (B, T, P, Q, Dv), audio likewise.
+        """Logits (B, C) and attention (B, T, 2) of visual_maps and audio, both (B, T, P, Q, D).
 
-        All clips and modalities weigh alike: the attention is over positions, inside each clip.
+        All clips and modalities have the same weight, because the attention of DMRN is over the
+        positions of each clip.
         """
         audio = mean_vectors(features.audio)  #                          (B, T, Da)
         maps = features.visual_maps.flatten(2, 3)  #                     (B, T, P * Q, Dv)

@@ -1,7 +1,7 @@
-"""Fusions: ways to make one vector of the two modalities' (paper, table 2).
+"""Fusions combine the vectors of the modalities into one vector (paper, table 2).
 
-A fusion is a function or a module made of H. It takes vectors (B, K, H), the visual one first, and
-gives vectors (B, F). The network finds F by trying.
+A fusion is a function, or a module built from H. It takes vectors (B, K, H), visual first, and
+returns vectors (B, F). The network calls it once on zeros to find F.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from mafnet.model.networks.blocks import at_least_float32
 from mafnet.model.networks.options import FUSIONS
 
 SKETCH_FEATURES = 16_000
-"""Size of a count sketch, as in the work that proposed MCB."""
+"""Size of a count sketch, as in the paper that proposed MCB."""
 
 ROOT_EPS = 1e-8
 """Keeps the gradient of the signed root finite at zero; float32 rounds sketches by as much."""
@@ -26,7 +26,7 @@ def addition(vectors: Tensor) -> Tensor:
 
 
 def concatenation(vectors: Tensor) -> Tensor:
-    """The modalities one after the other, as in MAFnet: (B, K * H)."""
+    """The modalities in order, as in MAFnet: (B, K * H)."""
     return vectors.flatten(-2)
 
 
@@ -52,7 +52,7 @@ class CountSketch(nn.Module):
 class CompactBilinear(nn.Module):
     """Multimodal compact bilinear pooling (MCB): the outer product of the modalities, sketched.
 
-    The sketch of an outer product is the circular convolution of the sketches, a product of their
+    The sketch of an outer product is the circular convolution of the sketches: a product of their
     spectra. Computed in float32 at least; signed square root and L2 normalisation follow.
     """
 

@@ -7,8 +7,8 @@
     C  classes
 
 Each modality has a path: a residual block on its maps, or their mean, then a dense layer. FiLM
-conditions a residual block on the other modality's mean vector of the same clip. The paths meet in
-the attention. Fusion comes after it (equations 1 to 10): it joins the modalities' weighted sums.
+conditions a residual block on the other modality's mean vector of the same clip. One
+attention reads both paths. Then fusion combines their weighted sums (equations 1 to 10).
 
 Where the paper and the authors' code differ, this follows the code unless an option says so.
 """
@@ -83,8 +83,9 @@ class MAFnet(Network):
     def visual_path(self) -> list[nn.Parameter]:
         """The parameters of the visual block and dense layer; none if there is one modality.
 
-        A FiLM generator belongs to the maps that it shapes: the one that reads visual vectors is of
-        the audio path. Running statistics are no parameters, so every step moves them.
+        A FiLM generator belongs to the path of the maps that it scales, so the generator that reads
+        visual vectors is in the audio path. Every step updates running statistics, because they
+        are not parameters.
         """
         if len(self.modalities) == 1:
             return []
@@ -95,7 +96,7 @@ class MAFnet(Network):
 def _block(
     modality: str, options: MAFnetOptions, features: int | None, condition_features: int | None
 ) -> ResidualBlock | None:
-    """The residual block of a modality with so many features, None without."""
+    """The residual block on a modality's maps, None if the modality has no block."""
     if modality not in chosen(options.blocks):
         return None
     film = condition_features if modality in chosen(options.film) else None
@@ -103,7 +104,7 @@ def _block(
 
 
 def _dense(modality: str, options: MAFnetOptions, features: int | None) -> ModalityDense | None:
-    """The dense layer of a modality with so many features, None if the modality is not read."""
+    """The dense layer of a modality, None if the network does not read the modality."""
     if modality not in chosen(options.modalities):
         return None
     inner = options.hidden if modality in chosen(options.blocks) else features

@@ -1,7 +1,7 @@
-"""MAFnet with changes that the paper lacks and measurements asked for (docs/mafnet_plus.md).
+"""MAFnet with changes that are not in the paper; docs/mafnet_plus.md has their measurements.
 
-Symbols as in `mafnet`. Padded clips enter neither the attention nor a statistic. The variant in
-config.yaml also leaves the logits as they are and lets the running statistics follow faster.
+Symbols as in `mafnet`. Padded clips have attention 0, and batch statistics ignore them. The variant
+in config.yaml also does not normalise the logits and has a larger `bn_momentum`.
 """
 
 import torch
@@ -14,7 +14,7 @@ from mafnet.model.networks.options import MAFnetOptions, MAFnetPlusOptions
 
 
 class MAFnetPlus(MAFnet):
-    """MAFnet, blind to padding."""
+    """MAFnet that ignores padding."""
 
     def __init__(
         self, *, classes: int, visual_features: int, audio_features: int, options: MAFnetPlusOptions
@@ -43,7 +43,7 @@ class MAFnetPlus(MAFnet):
 
 
 def masked_softmax(scores: Tensor, valid: Tensor) -> Tensor:
-    """One softmax over the scores of a video's valid clips; over all where none is valid.
+    """One softmax over the scores of a video's valid clips; over all clips if none is valid.
 
     Weights (B, T, K), sum 1 over T x K, of scores (B, T, K) and valid (B, T, K).
     """
@@ -52,7 +52,7 @@ def masked_softmax(scores: Tensor, valid: Tensor) -> Tensor:
 
 
 def validity(features: Features) -> Tensor:
-    """(B, T, K) bool: which clips are not padding. All, where the batch does not say."""
+    """(B, T, K) bool: True if a clip is not padding. True for all if the batch has no `valid`."""
     if features.valid is not None:
         return features.valid
     clips = features.visual.shape[:2]
@@ -63,13 +63,13 @@ def of_valid(module: nn.Module, valid: Tensor, *inputs: Tensor) -> Tensor:
     """The module's output for the valid clips of (B, T, ...) inputs, and zeros for the others.
 
     valid: (B, T) bool. In training the module gets the N valid clips as one video, (1, N, ...), so
-    that padding enters no statistic. A normalisation needs two clips, so with fewer valid ones the
-    module gets all clips. In evaluation clips do not touch each other, so it gets all.
+    that padding enters no statistic. A normalisation needs two clips, so with fewer valid clips the
+    module gets all clips. In evaluation clips do not affect each other, so it gets all.
     """
     if not module.training or valid.sum() < 2:
-        made = module(*inputs)
-        return made.masked_fill(~valid.view(*valid.shape, *[1] * (made.dim() - 2)), 0)
-    made = module(*(each[valid][None] for each in inputs))[0]
-    result = made.new_zeros((*valid.shape, *made.shape[1:]))
-    result[valid] = made
+        output = module(*inputs)
+        return output.masked_fill(~valid.view(*valid.shape, *[1] * (output.dim() - 2)), 0)
+    output = module(*(each[valid][None] for each in inputs))[0]
+    result = output.new_zeros((*valid.shape, *output.shape[1:]))
+    result[valid] = output
     return result

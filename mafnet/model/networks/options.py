@@ -1,7 +1,7 @@
-"""The options of each network: what the config may change. Read without importing torch.
+"""The options of each network in the config. Reading them does not import torch.
 
 A network's options are a frozen model. Each field has its type, range, default and description, and
-a validator refuses values that do not go together. The schema and the documentation of the config
+a validator refuses values that do not fit together. The schema and the documentation of the config
 are made from these models.
 """
 
@@ -37,7 +37,7 @@ def chosen(choice: str) -> tuple[str, ...]:
 
 
 class NetworkOptions(Settings):
-    """What the options of every network offer."""
+    """Interface of the options of every network."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ class NetworkOptions(Settings):
 
     @property
     def unused(self) -> dict[str, str]:
-        """The options that change nothing, each with the choice that makes it so."""
+        """Options without effect, each with the choice that causes it."""
         return {}
 
 
@@ -70,7 +70,7 @@ class HiddenOptions(NetworkOptions):
 
 
 class NormOptions(NetworkOptions):
-    """Batch normalisation; a network without other normalisations has that of the logits."""
+    """Options of batch normalisation. Some networks normalise nothing but the logits."""
 
     bn_momentum: Number = Field(
         0.001,
@@ -93,7 +93,7 @@ class NormOptions(NetworkOptions):
 
     @property
     def unused(self) -> dict[str, str]:
-        """The options that change nothing, each with the choice that makes it so."""
+        """Options without effect, each with the choice that causes it."""
         names = () if self.logits_bn else ("bn_momentum", "bn_eps")
         return dict.fromkeys(names, "logits_bn: false")
 
@@ -109,7 +109,7 @@ class CommonOptions(NormOptions, HiddenOptions):
 
     @property
     def unused(self) -> dict[str, str]:
-        """No option: MAFnet normalises in other layers too."""
+        """None: MAFnet normalises in other layers too."""
         return {}
 
 
@@ -191,7 +191,7 @@ class MAFnetOptions(CommonOptions):
 
     @property
     def unused(self) -> dict[str, str]:
-        """The score, where nothing is scored."""
+        """The score, if there is no attention."""
         return {"attention_score": "attention: none"} if self.attention == "none" else {}
 
 

@@ -57,7 +57,7 @@ class _Mean(torch.autograd.Function):
 class _Moments(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        origin = _long(maps[0]).mean(0)  # near the mean: squares of the distance do not cancel
+        origin = _long(maps[0]).mean(0)  # near the mean, so that the squares do not cancel
         total, squares = torch.zeros_like(origin), torch.zeros_like(origin)
         for chunk in _chunks(maps):
             distance = (_long(chunk) - origin).flatten(0, 1)  #   (positions * N, H)

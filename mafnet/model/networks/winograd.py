@@ -22,7 +22,7 @@ from torch.autograd.function import FunctionCtx
 
 TILE, KERNEL = 4, 3
 POINTS = (0, 1, -1, 1 / 2, -2)
-"""Where polynomials are evaluated, beside infinity; of the usual choices this rounds least."""
+"""Points of the polynomials, in addition to infinity. Other usual choices round more."""
 
 
 def conv3x3(maps: Tensor, weight: Tensor, size: tuple[int, int]) -> Tensor:
@@ -110,7 +110,7 @@ def _evaluate(coefficients: int) -> np.ndarray:
 
 
 def _spread() -> np.ndarray:
-    """(6, 6): the coefficients of the polynomials that are zero at all points but one."""
+    """(6, 6): the coefficients of the polynomials that are zero at all points except one."""
     sums = np.zeros((len(POINTS) + 1, len(POINTS) + 1))
     for index in range(len(POINTS)):
         sums[index, :-1] = np.poly(np.delete(POINTS, index))[::-1]
