@@ -132,7 +132,7 @@ def test_intervals_are_named_and_samples_counted(inputs, tmp_path):
     assert by_class.count("n = 4") == len(CLASSES)
     assert "made · mafnet · 2 seeds · 24 test samples" in by_class
     study = texts(drawn("study", everything(inputs), tmp_path))
-    assert any("Wilson" in text and "paired bootstrap" in text for text in study)
+    assert any("Wilson" in text and "paired t" in text for text in study)
     assert any(re.fullmatch(r"mafnet \(\d+\.\d %, n = 24\)", text) for text in study)
     assert "paper" in study
 

@@ -211,12 +211,13 @@ def test_study_has_numbers_and_methods(tmp_path):
     found = gathered(made, studies=[made.study("tried", ["main", "other"], "main")])
     (study,) = found.studies
     own, other = study.rows
-    assert (own.difference, own.distinct) == (None, False)
+    assert (own.difference, own.remains) == (None, False)
     assert other.difference == pytest.approx(-66.67)
-    assert other.distinct
+    assert other.difference_p > 0.05  # two seeds
+    assert not other.remains
     assert not study.has_paper
-    assert study.notes == ()
-    assert "paired percentile bootstrap" in " ".join(study.methods)
+    assert "80 % power" in study.notes[0]
+    assert "Student's t with the two-way variance" in " ".join(study.methods)
 
 
 def test_unfinished_study_names_its_missing_runs(tmp_path):

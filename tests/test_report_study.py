@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import scipy
 import yaml
 from click.testing import CliRunner
 from rich.console import Console
+from scipy.special import expit
 from support.made_runs import MODALITIES, PAPER, write_run
 
 from mafnet.cli import main
@@ -17,9 +19,9 @@ from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import Sample
 from mafnet.report.partial_study import partial_path, partial_study
 from mafnet.report.protocol import read_protocol
-from mafnet.report.statistics.intervals import paired_bootstrap
-from mafnet.report.statistics.paired import compare
+from mafnet.report.statistics.paired import compare, holm
 from mafnet.report.statistics.runs import read_run
+from mafnet.report.statistics.two_way import two_way
 from mafnet.report.study_table import print_study, read_study, study_table, write_study
 
 ROOT = Path(__file__).parents[1]
@@ -63,7 +65,7 @@ def test_difference_is_the_mean_over_pairs_of_runs(tmp_path):
     assert found.difference == 10.0  # 18 right against 16, of 20
     assert found.runs == 2
     assert found.interval.low < 10 < found.interval.high
-    assert "paired" in found.interval.method
+    assert "seeds and test samples" in found.interval.method
     mirrored = compare(other, ours)
     assert (mirrored.difference, mirrored.interval.low) == (-10.0, -found.interval.high)
 
@@ -95,44 +97,131 @@ def test_different_test_samples_are_an_error(tmp_path):
         compare([ours], [other])
 
 
-def test_paired_interval_covers_as_often_as_it_says():
-    """Of 200 intervals at 95 % some 190 cover; 177 to 199 do but for once in 10,000 times."""
-    generator = np.random.default_rng(1)
-    truth = 0.1
-    odds = [0.1, 0.7, 0.2]
-    draws = generator.choice([-1, 0, 1], p=odds, size=(200, 100))
-    found = [paired_bootstrap([row[None]]) for row in draws]
-    covered = sum(interval.low <= 100 * truth <= interval.high for interval in found)
-    assert 177 <= covered <= 199
+# Latent log odds: standard deviations of the effect of a seed and of a sample on the first variant.
+EFFECTS = {(0.0, 0.0): "no difference", (0.3, 0.5): "small effects", (1.0, 1.0): "large effects"}
+
+
+def drawn_differences(generator, seeds, samples, effects):
+    """(R, S) differences of two made-up classifiers, and their expectation by 10^6 draws."""
+    by_seed, by_sample = effects
+    base = 1.4 + 1.5 * generator.normal(size=samples)
+    first = base + by_sample * generator.normal(size=samples)
+    first = first + by_seed * generator.normal(size=(seeds, 1))
+    own, other = expit(first), np.broadcast_to(expit(base), first.shape)
+    hits = generator.random((2, *first.shape)) < np.stack((own, other))
+    return hits[0].astype(int) - hits[1]
+
+
+@pytest.fixture(scope="module")
+def expected():
+    generator = np.random.default_rng(0)
+    base, own, seed = generator.normal(size=(3, 1_000_000))
+    base = 1.4 + 1.5 * base
+    return {
+        (by_seed, by_sample): np.mean(expit(base + by_sample * own + by_seed * seed) - expit(base))
+        for by_seed, by_sample in EFFECTS
+    }
+
+
+@pytest.mark.parametrize("effects", EFFECTS, ids=EFFECTS.values())
+@pytest.mark.parametrize("seeds", [2, 3, 5, 10])
+def test_interval_of_a_difference_covers_as_often_as_it_states(seeds, effects, expected):
+    """At least 93 % of the intervals contain the expectation.
+
+    With 400 repetitions, 93 % is 372; 362 is two standard deviations (5.1) below.
+    """
+    for samples in (24, 72, 394):
+        generator = np.random.default_rng([seeds, samples])
+        covered = 0
+        for _ in range(400):
+            found = two_way([drawn_differences(generator, seeds, samples, effects)])
+            covered += abs(found.mean - expected[effects]) <= found.half_width
+        assert covered >= 362, (samples, covered)
+
+
+def test_several_splits_cover_as_well(expected):
+    generator = np.random.default_rng(3)
+    effects = (1.0, 1.0)
+    covered = 0
+    for _ in range(400):
+        found = two_way([drawn_differences(generator, 3, size, effects) for size in (24, 40, 72)])
+        covered += abs(found.mean - expected[effects]) <= found.half_width
+    assert covered >= 362
+
+
+def test_variance_is_that_of_the_analysis_of_variance():
+    """Mean squares by hand: two seeds, three samples; the two-way variance is the largest."""
+    values = np.array([[0.0, 1.0, -1.0, 1.0], [0.0, 1.0, -1.0, 0.0], [0.0, 1.0, -1.0, -1.0]])
+    mean, rows, columns = values.mean(), values.mean(1), values.mean(0)
+    residual = ((values - rows[:, None] - columns + mean) ** 2).sum() / 6
+    by_seed, by_sample = 4 * rows.var(ddof=1), 3 * columns.var(ddof=1)
+    found = two_way([values])
+    expected = (by_seed + by_sample - residual) / 12
+    assert found.variance == pytest.approx(max(expected, by_seed / 12, by_sample / 12))
 
 
 def test_what_runs_have_in_common_does_not_widen_the_interval():
-    """Only samples on which two classifiers differ tell them apart: 8 against 2 of 10."""
-    few = np.concatenate((np.ones(8), -np.ones(2), np.zeros(90)))
-    many = np.concatenate((np.ones(8), -np.ones(2), np.zeros(990)))
-    narrow, wide = paired_bootstrap([many[None]]), paired_bootstrap([few[None]])
-    ratio = (wide.high - wide.low) / (narrow.high - narrow.low)
-    assert math.isclose(ratio, 10, rel_tol=0.1)  # 2,000 resamples and two decimals
+    """Only samples with different predictions count: 8 against 2 of 10."""
+    few = np.concatenate((np.ones(8), -np.ones(2), np.zeros(90)))[None]
+    many = np.concatenate((np.ones(8), -np.ones(2), np.zeros(990)))[None]
+    ratio = two_way([few]).half_width / two_way([many]).half_width
+    # 10 times the samples, and quantiles with 99 and 999 degrees of freedom (1 % apart).
+    assert math.isclose(ratio, 10, rel_tol=0.05)
 
 
 def test_seeds_that_disagree_widen_the_interval():
-    """The same mean on every sample, once from seeds alike, once from seeds far apart."""
+    """The same mean of every sample, from equal and from very different seeds."""
     generator = np.random.default_rng(0)
     base = generator.choice([-1, 0, 1], p=[0.2, 0.6, 0.2], size=500)
-    alike, apart = (
-        np.stack((base / 2, base / 2)),
-        np.stack((np.minimum(base, 0), np.maximum(base, 0))),
-    )
-    tight, loose = paired_bootstrap([alike]), paired_bootstrap([apart])
-    assert loose.high - loose.low > 1.5 * (tight.high - tight.low)
-    assert tight.method == "paired percentile bootstrap, over seeds and test samples"
-    assert paired_bootstrap([alike[:1]]).method == "paired percentile bootstrap, over test samples"
+    equal = np.stack((base / 2, base / 2))
+    different = np.stack((np.minimum(base, 0), np.maximum(base, 0)))
+    assert two_way([different]).half_width > 1.5 * two_way([equal]).half_width
 
 
-def test_same_predictions_differ_by_nothing(tmp_path):
+def test_one_seed_says_nothing_about_other_seeds():
+    found = two_way([np.array([[1.0, 0.0, 0.0, -1.0, 1.0]])])
+    assert found.method == "Student's t over test samples, nothing about other seeds"
+    assert found.seeds_to_halve is None
+    assert found.freedom == 4
+
+
+def test_equal_predictions_are_no_proof_that_networks_are_equal(tmp_path):
     ours = read_run(made_run(tmp_path, "ours", 0, right(1)))
     found = compare([ours], [ours])
-    assert (found.difference, found.interval.low, found.interval.high) == (0, 0, 0)
+    assert found.difference == 0
+    assert (found.interval.low, found.interval.high) == (-10.47, 10.47)  # t of 19 is 2.093, / 20
+    assert found.estimate.p_value == 1
+
+
+def test_p_value_is_that_of_the_t_test():
+    values = np.random.default_rng(0).choice([-1, 0, 1], p=[0.1, 0.5, 0.4], size=60)
+    expected = scipy.stats.ttest_1samp(values, 0)
+    assert two_way([values[None]]).p_value == pytest.approx(expected.pvalue)
+
+
+def test_power_at_the_resolvable_difference_is_80_percent():
+    """By simulation: normal values with known variance; 4,000 tests give 80 % +- 2.5 %."""
+    generator = np.random.default_rng(0)
+    values = generator.normal(size=(4000, 60)) * 0.3
+    true = (scipy.stats.t.ppf(0.975, 59) + scipy.stats.t.ppf(0.8, 59)) * 0.3 / math.sqrt(60)
+    estimates = [two_way([row[None] + true]) for row in values]
+    assert np.mean([found.p_value < 0.05 for found in estimates]) == pytest.approx(0.8, abs=0.025)
+    assert np.mean([found.resolvable for found in estimates]) == pytest.approx(true, rel=0.02)
+
+
+def test_seeds_that_halve_the_resolvable_difference():
+    """Only seeds differ, so a quarter of the variance needs four times as many."""
+    rows = np.array([[0.1], [0.2], [0.3], [0.4]])
+    assert two_way([np.repeat(rows, 50, axis=1)]).seeds_to_halve == 16
+    only_samples = np.repeat(np.resize([1.0, 0.0, -1.0, 1.0], 50)[None], 4, axis=0)
+    assert two_way([only_samples]).seeds_to_halve is None
+
+
+def test_holm_is_the_published_procedure():
+    """The smallest of n p values times n, the next times n - 1; never falling, at most 1."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.8]) == [1, 1]
+    assert holm([]) == []
 
 
 # The table
@@ -167,7 +256,15 @@ def test_table_reads_the_same_from_its_file(runs, tmp_path):
 
 def test_terminal_shows_intervals_and_methods(runs):
     text = shown(study_table("ave", runs, PAPER, OWN, "mafnet"))
-    for piece in ("to mafnet (95 %)", "-10.0 (", "90.86", "Wilson", "paired bootstrap", "± 0.0"):
+    for piece in (
+        "to mafnet (95 %)",
+        "-10.0 (",
+        "90.86",
+        "Wilson",
+        "Student's t",
+        "80 % power",
+        "± 0.0",
+    ):
         assert piece in text
     assert "…" not in text  # nothing was cut off
     assert "One seed" not in text

@@ -12,20 +12,30 @@ from rich.table import Table
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import replacing
-from mafnet.model.metrics import METRICS
+from mafnet.model.metrics import METRICS, percent
 from mafnet.report.protocol import paper_name
-from mafnet.report.statistics.paired import compare
+from mafnet.report.statistics.paired import Comparison, compare, holm
 from mafnet.report.statistics.runs import Run, count_test_samples
 from mafnet.report.statistics.summary import metric_summaries, paper_value, random_weights
 
 OTHERS = [name for name in METRICS if name != "accuracy"]
 """All metrics except the accuracy, which has its own columns."""
 
+TESTED = ("difference_p", "difference_p_holm", "resolvable", "seeds_to_halve")
+"""Columns of the t test of a difference.
+
+They are the p value; the p value adjusted for the rows of the study (Holm); the smallest difference
+in points that the unadjusted test finds with 80 % power; the number of seeds that halves it, empty
+if more seeds alone cannot."""
+
+LEVEL = 0.05
+"""A difference remains if its adjusted p value is below this level."""
+
 COLUMNS = (
     "variant", "accuracy", "std", "ci_low", "ci_high", "ci_method", *OTHERS,
     "samples", "splits", "seeds", "compared_with", "difference", "difference_low",
-    "difference_high", "difference_method", "paper", "missing", "random_weights", "protocol",
-    "as_paper", *(f"{name}_{part}" for name in OTHERS for part in ("std", "low", "high", "method")),
+    "difference_high", "difference_method", *TESTED, "paper", "missing", "random_weights",
+    "protocol", "as_paper", *(f"{name}_{part}" for name in OTHERS for part in ("std", "low", "high", "method")),
 )  # fmt: skip
 
 WIDTH = 120
@@ -50,29 +60,46 @@ def study_table(
     named = paper_name(dataset, protocol)
     measured = {"protocol": protocol["name"], "as_paper": _yes_or_no(protocol["as_paper"])}
     rows = []
+    compared = compared_with_main(variants, main)
     for name, runs in variants.items():
         row = {"variant": name, "paper": paper_value(paper, named, name)} | measured
         row["missing"] = missing.get(name, "")
         if runs:
             row |= _measured(runs)
-        if runs and name != main:
-            row |= _compared(runs, main, variants.get(main, ()))
+        if name in compared:
+            row |= _compared(*compared[name], main)
         rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
 
 
-def _compared(runs: Sequence[Run], main: str, main_runs: Sequence[Run]) -> dict:
+def compared_with_main(
+    variants: Mapping[str, Sequence[Run]], main: str
+) -> dict[str, tuple[Comparison, float]]:
+    """Each other variant's comparison with the main one, and its adjusted p value."""
+    pairs = {name: compare(runs, variants.get(main, ())) for name, runs in variants.items()}
+    found = {name: pair for name, pair in pairs.items() if pair and name != main}
+    adjusted = holm([pair.estimate.p_value for pair in found.values()])
+    return dict(zip(found, zip(found.values(), adjusted, strict=True), strict=True))
+
+
+def _compared(found: Comparison, adjusted: float, main: str) -> dict:
     """The columns that compare a variant with the main one."""
-    found = compare(runs, main_runs)
-    if found is None:
-        return {}
     return {
         "compared_with": main,
         "difference": found.difference,
         "difference_low": found.interval.low,
         "difference_high": found.interval.high,
         "difference_method": f"{found.interval.method}; pairs of runs: {found.runs}",
+        "difference_p": _significant(found.estimate.p_value),
+        "difference_p_holm": _significant(adjusted),
+        "resolvable": percent(found.estimate.resolvable),
+        "seeds_to_halve": found.estimate.seeds_to_halve,
     }
+
+
+def _significant(value: float) -> float:
+    """A p value with three significant digits."""
+    return float(f"{value:.3g}")
 
 
 def _measured(runs: Sequence[Run]) -> dict:
@@ -162,20 +189,52 @@ def _cells(row: Mapping[str, str], compared: bool) -> list[str]:
 
 
 def _difference(row: Mapping[str, str]) -> str:
-    """A difference with its interval, all with signs."""
+    """A difference with its interval, all with signs; a mark if it remains after Holm."""
     if not row["difference"]:
         return ""
     names = ("difference", "difference_low", "difference_high")
-    return "{:+.1f} ({:+.1f} to {:+.1f})".format(*(float(row[name]) for name in names))
+    text = "{:+.1f} ({:+.1f} to {:+.1f})".format(*(float(row[name]) for name in names))
+    return text + (" !" if remains(row) else "")
+
+
+def remains(row: Mapping[str, str]) -> bool:
+    """True if the difference remains after the correction for the rows of the study."""
+    return bool(row["difference_p_holm"]) and float(row["difference_p_holm"]) < LEVEL
+
+
+def resolution(rows: Sequence[Mapping[str, str]]) -> str:
+    """A sentence about the differences that a study can find, and the seeds that would halve them.
+
+    Empty if the study compares nothing.
+    """
+    compared = [row for row in rows if row["resolvable"]]
+    if not compared:
+        return ""
+    text = (
+        "Smallest difference that one comparison finds with 80 % power: "
+        f"{_range([float(row['resolvable']) for row in compared], 1)} points."
+    )
+    seeds = [int(float(row["seeds_to_halve"])) for row in compared if row["seeds_to_halve"]]
+    if not seeds:
+        return f"{text} More seeds alone cannot halve it, or there is only one seed."
+    rest = " More seeds alone cannot halve it for the other rows." * (len(seeds) < len(compared))
+    return f"{text} Half of it needs {_range(seeds, 0)} seeds.{rest}"
+
+
+def _range(values: Sequence[float], digits: int) -> str:
+    low, high = (f"{end:.{digits}f}" for end in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
 
 
 def _caption(rows: Sequence[Mapping[str, str]]) -> str:
     """How to read the table, with a warning if backbones have random weights."""
     lines = ["mean ± standard deviation over seeds; interval: Wilson, over test samples"]
     if any(row["compared_with"] for row in rows):
-        lines.append(
-            "difference, same splits and seeds: paired bootstrap over seeds and test samples"
-        )
+        lines += [
+            "difference, same splits and seeds: Student's t over seeds and test samples",
+            f"! remains after Holm's correction for the rows of the study (p < {LEVEL})",
+            resolution(rows),
+        ]
     if any(row["seeds"] == "1" for row in rows):
         lines.append(
             "One seed: no standard deviation; the intervals say nothing about other seeds."

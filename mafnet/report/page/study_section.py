@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mafnet.report.partial_study import partial_path
-from mafnet.report.study_table import read_study
+from mafnet.report.study_table import read_study, remains, resolution
 
 
 @dataclass(frozen=True)
 class Row:
-    """A variant of a study: numbers in percent and percentage points, None if missing."""
+    """A variant of a study: numbers in percent and percentage points, None if missing.
+
+    difference_p: p value of the difference, adjusted for the rows of the study (Holm).
+    remains: whether the difference remains after this correction.
+    """
 
     variant: str
     accuracy: float | None
@@ -24,15 +28,10 @@ class Row:
     difference: float | None
     difference_low: float | None
     difference_high: float | None
+    difference_p: float | None
+    remains: bool
     paper: float | None
     missing: str
-
-    @property
-    def distinct(self) -> bool:
-        """True if the interval of the difference does not contain zero."""
-        if self.difference_low is None or self.difference_high is None:
-            return False
-        return not self.difference_low <= 0 <= self.difference_high
 
 
 @dataclass(frozen=True)
@@ -83,12 +82,14 @@ def _section(path: Path) -> StudySection:
 def _row(row: Mapping[str, str]) -> Row:
     numbers = ("accuracy", "std", "ci_low", "ci_high", "balanced_accuracy")
     counts = ("samples", "splits", "seeds")
-    compared = ("difference", "difference_low", "difference_high", "paper")
+    compared = ("difference", "difference_low", "difference_high", "difference_p_holm")
     return Row(
         row["variant"],
         *(_number(row[name]) for name in numbers),
         *(int(float(row[name])) if row[name] else None for name in counts),
         *(_number(row[name]) for name in compared),
+        remains(row),
+        _number(row["paper"]),
         row["missing"],
     )
 
@@ -99,7 +100,7 @@ def _number(cell: str) -> float | None:
 
 def _notes(rows: Sequence[Mapping[str, str]]) -> list[str]:
     """Notes that a reader of the table needs."""
-    notes = []
+    notes = [resolution(rows)] if resolution(rows) else []
     if any(row["seeds"] == "1" for row in rows):
         notes.append(
             "One seed: no standard deviation; the intervals say nothing about other seeds."

@@ -104,28 +104,3 @@ def _draws(metric: Metric, splits: Sequence[Sampled]) -> np.ndarray:
         for split in splits
     ]  # fmt: skip
     return np.mean(means, axis=0)
-
-
-def paired_bootstrap(differences: Sequence[np.ndarray]) -> Interval:
-    """Percentile bootstrap over seeds and test samples of how far one classifier is above another.
-
-    differences: (R, S) of each test set, one row a pair of runs: 1 where only the one is right, -1
-    where only the other is, else 0. Every draw takes samples for all pairs alike, and pairs, both
-    with replacement; with one pair it says nothing of other seeds.
-    """
-    generator = np.random.default_rng(0)
-    draws = np.mean([_paired_draws(group, generator) for group in differences], axis=0)
-    low, high = np.percentile(draws, [2.5, 97.5])
-    over = (
-        "seeds and test samples" if any(len(group) > 1 for group in differences) else "test samples"
-    )
-    return Interval(percent(low), percent(high), f"paired percentile bootstrap, over {over}")
-
-
-def _paired_draws(group: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """(RESAMPLES,) mean differences of resampled pairs and samples of one test set."""
-    pairs, samples = group.shape
-    chosen = generator.integers(samples, size=(RESAMPLES, samples))
-    means = np.stack([row[chosen].mean(axis=1) for row in group], axis=1)  # (RESAMPLES, R)
-    taken = generator.integers(pairs, size=(RESAMPLES, pairs))
-    return np.take_along_axis(means, taken, axis=1).mean(axis=1)

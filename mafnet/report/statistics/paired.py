@@ -11,20 +11,32 @@ import numpy as np
 from mafnet.common.errors import MafnetError
 from mafnet.model.metrics import percent
 from mafnet.model.run_folder import PredictionTable
-from mafnet.report.statistics.intervals import Interval, paired_bootstrap
+from mafnet.report.statistics.intervals import Interval
 from mafnet.report.statistics.runs import Run, grouped
+from mafnet.report.statistics.two_way import Estimate, two_way
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The difference in accuracy of two variants, in percentage points.
+    """The difference in accuracy of two variants: a share, -1 to 1.
 
-    interval: of the difference. runs: number of pairs of runs with the same split and seed.
+    runs: number of pairs of runs with the same split and seed.
     """
 
-    difference: float
-    interval: Interval
+    estimate: Estimate
     runs: int
+
+    @property
+    def difference(self) -> float:
+        """The difference in percentage points."""
+        return percent(self.estimate.mean)
+
+    @property
+    def interval(self) -> Interval:
+        """The 95 % interval of the difference in percentage points."""
+        mean, half = self.estimate.mean, self.estimate.half_width
+        low, high = percent(max(-1.0, mean - half)), percent(min(1.0, mean + half))
+        return Interval(low, high, self.estimate.method)
 
 
 def compare(runs: Sequence[Run], others: Sequence[Run]) -> Comparison | None:
@@ -40,8 +52,15 @@ def compare(runs: Sequence[Run], others: Sequence[Run]) -> Comparison | None:
         np.array([_differences(run, partners[run.split, run.seed]) for run in group])
         for group in grouped(paired, "split").values()
     ]
-    mean = np.mean([group.mean() for group in differences])
-    return Comparison(percent(mean), paired_bootstrap(differences), len(paired))
+    return Comparison(two_way(differences), len(paired))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P values adjusted for their number by Holm's method (Scand. J. Statist. 6, 1979)."""
+    order = np.argsort(p_values, kind="stable")
+    factors = len(p_values) - np.arange(len(p_values))
+    adjusted = np.minimum(np.maximum.accumulate(factors * np.asarray(p_values)[order]), 1)
+    return adjusted[np.argsort(order, kind="stable")].tolist()
 
 
 def _differences(run: Run, other: Run) -> np.ndarray:
