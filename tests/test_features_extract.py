@@ -228,9 +228,7 @@ def test_damaged_entry_is_mended_by_packing_it_alone(
 def test_damaged_entry_of_a_lost_video_is_one_line(home, tones, filled, tmp_path):
     bad = worker(home, filled, root=tmp_path / "elsewhere")
     bad.cache.path(tones[4].sha256).write_bytes(b"")
-    with pytest.raises(
-        MafnetError, match=r"^04\.mp4: its features are missing .*\(changed: "
-    ):
+    with pytest.raises(MafnetError, match=r"^04\.mp4: its features are missing .*\(changed: "):
         pack(tones, bad, tmp_path / "bad.h5", maps=True)
     assert not (tmp_path / "bad.h5").exists()
 
