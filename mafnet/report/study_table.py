@@ -35,7 +35,8 @@ COLUMNS = (
     "variant", "accuracy", "std", "ci_low", "ci_high", "ci_method", *OTHERS,
     "samples", "splits", "seeds", "compared_with", "difference", "difference_low",
     "difference_high", "difference_method", *TESTED, "paper", "missing", "random_weights",
-    "protocol", "as_paper", *(f"{name}_{part}" for name in OTHERS for part in ("std", "low", "high", "method")),
+    "protocol", "as_paper",
+    *(f"{name}_{part}" for name in OTHERS for part in ("std", "low", "high", "method")),
 )  # fmt: skip
 
 WIDTH = 120
