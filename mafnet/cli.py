@@ -1,4 +1,4 @@
-"""The command line: one verb for every step of the workflow, by stage."""
+"""The command line: one command for every step of the workflow, grouped by stage."""
 
 import logging
 import sys
@@ -28,16 +28,16 @@ STAGES = {
 
 
 class ByStage(click.Group):
-    """Lists the verbs under the stage that they belong to."""
+    """Lists the commands by stage."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write one section a stage."""
+        """Write one section per stage."""
         for stage, commands in STAGES.items():
             with formatter.section(stage):
                 formatter.write_dl([(verb.name, verb.get_short_help_str(200)) for verb in commands])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a verb; a user's mistake is one line and exit status 1."""
+        """Run a command; a MafnetError prints one line and gives exit status 1."""
         try:
             return super().invoke(ctx)
         except MafnetError as error:
@@ -51,8 +51,8 @@ class ByStage(click.Group):
 def main(quiet: bool) -> None:
     """Audio-visual event recognition with MAFnet, from raw videos to numbers.
 
-    The workflow runs these verbs; each can be run by hand. Completion for bash:
-    eval "$(_MAFNET_COMPLETE=bash_source mafnet)" (zsh and fish alike).
+    The workflow runs these commands; each can also be run manually. Completion for bash:
+    eval "$(_MAFNET_COMPLETE=bash_source mafnet)" (similar for zsh and fish).
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(PrintableFormatter("%(asctime)s %(message)s", "%H:%M:%S"))

@@ -60,7 +60,7 @@ def test_one_job_too_many_waits_says_so_and_gets_what_a_killed_one_leaves(jobs):
     first = [jobs.start("a", "b") for _ in range(2)]
     taken = cards_of(first)
     late = jobs.start("a", "b")
-    assert "all 2 GPUs are taken by other jobs; waiting" in late.stderr.readline()
+    assert "other jobs use all 2 GPUs; waiting" in late.stderr.readline()
     first[1].kill()
     assert cards_of([late]) == [taken[1]]
 
@@ -70,7 +70,7 @@ def test_a_card_keeps_its_name_where_a_scheduler_shows_others(jobs):
     holder = jobs.start("b", "c")
     assert cards_of([holder, jobs.start("a", "b")]) == [0, 0]
     late = jobs.start("b")
-    assert "all 1 GPUs are taken" in late.stderr.readline()
+    assert "other jobs use all 1 GPUs" in late.stderr.readline()
     holder.communicate("")
     assert cards_of([late]) == [0]
 
@@ -94,7 +94,7 @@ def test_a_job_that_wants_a_card_alone_gets_none_that_is_shared(jobs):
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(MafnetError, match=r"cannot lock a GPU there .* let TMPDIR name a folder"):
+    with pytest.raises(MafnetError, match=r"cannot lock a GPU there .* set TMPDIR to a folder"):
         claim_card(["a"], tmp_path / "file/locks", shared=False)
 
 
@@ -140,7 +140,7 @@ def test_on_gpus_auto_claims_one_and_the_next_job_waits_for_it(tmp_path, monkeyp
     jobs = [subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)]
     assert cards_of(jobs) == [0]
     jobs.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True))
-    assert "all 1 GPUs are taken" in jobs[1].stderr.readline()
+    assert "other jobs use all 1 GPUs" in jobs[1].stderr.readline()
     jobs[0].kill()
     assert cards_of(jobs[1:]) == [0]
     for job in jobs:

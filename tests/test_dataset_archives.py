@@ -85,7 +85,7 @@ def test_link_in_a_zip_is_refused(tmp_path):
 @pytest.mark.parametrize("limits", [Limits(members=2), Limits(total_bytes=3005)])
 def test_more_than_the_limits_is_refused(limits, tmp_path):
     archive = miniatures.write_zip(tmp_path / "a.zip", FILES | {"b.mp4": b"b"})
-    with pytest.raises(MafnetError, match="holds more than"):
+    with pytest.raises(MafnetError, match="contains more than"):
         unpack(archive, tmp_path / "to", is_video, limits)
 
 
@@ -105,7 +105,7 @@ def test_cut_archive_leaves_whole_files_only(name, tmp_path):
     files = {f"{number}.mp4": os.urandom(50_000) for number in range(4)}
     archive = write(tmp_path / name, files)
     archive.write_bytes(archive.read_bytes()[:120_000])
-    with pytest.raises(MafnetError, match=r"damaged or of an unknown kind .* fetch it again"):
+    with pytest.raises(MafnetError, match=r"damaged or of an unknown format .* download it again"):
         unpack(archive, tmp_path / "to", is_video)
     assert written(tmp_path / "to").items() <= files.items()
 
@@ -131,7 +131,7 @@ def test_text_named_zip_is_one_line(tmp_path, monkeypatch):
 def test_full_target_is_one_line(tmp_path):
     archive = miniatures.write_zip(tmp_path / "a.zip", FILES)
     (tmp_path / "to").write_text("a file where the folder should be")
-    with pytest.raises(MafnetError, match="check that the disk has room"):
+    with pytest.raises(MafnetError, match="check that the disk has free space"):
         unpack(archive, tmp_path / "to", is_video)
 
 
@@ -180,7 +180,7 @@ def test_rar_by_bsdtar(tmp_path):
 def test_cut_rar_is_noticed(tmp_path):
     archive = miniatures.write_rar(tmp_path / "a.rar", FILES)
     archive.write_bytes(archive.read_bytes()[:2000])
-    with pytest.raises(MafnetError, match="damaged or of an unknown kind"):
+    with pytest.raises(MafnetError, match="damaged or of an unknown format"):
         unpack(archive, tmp_path / "to", is_video)
 
 

@@ -94,5 +94,5 @@ def test_an_entry_of_the_config_reaches_the_demo():
 
 
 def test_videos_too_short_for_an_event_are_the_users_error():
-    with pytest.raises(MafnetError, match="seconds is 1 for the shortest"):
+    with pytest.raises(MafnetError, match="the shortest videos have 1 seconds"):
         parse(DemoSettings, {"seconds": 3, "shorter_by": 2}, "--settings")

@@ -1,4 +1,4 @@
-"""`mafnet check`: expected, there, missing, surplus, on miniatures with deliberate holes."""
+"""`mafnet check`: expected, existing, missing and surplus videos of incomplete miniatures."""
 
 import csv
 
@@ -18,7 +18,7 @@ def config_of(place, name, **entry):
 
 @pytest.fixture
 def ave(tmp_path):
-    """AVE with two videos gone and one that no list names."""
+    """AVE with two missing videos and one that no list names."""
     files = miniatures.ave_files([b"a", b"b", b"c"])
     for name in ("church1", "-fry3"):
         del files[f"AVE/AVE/{name}.mp4"]
@@ -27,19 +27,19 @@ def ave(tmp_path):
     return config_of(tmp_path, "ave", folder=str(folder), video={"max_failed_fraction": 0.2})
 
 
-def test_holes_are_named_and_counted(ave, tmp_path):
+def test_missing_videos_are_named_and_counted(ave, tmp_path):
     done = mafnet(tmp_path, "check", "ave", "--configfile", ave, "--output", "all.tsv")
     assert done.returncode == 0, done.stderr
     assert "protocol single_label: videos with several labels are left out" in done.stdout
     assert "splits shown in metrics.json: single_label; made: single_label, official" in done.stdout
-    assert "11 of 13 videos are there" in done.stdout
+    assert "11 of 13 videos exist" in done.stdout
     assert (
         "13 files for 15 rows: a row is a sample, a video may have several labels (2 have 2 rows)"
         in done.stdout
     )
     assert "missing: 2\n  AVE/AVE/-fry3.mp4\n  AVE/AVE/church1.mp4" in done.stdout
     assert "surplus: 1\n  AVE/AVE/stranger.mp4" in done.stdout
-    assert "note: official: 1 test videos are in train too (other label)" in done.stdout
+    assert "note: official: 1 test videos are also in train, with another label" in done.stdout
     assert "note: official: 8 train rows, 3,339 expected" in done.stdout
     with (tmp_path / "all.tsv").open() as file:
         rows = {row["video"]: row["status"] for row in csv.DictReader(file, delimiter="\t")}
@@ -87,7 +87,7 @@ def test_kinetics_class_by_class(tmp_path):
     lines = [line.split() for line in done.stdout.splitlines()]
     assert ["playing", "violin", "8", "3", "5"] in lines
     assert ["bowling", "8", "4", "4"] in lines
-    assert "none is named in the lists" in done.stdout  # 29 classes that the miniature lacks
+    assert "not in the lists" in done.stdout  # 29 classes that are not in the miniature
     assert done.returncode == 1  # all of val is missing
 
 
@@ -111,7 +111,7 @@ def test_own_manifest(tmp_path):
     entry = {"root": str(tmp_path), "splits": {"main": str(tmp_path / "own.csv")}}
     config = write_config(tmp_path, {"mine": entry})
     done = mafnet(tmp_path, "check", "mine", "--configfile", config)
-    assert "1 of 2 videos are there" in done.stdout
+    assert "1 of 2 videos exist" in done.stdout
     assert "missing: 1\n  b.mp4" in done.stdout
 
 

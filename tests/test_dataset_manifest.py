@@ -190,7 +190,7 @@ def test_many_faults_are_counted(tmp_path):
     assert len(lines) == MAX_SHOWN + 2
     total = 100 * 3 + 99  # three empty fields a row, and a name that was there before
     assert (lines[0], lines[-1]) == (
-        f"{path}: {total} faults; mend these rows:", f"  and {total - MAX_SHOWN} more"
+        f"{path}: {total} faults; fix these rows:", f"  and {total - MAX_SHOWN} more"
     )  # fmt: skip
 
 

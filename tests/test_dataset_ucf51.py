@@ -100,7 +100,7 @@ def test_handstand_pushups_are_found_without_case(texts, tmp_path, caplog):
     found = {row.video for row in rows if row.label == "HandstandPushups"}
     assert "UCF-101/HandstandPushups/v_HandStandPushups_g01_c01.avi" in found
     assert all((root / video).is_file() for video in found)
-    assert "5 videos are spelt with other capitals" in caplog.text
+    assert "5 file names differ from the lists in case only" in caplog.text
 
 
 def test_missing_video_has_the_path_it_would_have(texts, tmp_path):

@@ -120,7 +120,7 @@ def test_all_bad_rows_of_all_manifests_are_named_at_once(beginner):
     (beginner.folder / "other.csv").write_text(BAD_ROWS)
     change = {"splits": {"main": "manifest.csv", "other": "other.csv"}}
     said = complaint(beginner, change)
-    assert said.count("faults; mend these rows:") == 2
+    assert said.count("faults; fix these rows:") == 2
     for row in ("row 3: video '../b.mp4'", "row 4: label is empty", "row 3: sample 'a'", "row 5: "):
         assert said.count(f"  {row}") == 2
 

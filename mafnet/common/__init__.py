@@ -1,1 +1,1 @@
-"""What every stage uses: errors, files, progress, the terminal, GPUs, ffmpeg. Imports no stage."""
+"""Code that every stage uses: errors, files, progress, terminal, GPUs, ffmpeg. Imports no stage."""

@@ -1,8 +1,8 @@
-"""What the models of the config share: the base class and the types of their fields.
+"""Base class and field types of the pydantic models of the config.
 
-Each stage has a module `config.py` with the models of its section. A field holds all that is known
-of a key: type, range, default, unit and description. The schema, the defaults in config.yaml and
-the checks follow from it.
+Each stage has a module `config.py` with the models of its section. A field defines a key
+completely: type, range, default, unit and description. The schema, the defaults in config.yaml and
+the checks are derived from it.
 """
 
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ from mafnet.common.config_errors import faults
 from mafnet.common.errors import MafnetError
 
 LATER = "later"
-"""Marks a key that came after version 0.1: `key: Annotated[int, LATER] = Field(...)`.
+"""Marks a key that was added after version 0.1: `key: Annotated[int, LATER] = Field(...)`.
 
-While it has its default, no result records it. So a new key makes nothing run again.
+Results record such a key only if it differs from its default. So a new key causes no reruns.
 """
 
 
@@ -34,7 +34,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     def recorded(self) -> dict[str, Any]:
-        """The values that results depend on: all but later keys that have their default."""
+        """The values that results depend on: all keys except LATER keys that have their default."""
         neutral = {
             name
             for name, field in type(self).model_fields.items()
@@ -55,10 +55,10 @@ def _each_once(values: list) -> list:
 
 
 Number = Annotated[float, WrapValidator(_as_written)]
-"""A number as the user wrote it: 1 stays 1, because results record it and 1.0 is another text."""
+"""A number as the user wrote it: 1 stays 1, because results record the text and 1.0 differs."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-"""A name that becomes a folder."""
+"""A name that is used as a folder name."""
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 EachOnce = AfterValidator(_each_once)
@@ -67,9 +67,9 @@ Kind = TypeVar("Kind", bound=Settings)
 
 
 def parse(kind: type[Kind], values: Mapping, what: str) -> Kind:
-    """The settings of one section; MafnetError names every wrong key.
+    """Validate the settings of one section; MafnetError names every wrong key.
 
-    what: where the values come from, for the message.
+    what: the origin of the values, for the message.
     """
     try:
         return kind.model_validate(values)

@@ -1,4 +1,4 @@
-"""Messages about wrong settings: one line for each key, with what to do."""
+"""Messages about wrong settings: one line per key, with the fix."""
 
 import math
 import reprlib
@@ -14,13 +14,13 @@ from mafnet.common.errors import hint
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where an error is.
+class _Position:
+    """Position of an error in the config.
 
-    path: the keys on the way, the wrong one last.
-    known: the keys of the model that the wrong one is in.
-    tag: which of several models that is, empty if there is one only.
-    elsewhere: the keys of all these models, if the wrong key is directly in one of them.
+    path: the keys from the top to the wrong key.
+    known: the keys of the model that contains the wrong key.
+    tag: the name of the model in a union of models; empty outside of unions.
+    elsewhere: the keys of all models of the union, if the wrong key is directly in one of them.
     """
 
     path: tuple[str, ...] = ()
@@ -32,37 +32,37 @@ class _Place:
 def faults(
     error: ValidationError, kind: type[BaseModel], replaced: Mapping[str, str] | None = None
 ) -> list[str]:
-    """The lines of a validation error, each with the key in full.
+    """The lines of a validation error, each with the full key.
 
-    kind: the model that refused the values.
-    replaced: keys of earlier versions, with what to do about them.
+    kind: the model that rejected the values.
+    replaced: keys of earlier versions, each with a message that names its replacement.
     """
     return [_line(entry, kind, replaced or {}) for entry in error.errors(include_url=False)]
 
 
 def _line(entry: ErrorDetails, kind: type[BaseModel], replaced: Mapping[str, str]) -> str:
-    place = _place(entry["loc"], kind)
-    key = ".".join(place.path)
+    position = _position(entry["loc"], kind)
+    key = ".".join(position.path)
     unknown = entry["type"] == "extra_forbidden"
-    message = _unknown(key, place, replaced) if unknown else _message(entry, place)
+    message = _unknown(key, position, replaced) if unknown else _message(entry, position)
     return f"{key}: {message}" if key else message
 
 
-def _unknown(key: str, place: _Place, replaced: Mapping[str, str]) -> str:
-    for old, text in replaced.items():  # also in the section of a data set
+def _unknown(key: str, position: _Position, replaced: Mapping[str, str]) -> str:
+    for old, text in replaced.items():  # also inside the section of a data set
         if f".{key}".endswith(f".{old}"):
             return text
-    if place.path[-1] in place.elsewhere:
-        return f"does not go with {place.tag}; delete the key"
-    return f"is unknown; {hint(place.path[-1], place.known)}"
+    if position.path[-1] in position.elsewhere:
+        return f"does not go with {position.tag}; delete the key"
+    return f"is unknown; {hint(position.path[-1], position.known)}"
 
 
-def _message(entry: ErrorDetails, place: _Place) -> str:
+def _message(entry: ErrorDetails, position: _Position) -> str:
     value, text = entry["input"], entry["msg"]
     if entry["type"] == "value_error":
         return str(entry["ctx"]["error"])
     if entry["type"] == "missing":
-        return "is missing" + (f"; {place.tag} needs it" if place.elsewhere else "")
+        return "is missing" + (f"; {position.tag} needs it" if position.elsewhere else "")
     if entry["type"] in ("model_type", "dict_type"):
         return f"{reprlib.repr(value)} is wrong; it must be a mapping of keys to values"
     if entry["type"] in ("int_type", "float_type") and _reads_as_number(value):
@@ -73,35 +73,35 @@ def _message(entry: ErrorDetails, place: _Place) -> str:
 
 
 def _reads_as_number(value: object) -> bool:
-    """True for a text such as 1e-3, which YAML takes for no number: it wants 1.0e-3."""
+    """True for text such as 1e-3: YAML reads only 1.0e-3 as a number."""
     try:
         return isinstance(value, str) and math.isfinite(float(value))
     except ValueError:
         return False
 
 
-def _place(location: tuple[int | str, ...], kind: object) -> _Place:
-    """Follows the location of an error from a model inwards."""
-    place, every = _Place(), ()
+def _position(location: tuple[int | str, ...], kind: object) -> _Position:
+    """Convert the location of a pydantic error, starting at its outermost model."""
+    position, every = _Position(), ()
     for part in location:
-        if part == "[key]":  # which says that the key itself is wrong
+        if part == "[key]":  # pydantic marks a wrong key by it
             continue
         if get_origin(kind) is Annotated:
             kind = get_args(kind)[0]
-        if get_origin(kind) in (Union, UnionType):  # of models with tags, and the part is a tag
+        if get_origin(kind) in (Union, UnionType):  # a union of tagged models: the part is a tag
             models = {model: tag for model, *tags in map(get_args, get_args(kind)) for tag in tags}
             kind = next(model for model, tag in models.items() if tag == Tag(str(part)))
-            place = replace(place, tag=str(part))
+            position = replace(position, tag=str(part))
             every = tuple(key for model in models for key in model.model_fields)
         else:
             kind, known = _inside(kind, part)
-            place = _Place((*place.path, str(part)), known, place.tag, every)
+            position = _Position((*position.path, str(part)), known, position.tag, every)
             every = ()
-    return place
+    return position
 
 
 def _inside(kind: object, part: int | str) -> tuple[object, tuple[str, ...]]:
-    """The type of a key's value, None if it is unknown, and all keys that the model has."""
+    """The type of a key's value (None if unknown) and all keys of the model."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         fields = kind.model_fields
         return fields[part].annotation if part in fields else None, tuple(fields)

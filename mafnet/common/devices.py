@@ -1,4 +1,4 @@
-"""The device a command computes on."""
+"""Choice of the device that a command computes on."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 GPU_FILES = ("nvidia[0-9]*", "dxg", "kfd")
-"""Linux has one of these below /dev where torch can see a GPU (CUDA, WSL, ROCm)."""
+"""At least one of these exists in /dev if torch can see a GPU (CUDA, WSL, ROCm)."""
 
 
 def on_cpu(name: str) -> bool:
-    """True if `choose_device` would give the CPU; torch is imported only if it has to say so."""
+    """True if `choose_device` would return the CPU; imports torch only if necessary."""
     if name != "auto":
         return name == "cpu"
     if not any(any(Path("/dev").glob(pattern)) for pattern in GPU_FILES):
@@ -30,13 +30,13 @@ def on_cpu(name: str) -> bool:
 
 
 def choose_device(name: str, threads: int, shared: bool = False) -> torch.device:
-    """A device by name, and torch's number of threads and current GPU.
+    """Choose a device; set torch's number of threads and current GPU.
 
-    To be called once by a command: the settings are the process's.
+    A command calls it once, because these settings hold for the whole process.
 
-    name: "auto" takes a GPU that no other job has, and waits for one, or the CPU where there is no
-        GPU. A GPU by its name is taken without asking.
-    shared: jobs that say so may share a GPU (mafnet.common.gpus).
+    name: "auto" waits for a GPU that no other job uses, or takes the CPU if there is no GPU. A GPU
+        that is given by name is used without a lock.
+    shared: True lets jobs with shared=True use the same GPU (mafnet.common.gpus).
     """
     import torch
 
@@ -49,7 +49,7 @@ def choose_device(name: str, threads: int, shared: bool = False) -> torch.device
 
 
 def _free_device(shared: bool) -> torch.device:
-    """A GPU of this process's own, or the CPU."""
+    """A GPU that this process has locked, or the CPU."""
     import torch
 
     if not torch.cuda.is_available():
@@ -60,7 +60,7 @@ def _free_device(shared: bool) -> torch.device:
 
 
 def _named(name: str) -> torch.device:
-    """A device by name; MafnetError if there is none of that name."""
+    """The device with this name; MafnetError if it does not exist."""
     import torch
 
     try:
@@ -69,5 +69,5 @@ def _named(name: str) -> torch.device:
         raise MafnetError(f"--device {name}: is not a device; give cpu, cuda or cuda:N") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         count = torch.cuda.device_count()
-        raise MafnetError(f"--device {name}: torch sees {count} GPUs; give another or cpu")
+        raise MafnetError(f"--device {name}: torch finds {count} GPUs; give another GPU or cpu")
     return device

@@ -1,4 +1,4 @@
-"""The one place where files come from the network: resumed, verified, then renamed into place."""
+"""All downloads: resumed, verified, then renamed to their final path."""
 
 import logging
 import os
@@ -17,29 +17,29 @@ from mafnet.common.progress import Progress
 log = logging.getLogger(__name__)
 
 MIRROR = "MAFNET_MIRROR"
-"""Environment variable: a folder, or the beginning of an address, that is asked first.
+"""Environment variable: a folder, or the beginning of a URL, that is tried first.
 
-The files lie there under the names that they have here.
+The files must have the same names there.
 """
 
 CHUNK = 1 << 20
 TIMEOUT_SECONDS = 60
 TRIES = 3
-"""Of one address, as long as each brings the file on."""
+"""Attempts per address, if each attempt receives new bytes."""
 
 
 class _BrokenOffError(OSError):
-    """The connection ended before the file did."""
+    """The connection ended before the end of the file."""
 
 
 def obtain(path: Path, addresses: Sequence[str], sha256: str = "") -> Path:
-    """The file at `path`, downloaded from the first address that gives the right bytes.
+    """The file at `path`, downloaded from the first address that returns the correct bytes.
 
-    addresses: http, https or file; the folder or address in MAFNET_MIRROR comes before them.
-    sha256: the digest or its beginning. If nobody published one, it is empty: the digest of the
-        first download is recorded beside the file and holds from then on.
-    A file that is already there is verified and never overwritten. MafnetError says what to do by
-    hand if there is no right file at the end.
+    addresses: http, https or file; the folder or address in MAFNET_MIRROR is tried before them.
+    sha256: the digest or its beginning. It is empty if none is published: then the digest of the
+        first download is recorded beside the file, and later downloads must match it.
+    An existing file is verified and never overwritten. If all addresses fail, MafnetError says
+    how to get the file manually.
     """
     sha256 = sha256 or _recorded(path)
     if not path.exists():
@@ -48,8 +48,8 @@ def obtain(path: Path, addresses: Sequence[str], sha256: str = "") -> Path:
         found = sha256_of(path)
         if not found.startswith(sha256):
             raise MafnetError(
-                f"{path}: sha256 is {found[:16]}..., not {sha256}...; it is left as it is: "
-                "move it away or replace it by the right file"
+                f"{path}: sha256 is {found[:16]}..., not {sha256}...; mafnet does not "
+                "overwrite it: move it away or replace it by the correct file"
             )
     if not sha256:
         _record(path)
@@ -57,28 +57,32 @@ def obtain(path: Path, addresses: Sequence[str], sha256: str = "") -> Path:
 
 
 def _download(path: Path, addresses: Sequence[str], sha256: str) -> None:
-    """Put the right file at `path`; MafnetError with every address's fault if none has it."""
+    """Download the correct file to `path`; MafnetError with the error of every address."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     faults = []
     for address in [*_mirrored(path.name), *addresses]:
         try:
             _fetch_right(address, part, sha256)
-        except (OSError, HTTPException, ValueError) as error:  # ValueError: no address at all
+        except (OSError, HTTPException, ValueError) as error:  # ValueError: not a URL
             faults.append(f"{address}: {error}")
             continue
         part.replace(path)
         return
-    where = f"fetch {addresses[0]} on a machine with network and" if addresses else "get the file,"
-    check = f" (its sha256 begins {sha256})" if sha256 else ""
+    where = (
+        f"download {addresses[0]} on a machine with network and"
+        if addresses
+        else "get the file and"
+    )
+    check = f" (its sha256 begins with {sha256})" if sha256 else ""
     raise MafnetError(
         f"{path}: could not be downloaded ({'; '.join(faults) or 'no address is known'}); "
-        f"by hand: {where} put it there{check}, or name a folder that holds {path.name} in {MIRROR}"
+        f"manually: {where} put it there{check}, or set {MIRROR} to a folder with {path.name}"
     )
 
 
 def _mirrored(name: str) -> list[str]:
-    """The address of a file in the mirror, if one is set."""
+    """The address of a file in the mirror; empty if no mirror is set."""
     mirror = os.environ.get(MIRROR, "")
     if not mirror:
         return []
@@ -87,9 +91,10 @@ def _mirrored(name: str) -> list[str]:
 
 
 def _fetch_right(address: str, part: Path, sha256: str) -> None:
-    """Download the right bytes to `part`; OSError, and no `part`, if the address has others.
+    """Download the correct bytes to `part`; OSError, and no `part`, if the address has others.
 
-    An earlier try's beginning may come from an address with another file: then once from the start.
+    An existing `part` may come from another address with other bytes. Then the download starts
+    again from the first byte, once.
     """
     for resumed in (True, False) if part.exists() else (False,):
         _fetch_patiently(address, part)
@@ -102,7 +107,7 @@ def _fetch_right(address: str, part: Path, sha256: str) -> None:
 
 
 def _fetch_patiently(address: str, part: Path) -> None:
-    """Download to `part`, going on where the connection breaks off."""
+    """Download to `part`, resuming after a lost connection."""
     for _ in range(TRIES - 1):
         before = _size(part)
         try:
@@ -110,12 +115,12 @@ def _fetch_patiently(address: str, part: Path) -> None:
         except _BrokenOffError:
             if _size(part) == before:
                 raise
-            log.info("the connection broke off after %d bytes; going on", _size(part))
+            log.info("the connection was lost after %d bytes; resuming", _size(part))
     return _fetch(address, part)
 
 
 def _fetch(address: str, part: Path) -> None:
-    """Download to `part`, going on where an earlier try stopped."""
+    """Download to `part`, resuming at its end."""
     start = _size(part)
     headers = {"User-Agent": f"mafnet/{__version__}"}
     headers |= {"Range": f"bytes={start}-"} if start else {}
@@ -123,20 +128,20 @@ def _fetch(address: str, part: Path) -> None:
     try:
         response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
-        if start and error.code == 416:  # everything is there already
+        if start and error.code == 416:  # the file is complete
             return
         raise
     with response:
         if response.headers.get_content_type() == "text/html":
-            raise OSError("it answers with a web page instead of the file")
-        kept = start if response.status == 206 else 0  # else the server sends all of it again
+            raise OSError("the server returned a web page instead of the file")
+        kept = start if response.status == 206 else 0  # otherwise the server sends the whole file
         length = int(response.headers.get("Content-Length") or 0)
         log.info("downloading %s", address)
         _save(response, part, kept, length)
 
 
 def _save(response: urllib.request.addinfourl, part: Path, kept: int, length: int) -> None:
-    """Write a response behind the `kept` first bytes; `length`: what it announced, or 0."""
+    """Write a response after the first `kept` bytes; `length`: its announced length, or 0."""
     progress = Progress("download", -(-(kept + length) // CHUNK), "MB", log) if length else None
     if progress:
         progress.skip(kept // CHUNK)
@@ -146,18 +151,20 @@ def _save(response: urllib.request.addinfourl, part: Path, kept: int, length: in
             if progress:
                 progress.advance()
     if length and _size(part) != kept + length:
-        raise _BrokenOffError("the connection broke off; run the same command to go on")
+        raise _BrokenOffError("the connection was lost; run the same command again to resume")
 
 
 def _read(response: urllib.request.addinfourl) -> bytes:
     try:
         return response.read(CHUNK)
     except (OSError, HTTPException) as error:
-        raise _BrokenOffError(f"the connection broke off ({error}); run it again") from error
+        raise _BrokenOffError(
+            f"the connection was lost ({error}); run the command again"
+        ) from error
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file, 0 if there is none."""
+    """Size of a file in bytes, 0 if it does not exist."""
     return path.stat().st_size if path.exists() else 0
 
 
@@ -166,14 +173,14 @@ def _record_path(path: Path) -> Path:
 
 
 def _recorded(path: Path) -> str:
-    """The digest that the first download of a file had, or nothing."""
+    """The digest of the first download of a file; empty if not recorded."""
     record = _record_path(path)
     return record.read_text(encoding="utf-8").split()[0] if record.exists() else ""
 
 
 def _record(path: Path) -> None:
-    """Keep the digest of a file whose digest nobody published, as sha256sum writes it."""
+    """Record the digest of a file without published digest, in the format of sha256sum."""
     digest = sha256_of(path)
-    log.info("%s: nobody published its sha256; recorded %s...", path, digest[:16])
+    log.info("%s: no sha256 is published; recorded %s...", path, digest[:16])
     with replacing(_record_path(path)) as beside:
         beside.write_text(f"{digest}  {path.name}\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Which ffmpeg is used, and how a file is named to it so that it opens that file and no other."""
+"""The ffmpeg program, and input options that let it open only the named file."""
 
 import re
 import shutil
@@ -23,26 +23,26 @@ DEMUXERS = (
     "rm",
     "nut",
 )
-"""Containers that are opened. Playlists (HLS, concat, DASH) and image patterns, which make ffmpeg
-open other files, are left out; whatever its name says, a file that is one of them is unreadable."""
+"""Allowed containers. Playlists (HLS, concat, DASH) and image patterns are excluded, because they
+make ffmpeg open other files. Such a file is unreadable, whatever its name."""
 
 PROTOCOLS = ("file",)
-"""Ways of access that a container may use: no network, no data in the name."""
+"""Protocols that a container may use: no network, no data URLs."""
 
 MAX_PIXELS = 8192 * 4320
-"""Pixels of the largest frame that is decoded; a few bytes of hostile file can claim gigabytes."""
+"""Largest number of pixels of a frame; a hostile file of a few bytes can announce gigabytes."""
 
 
 @cache
 def ffmpeg_path() -> str:
-    """The ffmpeg program: the one on the PATH, else the one that imageio-ffmpeg brings.
+    """The ffmpeg program: the one on the PATH, otherwise that of imageio-ffmpeg.
 
-    Raises MafnetError if there is neither.
+    Raises MafnetError if both are missing.
     """
     found = shutil.which("ffmpeg")
     if found:
         return found
-    # Imported here because a machine with an ffmpeg of its own does not need the package.
+    # Imported here because a machine with ffmpeg on the PATH does not need the package.
     try:
         from imageio_ffmpeg import get_ffmpeg_exe
 
@@ -56,50 +56,51 @@ def ffmpeg_path() -> str:
 
 @cache
 def ffmpeg_version() -> str:
-    """The version that ffmpeg states, such as "5.1.9-0+deb12u1"; MafnetError if it does not run."""
+    """The version that ffmpeg prints, such as "5.1.9-0+deb12u1"; MafnetError if it fails."""
     program = ffmpeg_path()
     try:
         result = subprocess.run([program, "-version"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise MafnetError(f"{program} does not run ({error}); install ffmpeg again") from error
+        raise MafnetError(f"{program} cannot be run ({error}); install ffmpeg again") from error
     match = re.match(r"ffmpeg version (\S+)", result.stdout)
     if match is None:
-        raise MafnetError(f"{program} does not state its version; install ffmpeg again")
+        raise MafnetError(f"{program} does not print its version; install ffmpeg again")
     return match[1]
 
 
 @cache
 def check_hwaccel(name: str) -> None:
-    """MafnetError if ffmpeg was built without a way of hardware decoding, or finds no device."""
+    """MafnetError if this ffmpeg lacks a method of hardware decoding or finds no device for it."""
     program = ffmpeg_path()
     listed = _run_quietly("-hwaccels").stdout.split(":", 1)[-1].split()
     if name not in listed:
         raise MafnetError(
-            f"video.hwaccel: {program} knows no {name}, only {', '.join(listed) or 'none at all'}; "
-            "choose one of these or none, or put another ffmpeg on the PATH"
+            f"video.hwaccel: {program} does not support {name}, only "
+            f"{', '.join(listed) or 'nothing'}; choose one of these or none, "
+            "or put another ffmpeg on the PATH"
         )
     nothing = ("-f", "lavfi", "-i", "nullsrc=s=16x16", "-frames:v", "1", "-f", "null", "-")
     tried = _run_quietly("-v", "error", "-init_hw_device", name, *nothing)
     if tried.returncode:
-        message = next(iter(tried.stderr.splitlines()), "it says nothing")
+        message = next(iter(tried.stderr.splitlines()), "no message")
         raise MafnetError(
             f"video.hwaccel: ffmpeg finds no device for {name} here ({message}); choose none"
         )
 
 
 def _run_quietly(*arguments: str) -> subprocess.CompletedProcess:
-    """The outcome of ffmpeg with these arguments."""
+    """Run ffmpeg with these arguments and capture its output."""
     command = [ffmpeg_path(), "-nostdin", "-hide_banner", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def file_url(path: Path) -> str:
-    """A name that ffmpeg takes for a plain file, even if it begins with "-" or holds ":"."""
+    """A name that ffmpeg reads as a plain file, even if it begins with "-" or contains ":"."""
     return f"file:{path}"
 
 
 def input_options() -> dict[str, str]:
-    """Options of an input, for ffmpeg and PyAV alike, that keep it from opening other files."""
+    """Input options for ffmpeg and PyAV that prevent access to other files."""
     return {
         "protocol_whitelist": ",".join(PROTOCOLS),
         "format_whitelist": ",".join(DEMUXERS),

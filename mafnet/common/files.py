@@ -1,4 +1,4 @@
-"""Files that are either whole or absent."""
+"""Atomic writing of files, JSON and digests."""
 
 import hashlib
 import json
@@ -13,9 +13,9 @@ from mafnet.common.errors import MafnetError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A hidden file beside `path` to write to; it takes the place of `path` if the block succeeds.
+    """A hidden temporary file beside `path`; it replaces `path` if the block succeeds.
 
-    Its name is always the same, so that what a kill leaves behind is overwritten by the next try.
+    Its name is always the same. So the next attempt overwrites the remains of a killed one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.tmp")
@@ -27,13 +27,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def canonical_json(value: object) -> str:
-    """The one JSON text of a value: sorted keys, no spaces; what digests are taken of."""
+    """The JSON text of a value for digests: sorted keys, no spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
@@ -43,7 +43,7 @@ def digest_of(value: object) -> str:
 
 
 def write_json(value: object, path: Path) -> None:
-    """Write a value as JSON to be read by people, whole or not at all."""
+    """Write a value as indented JSON, atomically."""
     with replacing(path) as beside:
         beside.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

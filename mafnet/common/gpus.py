@@ -1,7 +1,7 @@
-"""Which GPU a job takes where several run side by side on one machine.
+"""Choice of a GPU for each of several parallel jobs on one machine.
 
-Snakemake counts GPUs but does not number them. So each job claims a card by locks of the kernel's,
-files named after the cards, which are free again as soon as the process ends, however it ends.
+Snakemake counts GPUs but does not number them. So each job claims a card by file locks, one file
+per card. The kernel releases a lock when its process ends, even if it is killed.
 """
 
 import fcntl
@@ -19,17 +19,17 @@ from mafnet.common.errors import MafnetError
 log = logging.getLogger(__name__)
 
 MOST_SHARERS = 64
-"""Runs that one card can be shared by; far fewer fit, model.runs_per_gpu says how many."""
+"""Upper limit of the runs on one card; model.runs_per_gpu is usually far smaller."""
 POLL_SECONDS = 0.5
 
 _held: list[TextIO] = []
 
 
 def count_cards(environment: Mapping[str, str], devices: Path = Path("/dev")) -> int:
-    """How many GPUs this machine lets a process use, found without torch.
+    """The number of GPUs that a process may use on this machine, found without torch.
 
-    environment: its CUDA_VISIBLE_DEVICES, a user's or a scheduler's choice, has the word; else
-    there are as many as device files. An entry that is no card hides those behind it, as in CUDA.
+    environment: CUDA_VISIBLE_DEVICES, set by a user or a scheduler, decides. Without it, the
+        device files are counted. An invalid entry hides all entries after it, as in CUDA.
     """
     visible = environment.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
@@ -43,38 +43,38 @@ def count_cards(environment: Mapping[str, str], devices: Path = Path("/dev")) ->
 
 
 def lock_folder() -> Path:
-    """The folder of this user's locks; on the machine itself, as cards are."""
+    """The folder of this user's locks; it is on the local machine, like the cards."""
     return Path(tempfile.gettempdir()) / f"mafnet-gpus-{os.getuid()}"
 
 
 def claim_card(cards: Sequence[str], folder: Path, shared: bool) -> int:
-    """The index of a card that is this process's until it ends; waits while none is free.
+    """Claim a card until this process ends, and return its index; waits while none is free.
 
-    cards: what tells each card from all others of the machine, e.g. its UUID.
-    shared: another process may share the card if it says so as well; the card with the fewest
-        sharers is taken. Otherwise the card is this process's alone.
+    cards: a unique name of each card of this machine, e.g. its UUID.
+    shared: True shares the card with other processes that also pass True; the card with the
+        fewest processes is chosen. False claims the card exclusively.
     """
-    claim = _claim_place if shared else _claim_whole
-    said = False
+    claim = _claim_slot if shared else _claim_whole
+    announced = False
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             index = claim(cards, folder)
         except OSError as error:
             raise MafnetError(
-                f"{folder}: cannot lock a GPU there ({error}); let TMPDIR name a folder on this "
+                f"{folder}: cannot lock a GPU there ({error}); set TMPDIR to a folder on this "
                 "machine, or choose the GPU by --device cuda:N"
             ) from error
         if index is not None:
             return index
-        if not said:
-            log.info("all %d GPUs are taken by other jobs; waiting for one", len(cards))
-            said = True
+        if not announced:
+            log.info("other jobs use all %d GPUs; waiting for a free one", len(cards))
+            announced = True
         time.sleep(POLL_SECONDS)
 
 
 def _claim_whole(cards: Sequence[str], folder: Path) -> int | None:
-    """A card that nobody holds."""
+    """A card without any lock."""
     for index, card in enumerate(cards):
         if file := _lock(folder / f"{card}.lock", fcntl.LOCK_EX):
             _held.append(file)
@@ -82,11 +82,11 @@ def _claim_whole(cards: Sequence[str], folder: Path) -> int | None:
     return None
 
 
-def _claim_place(cards: Sequence[str], folder: Path) -> int | None:
-    """A place on a card that nobody holds as a whole: all first places before a second one."""
-    for place, (index, card) in product(range(MOST_SHARERS), enumerate(cards)):
+def _claim_slot(cards: Sequence[str], folder: Path) -> int | None:
+    """A slot of a card without exclusive lock; fills the first slots of all cards first."""
+    for slot, (index, card) in product(range(MOST_SHARERS), enumerate(cards)):
         file = _lock(folder / f"{card}.lock", fcntl.LOCK_SH)
-        own = file and _lock(folder / f"{card}.{place}.lock", fcntl.LOCK_EX)
+        own = file and _lock(folder / f"{card}.{slot}.lock", fcntl.LOCK_EX)
         if own:
             _held.extend((file, own))
             return index

@@ -1,4 +1,4 @@
-"""Options that several verbs share."""
+"""Command-line options that several commands share."""
 
 import json
 from importlib import import_module
@@ -14,14 +14,14 @@ any_path = click.Path(path_type=Path)
 
 
 class JsonType(click.ParamType):
-    """A JSON object, or @FILE to read one from."""
+    """A JSON object, or @FILE with a JSON object."""
 
     name = "json"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> dict:
-        """The object; a usage error if it is none."""
+        """Parse the object; a usage error if it is not a JSON object."""
         text = str(value)
         try:
             found = json.loads(Path(text[1:]).read_text() if text.startswith("@") else text)
@@ -34,7 +34,7 @@ class JsonType(click.ParamType):
 
 manifests = click.option(
     "--manifest", "manifests", type=existing, multiple=True, required=True,
-    help="Manifest (CSV); may be given for every split.",
+    help="Manifest (CSV); repeat the option for each split.",
 )  # fmt: skip
 root = click.option("--root", type=any_path, required=True, help="Folder of the videos.")
 output = click.option("--output", type=new_file, required=True, help="File to write.")
@@ -43,20 +43,20 @@ settings = click.option(
     help="Settings as a JSON object or @FILE; the keys are those of config.yaml.",
 )  # fmt: skip
 threads = click.option(
-    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Processor cores."
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Number of CPU threads."
 )
 device = click.option(
     "--device",
     default="auto",
     show_default=True,
-    help="cpu, cuda, cuda:1, ...; auto takes a free GPU.",
+    help="cpu, cuda, cuda:1, ...; auto waits for a free GPU.",
 )
 
 
 def config_default(model: str, key: str) -> dict[str, Any]:
-    """Arguments of an option whose default is that of a key of the config.
+    """Arguments of an option that has the same default as a key of the config.
 
-    model: "module:class" below mafnet/; it is imported only where the default is needed.
+    model: "module:class" in mafnet/; it is imported only if the default is needed.
     """
 
     def default() -> object:
@@ -66,4 +66,4 @@ def config_default(model: str, key: str) -> dict[str, Any]:
     return {"default": default, "show_default": "as in config.yaml"}
 
 
-classes = click.option("--classes", type=existing, help="Closed list of labels, one a line.")
+classes = click.option("--classes", type=existing, help="Closed list of labels, one per line.")

@@ -1,15 +1,15 @@
-"""Progress of long work: a line now and then, with an estimate of what is left."""
+"""Progress of long work: log lines with an estimate of the remaining time."""
 
 import logging
 import time
 from collections.abc import Callable
 
 SECONDS_BETWEEN = 10.0
-"""Plain lines come no closer than this, so that a log stays short."""
+"""Minimum time between two lines, so that a log stays short."""
 
 
 class Progress:
-    """Counts steps of a known total and logs a line about every ten seconds."""
+    """Counts the steps of a known total and logs a line about every ten seconds."""
 
     def __init__(
         self,
@@ -25,12 +25,12 @@ class Progress:
         self._done = self._skipped = 0
 
     def skip(self, steps: int) -> None:
-        """Count steps that were done before; they do not enter the estimate."""
+        """Count steps of an earlier run; the estimate ignores them."""
         self._done += steps
         self._skipped += steps
 
     def advance(self, note: str = "", steps: int = 1) -> None:
-        """Count steps; `note` is added to the line if one is due."""
+        """Count steps and maybe log a line, which ends with `note`."""
         self._done += steps
         now = self._clock()
         if now - self._last < SECONDS_BETWEEN and self._done < self._total:
@@ -39,14 +39,14 @@ class Progress:
         elapsed = now - self._start
         left = elapsed / (self._done - self._skipped) * (self._total - self._done)
         self._log.info(
-            "%s: %d of %d %s, %s gone, about %s left%s",
+            "%s: %d of %d %s, %s elapsed, about %s left%s",
             self._what, self._done, self._total, self._unit,
             duration_text(elapsed), duration_text(left), f", {note}" if note else "",
         )  # fmt: skip
 
 
 def duration_text(seconds: float) -> str:
-    """A duration for people: "45 s", "3 min 20 s", "2 h 5 min"."""
+    """A readable duration: "45 s", "3 min 20 s", "2 h 5 min"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -1,6 +1,7 @@
-"""Files of the project that are not Python: tables and lists, config.yaml, the workflow.
+"""Files of the project that are not Python: tables, lists, config.yaml, the workflow.
 
-A checkout has them beside the package, a wheel in the package's folder `_share` (hatch_build.py).
+In a checkout they are beside the package. In a wheel they are in the folder `_share` of the package
+(hatch_build.py).
 """
 
 import csv
@@ -11,7 +12,7 @@ from mafnet.common.errors import MafnetError
 PACKAGE = Path(__file__).resolve().parents[1]
 INSTALLED = PACKAGE / "_share"
 SHARED = INSTALLED if INSTALLED.is_dir() else PACKAGE.parent
-"""The folder that has all of NEEDED."""
+"""The folder that contains all names of NEEDED."""
 
 NEEDED = ("Snakefile", "config.yaml", "envs", "profiles", "resources", "workflow")
 
@@ -24,8 +25,8 @@ def missing() -> list[str]:
 def resource(name: str) -> Path:
     """The path of a file in resources/; MafnetError if it is missing.
 
-    The path is relative if the checkout is in the working folder. Then a checkout that moves with
-    its results keeps the names of its resources, and nothing runs again.
+    The path is relative if the checkout is in the working folder. So a checkout that is moved with
+    its results keeps these paths, and nothing reruns.
     """
     path = SHARED / "resources" / name
     if not path.is_file():
@@ -35,6 +36,6 @@ def resource(name: str) -> Path:
 
 
 def table(name: str) -> list[dict[str, str]]:
-    """The rows of a tab separated table in resources/."""
+    """The rows of a tab-separated table in resources/."""
     with resource(name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))

@@ -1,4 +1,4 @@
-"""Tables of videos: one line a video, tab separated, written whole or not at all."""
+"""Tab-separated tables of videos, one line per video, written atomically."""
 
 import csv
 import re
@@ -20,7 +20,7 @@ def write_rows(kind: type[Row], rows: Iterable[Row], path: Path) -> None:
     r"""Write rows of a dataclass, sorted by video; None is an empty cell, a tab in a name is \t.
 
     Fields are of type str, a StrEnum, int, tuple[str, ...], int | None or float | None. Names that
-    are no valid UTF-8 keep their bytes.
+    are not valid UTF-8 keep their bytes.
     """
     names = [field.name for field in fields(kind)]
     ordered = sorted(rows, key=lambda row: row.video)
@@ -28,7 +28,7 @@ def write_rows(kind: type[Row], rows: Iterable[Row], path: Path) -> None:
 
 
 def write_table(columns: Iterable[str], rows: Iterable[Iterable[object]], path: Path) -> None:
-    """Write a tab separated table; names that are not valid UTF-8 keep their bytes."""
+    """Write a tab-separated table; names that are not valid UTF-8 keep their bytes."""
     with (
         replacing(path) as beside,
         beside.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
@@ -39,13 +39,13 @@ def write_table(columns: Iterable[str], rows: Iterable[Iterable[object]], path: 
 
 
 def read_rows(kind: type[Row], path: Path) -> list[Row]:
-    """Read what `write_rows` wrote; MafnetError names the file and line of what does not fit."""
+    """Read a table of `write_rows`; MafnetError names the file and line of a wrong row."""
     try:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             reader = csv.reader(file, dialect="excel-tab", strict=True)
             if next(reader, None) != [field.name for field in fields(kind)]:
                 raise MafnetError(
-                    f"{path}: is not a table of this version; delete it to have it made again"
+                    f"{path}: was not written by this version; delete it to have it made again"
                 )
             return [_row(kind, cells, f"{path}, line {reader.line_num}") for cells in reader]
     except (OSError, csv.Error) as error:
@@ -54,14 +54,14 @@ def read_rows(kind: type[Row], path: Path) -> list[Row]:
         ) from error
 
 
-def _row(kind: type[Row], cells: list[str], place: str) -> Row:
-    """A line's row; MafnetError names its place if a cell is missing or of another type."""
+def _row(kind: type[Row], cells: list[str], line: str) -> Row:
+    """The row of a line; MafnetError names the line if a cell is missing or of a wrong type."""
     try:
         columns = zip(fields(kind), cells, strict=True)
         return kind(**{field.name: _value(cell, field.type) for field, cell in columns})
     except (KeyError, ValueError) as error:
         raise MafnetError(
-            f"{place}: is damaged ({error}); delete the file to have it made again"
+            f"{line}: is damaged ({error}); delete the file to have it made again"
         ) from error
 
 
@@ -72,7 +72,7 @@ def _cell(value: object) -> str:
     return re.sub(r"[\\\t\n\r]", lambda match: _ESCAPES[match[0]], text)
 
 
-def _value(cell: str, kind: Any) -> object:  # noqa: ANN401 - a field's type has no narrower one
+def _value(cell: str, kind: Any) -> object:  # noqa: ANN401 - field types have no narrower type
     text = re.sub(r"\\.", lambda match: _CHARACTERS[match[0]], cell)
     if kind == tuple[str, ...]:
         return tuple(filter(None, text.split(",")))

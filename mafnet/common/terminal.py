@@ -1,27 +1,27 @@
-"""Names of files and decoders' messages as text that cannot control a terminal or a log."""
+"""File names and decoder messages as text without control over a terminal or a log."""
 
 import logging
 
 
 def printable(text: str) -> str:
-    r"""Text whose control characters, other than a line feed, are written out, as \x1b is.
+    r"""The text with all control characters except line feeds escaped, e.g. as \x1b.
 
-    Names of files and labels come from others; left as they are, they could move the cursor,
-    recolour or rename the window, or turn the direction of writing.
+    File names and labels come from other people. Unescaped, they could move the cursor, change
+    colours or the title of the window, or reverse the direction of the text.
     """
     return "".join(
-        character if character.isprintable() or character == "\n" else _written_out(character)
+        character if character.isprintable() or character == "\n" else _escaped(character)
         for character in text
     )
 
 
 class PrintableFormatter(logging.Formatter):
-    """Formats log records for people, whatever names they hold."""
+    """Formats log records as printable text."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as printable text."""
+        """Format a record as printable text."""
         return printable(super().format(record))
 
 
-def _written_out(character: str) -> str:
+def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()

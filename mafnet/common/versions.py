@@ -1,9 +1,9 @@
-"""Versions of the steps whose results are kept; raise one when its step's output changes.
+"""Versions of the steps whose results are kept. Raise a version when the step's output changes.
 
-They are part of every fingerprint and of the `params` of every rule, so raising one reruns its
-step and the steps that depend on it, and nothing else. tests/test_common_versions.py fails when an
-output changes while its version does not. Pages and figures need no number: their version is a
-digest of their files (mafnet/report/output_digest.py).
+The versions are part of every fingerprint and of the `params` of every rule. So raising one reruns
+its step and the steps that depend on it, and nothing else. tests/test_common_versions.py fails if
+an output changes without its version. Pages and figures need no version number: their version is a
+digest of their source files (mafnet/report/output_digest.py).
 """
 
 PROBE = 2

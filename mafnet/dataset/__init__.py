@@ -1,1 +1,1 @@
-"""Stage 3, dataset: manifests, shards, and the feature files that training reads."""
+"""Stage 1, dataset: manifests, shards, archives and lists of published data sets."""

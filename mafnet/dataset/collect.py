@@ -1,4 +1,4 @@
-"""From a data set's archives, wherever they are, to a folder of its videos and lists."""
+"""Downloads and unpacks the archives of a published data set."""
 
 import logging
 import shutil
@@ -19,71 +19,72 @@ log = logging.getLogger(__name__)
 
 ARCHIVE_ENDINGS = (".zip", ".rar", ".7z", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 ADDRESS_LIST_ENDING = "_path.txt"
-"""Files of a mirror that name its archives, one address a line (k400_train_path.txt)."""
+"""Files of a mirror that list the addresses of its archives, one per line (k400_train_path.txt)."""
 
 RECORDS = ".unpacked"
-"""Folder in the target with one record an archive that was unpacked to its end."""
+"""Folder in the target with one record for each completely unpacked archive."""
 
 
 def download(source: Source, folder: Path) -> list[Path]:
-    """Fetch a data set's archives and lists to a folder; what is there already is verified."""
+    """Download the archives and lists of a data set to a folder; existing files are verified."""
     rows = [row for row in table("downloads.tsv") if row["dataset"] == source.name]
     terms = dict.fromkeys(row["terms"] for row in rows)
     log.info("%s: %s", source.name, "; ".join(terms))
     return [obtain(folder / row["file"], [row["address"]], row["sha256"]) for row in rows]
 
 
-def collect(source: Source, place: Path, lists: Path | None, target: Path) -> list[Member]:
-    """Unpack a data set's videos and lists below `target`, those that are wanted and no more.
+def collect(source: Source, path: Path, lists: Path | None, target: Path) -> list[Member]:
+    """Unpack only the needed videos and lists of a data set below `target`.
 
-    place: an archive, or a folder of archives and of lists of addresses of archives.
-    lists: folder or zip file of the lists, where they are neither beside nor in the archive.
-    An archive that an earlier call finished is not opened again, nor downloaded.
+    path: an archive, or a folder of archives and of lists of their addresses.
+    lists: folder or zip file of the lists, if they are neither beside nor in the archive.
+    An archive that an earlier call completed is neither opened nor downloaded again.
     """
-    texts = _texts(source, place, lists, target)
+    texts = _texts(source, path, lists, target)
     wanted = _wanted(source, texts)
     members = []
-    for archive in archives_of(place):
+    for archive in archives_of(path):
         members += _once(archive, target, wanted)
-    for address in addresses_of(place):
+    for address in addresses_of(path):
         members += _from_address(address, target, wanted)
     if not members:
         raise MafnetError(
-            f"{place}: holds no video of {source.name}; name its archive, or a folder of archives "
-            f"({', '.join(ARCHIVE_ENDINGS)}) or of lists of addresses (*{ADDRESS_LIST_ENDING})"
+            f"{path}: contains no video of {source.name}; name its archive, or a folder "
+            f"of archives ({', '.join(ARCHIVE_ENDINGS)}) or "
+            f"of lists of addresses (*{ADDRESS_LIST_ENDING})"
         )
     log.info("%s: %d files in %s", source.name, len(members), target)
     return members
 
 
-def archives_of(place: Path) -> list[Path]:
-    """The archives below a folder, sorted, or the one archive."""
-    if not place.is_dir():
-        return [place]
-    return sorted(path for path in place.rglob("*") if path.name.endswith(ARCHIVE_ENDINGS))
+def archives_of(path: Path) -> list[Path]:
+    """The archives below a folder, sorted; the path itself if it is an archive."""
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.name.endswith(ARCHIVE_ENDINGS))
 
 
-def addresses_of(place: Path) -> list[str]:
+def addresses_of(path: Path) -> list[str]:
     """The addresses in a folder's lists of addresses."""
-    lists = sorted(place.glob(f"*{ADDRESS_LIST_ENDING}")) if place.is_dir() else []
+    lists = sorted(path.glob(f"*{ADDRESS_LIST_ENDING}")) if path.is_dir() else []
     return [
-        line.strip() for path in lists for line in path.read_text().splitlines() if line.strip()
+        line.strip() for file in lists for line in file.read_text().splitlines() if line.strip()
     ]
 
 
 def write_listing(members: Sequence[Member], path: Path) -> None:
-    """Write which files were unpacked, a table with one row a file."""
+    """Write a table of the unpacked files, one row per file."""
     write_table(("file", "bytes"), sorted((file.name, file.size) for file in members), path)
 
 
-def _texts(source: Source, place: Path, lists: Path | None, target: Path) -> dict[str, str]:
-    """The lists that are known before unpacking; those that lay beside the archives are copied."""
+def _texts(source: Source, path: Path, lists: Path | None, target: Path) -> dict[str, str]:
+    """The lists that exist before unpacking. Lists beside the archives are copied to `target`."""
     if lists:
         return read_lists(source, lists)
-    found = find_lists(source, place) if place.is_dir() else {}
+    found = find_lists(source, path) if path.is_dir() else {}
     if missing_lists(source, found):
         return {}
-    texts = read_lists(source, place)
+    texts = read_lists(source, path)
     for key, text in texts.items():
         with replacing(target / "lists" / PurePosixPath(found[key]).name) as beside:
             beside.write_text(text, encoding="utf-8", newline="")
@@ -95,13 +96,13 @@ def _wanted(source: Source, texts: dict[str, str]) -> Callable[[str], bool]:
         return source.wanted(texts)
     except KeyError as error:
         raise MafnetError(
-            f"{source.name}: which files its archives' videos are is in the list {error}; "
-            "name the folder of the lists (config: datasets, `lists`)"
+            f"{source.name}: unpacking needs the list {error}; name the folder of the lists "
+            "(config: datasets, `lists`)"
         ) from error
 
 
 def _from_address(address: str, target: Path, wanted: Callable[[str], bool]) -> list[Member]:
-    """Fetch one archive, take what is wanted and delete it again: there are terabytes of them."""
+    """Download one archive, unpack the needed files and delete it, because all need terabytes."""
     name = _record_name(address)
     done = _recorded(target, name, address)
     if done is not None:
@@ -114,11 +115,11 @@ def _from_address(address: str, target: Path, wanted: Callable[[str], bool]) -> 
 
 
 def _once(archive: Path, target: Path, wanted: Callable[[str], bool]) -> list[Member]:
-    """Unpack an archive unless the same one was unpacked to its end before."""
+    """Unpack an archive unless an earlier call completed it."""
     try:
         found = archive.stat()
     except OSError as error:
-        raise MafnetError(f"{archive}: is not there; name the archive or its folder") from error
+        raise MafnetError(f"{archive}: does not exist; name the archive or its folder") from error
     identity = canonical_json([found.st_size, found.st_mtime_ns])
     name = _record_name(str(archive.resolve()))
     done = _recorded(target, name, identity)
@@ -129,23 +130,23 @@ def _once(archive: Path, target: Path, wanted: Callable[[str], bool]) -> list[Me
     return done
 
 
-def _record_name(place: str) -> str:
-    """A record's name: train and val of a mirror have archives of the same names."""
-    return f"{PurePosixPath(place).name}-{digest_of(place)[:12]}"
+def _record_name(path: str) -> str:
+    """Unique name of a record: train and val of a mirror have archives with equal names."""
+    return f"{PurePosixPath(path).name}-{digest_of(path)[:12]}"
 
 
 def _recorded(target: Path, name: str, identity: str) -> list[Member] | None:
-    """What an archive gave once unpacked to its end; None if it was not or files are gone."""
+    """The files of a completely unpacked archive; None if incomplete or if files are missing."""
     path = target / RECORDS / f"{name}.json"
     if not path.exists():
         return None
     record = read_json(path)
     members = [Member(*entry) for entry in record["files"]]
     same = record["archive"] == identity
-    return members if same and all(_is_there(target, member) for member in members) else None
+    return members if same and all(_exists(target, member) for member in members) else None
 
 
-def _is_there(target: Path, member: Member) -> bool:
+def _exists(target: Path, member: Member) -> bool:
     path = target / member.name
     return path.is_file() and path.stat().st_size == member.size
 

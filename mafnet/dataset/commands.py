@@ -1,4 +1,4 @@
-"""Verbs of stage 1, dataset."""
+"""Commands of stage 1, dataset."""
 
 from pathlib import Path
 
@@ -15,10 +15,10 @@ lists = click.option("--lists", type=options.any_path, help="Folder or zip file 
 
 
 @click.command()
-@click.option("--root", type=options.any_path, required=True, help="Folder to make.")
+@click.option("--root", type=options.any_path, required=True, help="Folder to create.")
 @options.settings
 def demo(root: Path, settings: dict) -> None:
-    """Draw and synthesise the demo's videos and their manifest."""
+    """Generate the videos and the manifest of the demo."""
     from mafnet.common.config import parse
     from mafnet.dataset.config import DemoSettings
     from mafnet.dataset.demo.generate import make_demo
@@ -31,7 +31,7 @@ def demo(root: Path, settings: dict) -> None:
 @click.option("--folder", type=options.any_path, required=True, help="Folder to fill.")
 @options.output
 def download(source: str, folder: Path, output: Path) -> None:
-    """Fetch the archives and lists of a published data set, verified; read its terms first."""
+    """Download and verify the archives and lists of a published data set; read its terms first."""
     from mafnet.dataset.archives.readers import Member
     from mafnet.dataset.collect import download as run
     from mafnet.dataset.collect import write_listing
@@ -50,7 +50,7 @@ def download(source: str, folder: Path, output: Path) -> None:
 @click.option("--folder", type=options.any_path, required=True, help="Folder to fill.")
 @options.output
 def unpack(source: str, archive: Path, lists: Path | None, folder: Path, output: Path) -> None:
-    """Unpack a published data set's videos and lists, what is wanted and no more."""
+    """Unpack only the needed videos and lists of a published data set."""
     from mafnet.dataset.collect import collect, write_listing
 
     write_listing(collect(SOURCES[source], archive, lists, folder), output)
@@ -58,7 +58,7 @@ def unpack(source: str, archive: Path, lists: Path | None, folder: Path, output:
 
 @click.command()
 @source
-@click.option("--split", required=True, help="Which split, e.g. official, split01, ks32.")
+@click.option("--split", required=True, help="Name of the split, e.g. official, split01, ks32.")
 @lists
 @options.root
 @options.settings

@@ -1,4 +1,4 @@
-"""Config section `datasets`: where the videos and the manifests of a data set come from."""
+"""Config section `datasets`: the origin of the videos and manifests of each data set."""
 
 from typing import Literal, Self
 
@@ -14,9 +14,9 @@ PROTOCOLS = {name: tuple(source.protocols) for name, source in SOURCES.items()}
 
 
 class Demo(Settings):
-    """Which videos the source `demo` draws. They are `video.clips` seconds long.
+    """The videos that the source `demo` generates. They are `video.clips` seconds long.
 
-    Any change makes other files.
+    Any change produces other files.
     """
 
     seed: int = Field(0, ge=0, description="Seed of all videos.")
@@ -28,28 +28,28 @@ class Demo(Settings):
     shorter_by: int = Field(
         0,
         ge=0,
-        description="Largest number of seconds by which a video is shorter; the seed draws it. The "
-        "missing clips are padding. At least two seconds must be left.",
+        description="Maximum number of seconds by which a video is shorter; the seed sets it. "
+        "The missing clips are padding. At least two seconds must remain.",
         json_schema_extra={"unit": "seconds"},
     )
     picture_noise: Number = Field(
         0,
         ge=0,
-        description="Standard deviation of the coloured clouds over the frames.",
+        description="Standard deviation of the coloured noise in the frames.",
         json_schema_extra={"unit": "levels of 0 to 255"},
     )
     sound_noise: Number = Field(
         0,
         ge=0,
-        description="Standard deviation of the noise over the audio.",
+        description="Standard deviation of the noise in the audio.",
         json_schema_extra={"unit": "share of full scale"},
     )
 
 
 class DemoSettings(Demo):
-    """What the demo is told: the entry `demo`, and the format of the videos.
+    """Settings of the demo: the entry `demo`, and the format of the videos.
 
-    seconds: length of a video; the event fills at least one second and never all.
+    seconds: length of a video; the event fills at least one second and never all of them.
     width, height: size of the frames in pixels, even numbers.
     """
 
@@ -62,7 +62,7 @@ class DemoSettings(Demo):
         shortest = self.seconds - self.shorter_by
         if shortest < 2:
             raise ValueError(
-                f"seconds is {shortest} for the shortest videos; an event needs at least 2"
+                f"the shortest videos have {shortest} seconds; an event needs at least 2"
             )
         if self.width % 2 or self.height % 2 or min(self.width, self.height) < 32:
             raise ValueError("width and height must be even and at least 32")
@@ -70,11 +70,11 @@ class DemoSettings(Demo):
 
 
 class _Entry(Settings):
-    """What every data set may have."""
+    """Keys of every data set."""
 
     classes: str = Field(
         "",
-        description="Text file with one class in each line, in the order of the network's outputs. "
+        description="Text file with one class per line, in the order of the network's outputs. "
         "Without it, the classes are the sorted labels of the manifests.",
     )
 
@@ -91,14 +91,14 @@ class OwnData(_Entry):
 
 
 class DemoData(_Entry):
-    """Small audio-visual events that mafnet draws below data/."""
+    """Small audio-visual events that mafnet generates in data/."""
 
-    source: Literal["demo"] = Field(description="`demo`: mafnet draws the videos.")
-    demo: Demo = Field(Demo(), description="Which videos are drawn.")
+    source: Literal["demo"] = Field(description="`demo`: mafnet generates the videos.")
+    demo: Demo = Field(Demo(), description="The generated videos.")
 
 
 class PublishedData(_Entry):
-    """A published data set, from one of `archive`, `folder` and `download`."""
+    """A published data set. Exactly one of `archive`, `folder` and `download` is needed."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -111,18 +111,16 @@ class PublishedData(_Entry):
     )
     protocol: Literal[tuple(name for names in PROTOCOLS.values() for name in names)] | None = Field(
         None,
-        description="How metrics.json measures. The first protocol of a source is its default: "
+        description="Evaluation protocol of metrics.json. The first one is the default: "
         + "; ".join(f"{source} has {', '.join(names)}" for source, names in PROTOCOLS.items())
         + ".",
     )
     archive: str = Field(
         "",
         description="Archive of the data set, or folder of its archives or of lists of their "
-        "addresses (*_path.txt). What is needed is unpacked to data/{dataset}/unpacked.",
+        "addresses (*_path.txt). The needed files are unpacked to data/{dataset}/unpacked.",
     )
-    folder: str = Field(
-        "", description="Folder of the videos, in any layout. They are used where they are."
-    )
+    folder: str = Field("", description="Folder of the videos, in any layout. They are not copied.")
     download: bool = Field(
         default=False,
         description="True downloads the archives to data/{dataset}/downloads "
@@ -149,7 +147,7 @@ class PublishedData(_Entry):
 
     @property
     def holdout(self) -> Holdout:
-        """How validation samples are chosen."""
+        """The selection of validation samples."""
         return Holdout(share=self.val_share, seed=self.val_seed)
 
 

@@ -1,4 +1,4 @@
-"""Validation samples taken from training lists that come without any."""
+"""Selection of validation samples from training lists."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,26 +12,27 @@ SHARE = Field(
     gt=0,
     lt=1,
     description="Share of the training lists that is held out for validation, class by class. "
-    "ucf51: of the groups. kinetics_sounds: of the clips. ave has its own validation list.",
+    "ucf51: share of the groups. kinetics_sounds: share of the clips. "
+    "ave has its own validation list.",
     json_schema_extra={"unit": "share, 0 to 1"},
 )
-SEED = Field(0, ge=0, description="Seed that decides which part of the training lists is held out.")
+SEED = Field(0, ge=0, description="Seed of the selection of the held-out part.")
 
 
 class Holdout(Settings):
-    """How validation samples are chosen.
+    """Selection of validation samples.
 
-    share: of each class's training samples (or groups of samples).
-    seed: the choice for one class depends only on its own samples and the seed.
+    share: held-out share of the training samples (or groups of samples) of each class.
+    seed: the selection in a class depends only on its own samples and the seed.
     """
 
     share: Number = SHARE
     seed: int = SEED
 
     def choose(self, names: Sequence[str], salt: str) -> set[str]:
-        """The names that are held out: the share, rounded, at least one of two or more.
+        """The held-out names: the share, rounded, and at least one of two or more names.
 
-        They are chosen by a hash of each name, so that one more name seldom changes the others.
+        A hash of each name decides. So one more name rarely changes the selection of the others.
         """
         known = sorted(set(names), key=lambda name: self._rank(name, salt))
         count = round(self.share * len(known))

@@ -1,4 +1,4 @@
-"""`mafnet check`: what of a data set is expected, there, missing and surplus, before any work."""
+"""`mafnet check`: expected, existing, missing and surplus videos of a data set, before any work."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -15,15 +15,15 @@ from mafnet.dataset.prepare import counted, counts, expected, other_lists, sampl
 from mafnet.dataset.sources import SOURCES
 
 MAX_SHOWN = 10
-"""Missing or surplus files that are named on the terminal; a table has them all."""
+"""Missing or surplus files that the terminal shows; a table lists all."""
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """What was found.
+    """Result of the comparison of a data set with its files.
 
-    splits: the samples of every split that is made.
-    missing: videos that the shown splits name and the folder lacks.
+    splits: the samples of every split.
+    missing: videos of the splits that do not exist in the folder.
     surplus: videos of the folder that no split names.
     max_failed_fraction: share of missing videos above which a run stops.
     """
@@ -37,11 +37,11 @@ class Inventory:
 
     @property
     def videos(self) -> set[str]:
-        """All videos that are named."""
+        """All videos of the manifests."""
         return {row.video for rows in self.splits.values() for row in rows}
 
     def require_enough(self) -> None:
-        """MafnetError if so many videos are missing that a run would stop."""
+        """MafnetError if more videos are missing than a run allows."""
         if len(self.missing) > self.max_failed_fraction * len(self.videos):
             raise MafnetError(
                 f"{self.dataset}: {len(self.missing)} of {len(self.videos)} videos are missing, "
@@ -51,9 +51,10 @@ class Inventory:
 
 
 def take_inventory(dataset: str, entry: DataSet, max_failed_fraction: float) -> Inventory:
-    """Compare a data set's lists or manifests with the files that are there.
+    """Compare the lists or manifests of a data set with the existing files.
 
-    entry: of the data set in the config. max_failed_fraction: above it a run stops.
+    entry: the entry of the data set in the config.
+    max_failed_fraction: share of missing videos above which a run stops.
     """
     origin = origin_of(dataset, entry)
     splits = _splits(dataset, origin)
@@ -65,7 +66,7 @@ def take_inventory(dataset: str, entry: DataSet, max_failed_fraction: float) -> 
 
 
 def report_inventory(found: Inventory) -> str:
-    """The inventory as a text for people."""
+    """The inventory as readable text."""
     lines = [
         *_about(found),
         *_samples_and_videos(found),
@@ -79,7 +80,7 @@ def report_inventory(found: Inventory) -> str:
 
 
 def write_inventory(found: Inventory, path: Path) -> None:
-    """Write a table with one row for every video: ok, missing or surplus."""
+    """Write a table with the status of every video: ok, missing or surplus."""
     missing = set(found.missing)
     rows = [(video, "missing" if video in missing else "ok") for video in found.videos]
     rows += [(video, "surplus") for video in found.surplus]
@@ -87,7 +88,7 @@ def write_inventory(found: Inventory, path: Path) -> None:
 
 
 def _splits(dataset: str, origin: Origin) -> dict[str, list[Sample]]:
-    """The samples of all splits, from manifests that are the user's, or from lists."""
+    """The samples of all splits, from the user's manifests or from published lists."""
     if origin.source in SOURCES:
         if origin.archive and not Path(origin.lists).exists():
             raise MafnetError(
@@ -106,7 +107,7 @@ def _splits(dataset: str, origin: Origin) -> dict[str, list[Sample]]:
 
 
 def _about(found: Inventory) -> list[str]:
-    """Data set, protocol and places."""
+    """Data set, protocol and folders."""
     origin = found.origin
     protocol = protocol_of(origin.source, origin.protocol)
     note = f": {protocol.note}" if protocol else ""
@@ -119,12 +120,12 @@ def _about(found: Inventory) -> list[str]:
 
 
 def _samples_and_videos(found: Inventory) -> list[str]:
-    """Why there are fewer files than rows."""
+    """The number of existing files, and why there may be fewer files than rows."""
     rows = max(found.splits.values(), key=len)
     several = Counter(Counter(row.video for row in rows).values())
     videos = sum(several.values())
-    there = len(found.videos) - len(found.missing)
-    lines = ["", f"{there:,} of {len(found.videos):,} videos are there"]
+    existing = len(found.videos) - len(found.missing)
+    lines = ["", f"{existing:,} of {len(found.videos):,} videos exist"]
     if videos < len(rows):
         labels = ", ".join(f"{count} have {n}" for n, count in sorted(several.items()) if n > 1)
         lines.append(
@@ -135,7 +136,7 @@ def _samples_and_videos(found: Inventory) -> list[str]:
 
 
 def _subsets(found: Inventory) -> list[str]:
-    """Rows and videos of every split and subset beside the published counts."""
+    """Rows and videos of every split and subset, with the published counts."""
     missing = set(found.missing)
     lines = ["", f"{'split':14}{'subset':12}{'expected':>10}{'rows':>8}{'videos':>8}{'missing':>9}"]
     for split, samples in found.splits.items():
@@ -166,13 +167,15 @@ def _expected_rows(source: str, split: str) -> dict[str, str]:
 
 
 def _notes(found: Inventory) -> list[str]:
-    """What differs from the published data set, and what is wrong in that itself."""
+    """Differences from the published data set, and known faults of the published data set."""
     notes = []
     for split, samples in found.splits.items():
         numbers = counts(samples)
         for subset, shared in numbers["videos_also_in_train"].items():
             if shared:
-                notes.append(f"{split}: {shared} {subset} videos are in train too (other label)")
+                notes.append(
+                    f"{split}: {shared} {subset} videos are also in train, with another label"
+                )
         for row in expected(found.origin.source, split):
             number = counted(numbers, row["subset"], row["unit"])
             if number != row["count"]:
@@ -184,7 +187,7 @@ def _notes(found: Inventory) -> list[str]:
 
 
 def _classes(found: Inventory) -> list[str]:
-    """Videos of each class that lacks some: named by the shown splits and there."""
+    """Expected and existing videos of each class of the shown splits, if any are missing."""
     missing = set(found.missing)
     shown = [row for split in found.origin.shown for row in found.splits[split]]
     named = Counter(label for label, _ in {(row.label, row.video) for row in shown})
@@ -193,23 +196,23 @@ def _classes(found: Inventory) -> list[str]:
     )
     absent = _absent(found.origin.classes, named)
     if not gone and not absent:
-        return ["", f"all videos of all {len(named)} classes are there"]
-    lines = ["", f"{'class':34}{'expected':>10}{'there':>8}{'missing':>9}"]
+        return ["", f"all videos of all {len(named)} classes exist"]
+    lines = ["", f"{'class':34}{'expected':>10}{'exist':>8}{'missing':>9}"]
     lines += [
         f"{label:34}{named[label]:>10,}{named[label] - gone[label]:>8,}{gone[label]:>9,}"
         for label in sorted(named)
     ]
-    return lines + [f"{label:34}{'none is named in the lists':>27}" for label in absent]
+    return lines + [f"{label:34}{'not in the lists':>27}" for label in absent]
 
 
 def _absent(classes: str | None, named: Collection[str]) -> list[str]:
-    """Classes of which no list names a video."""
+    """Classes without a video in the lists."""
     known = read_classes(Path(classes)) if classes else []
     return [label for label in known if label not in named]
 
 
 def _files(what: str, paths: Iterable[str]) -> list[str]:
-    """Some of the files, and how many they are."""
+    """The number of files and the first of them."""
     paths = list(paths)
     if not paths:
         return ["", f"{what}: none"]

@@ -1,4 +1,4 @@
-"""A data set's lists: read from a folder or a zip file, under any of their usual names."""
+"""Reads the lists of a published data set from a folder or a zip file."""
 
 import os
 import re
@@ -12,25 +12,25 @@ from mafnet.dataset.sources.base import Source
 
 ENDINGS = (".txt", ".csv")
 MAX_BYTES = 200_000_000
-"""The longest list that is read; Kinetics-400's has some 20 MB."""
+"""Maximum size of a list; the largest one of Kinetics-400 has about 20 MB."""
 
 
-def read_lists(source: Source, place: Path) -> dict[str, str]:
-    """The texts of the lists by what each is for; MafnetError names those that are not there."""
-    found = find_lists(source, place)
+def read_lists(source: Source, path: Path) -> dict[str, str]:
+    """The text of each list by its key; MafnetError names the missing lists."""
+    found = find_lists(source, path)
     missing = missing_lists(source, found)
     if missing:
-        names = ", ".join(source.lists[key].replace("\\", "") for key in missing)
+        names = ", ".join(source.lists[key].repath("\\", "") for key in missing)
         raise MafnetError(
-            f"{place}: holds no {names}; name the folder or zip file of {source.name}'s lists "
-            "(config: datasets, `lists`)"
+            f"{path}: does not contain {names}; name the folder or zip file of the "
+            f"lists of {source.name} (config: datasets, `lists`)"
         )
-    return {key: _text(place, name) for key, name in found.items()}
+    return {key: _text(path, name) for key, name in found.items()}
 
 
-def find_lists(source: Source, place: Path) -> dict[str, str]:
-    """Where each list is inside a folder or zip file; of several, that with the shortest path."""
-    names = sorted(_names(place), key=lambda name: (name.count("/"), name))
+def find_lists(source: Source, path: Path) -> dict[str, str]:
+    """The path of each list inside a folder or zip file; of several, the shortest path."""
+    names = sorted(_names(path), key=lambda name: (name.count("/"), name))
     found: dict[str, str] = {}
     for key, pattern in source.lists.items():
         for name in names:
@@ -40,52 +40,52 @@ def find_lists(source: Source, place: Path) -> dict[str, str]:
 
 
 def missing_lists(source: Source, found: Collection[str]) -> list[str]:
-    """What is needed and not among the lists that were found."""
+    """The keys of required lists that were not found."""
     return [key for key in source.lists if key not in found and key not in source.optional]
 
 
-def list_files(source: Source, place: Path) -> list[Path]:
-    """The files that the lists are read from: what a rule has to watch."""
-    if not place.is_dir():
-        return [place]
-    return [place / name for name in find_lists(source, place).values()]
+def list_files(source: Source, path: Path) -> list[Path]:
+    """The files that contain the lists: the inputs of a rule."""
+    if not path.is_dir():
+        return [path]
+    return [path / name for name in find_lists(source, path).values()]
 
 
-def digests(source: Source, place: Path) -> dict[str, str]:
-    """sha256 of each list by its file's name, where they are files."""
-    return {path.name: sha256_of(path) for path in list_files(source, place) if path.is_file()}
+def digests(source: Source, path: Path) -> dict[str, str]:
+    """SHA-256 of each list by its file name, if the lists are files."""
+    return {path.name: sha256_of(path) for path in list_files(source, path) if path.is_file()}
 
 
-def _names(place: Path) -> Iterator[str]:
-    """Paths of texts below a folder, or of members of a zip file."""
-    if place.is_dir():
-        for folder, _, names in os.walk(place):
-            base = PurePosixPath(Path(folder).relative_to(place).as_posix())
+def _names(path: Path) -> Iterator[str]:
+    """Paths of text files below a folder, or of the members of a zip file."""
+    if path.is_dir():
+        for folder, _, names in os.walk(path):
+            base = PurePosixPath(Path(folder).relative_to(path).as_posix())
             yield from (str(base / name) for name in names if name.lower().endswith(ENDINGS))
         return
     try:
-        with zipfile.ZipFile(place) as file:
+        with zipfile.ZipFile(path) as file:
             yield from [entry.filename for entry in file.infolist() if not entry.is_dir()]
     except (OSError, zipfile.BadZipFile) as error:
         raise MafnetError(
-            f"{place}: is neither a folder nor a zip file with lists ({error})"
+            f"{path}: is neither a folder nor a zip file with lists ({error})"
         ) from error
 
 
-def _text(place: Path, name: str) -> str:
-    """One list's text; MafnetError if it is no text or too long for one."""
+def _text(path: Path, name: str) -> str:
+    """The text of a list; MafnetError if it is not UTF-8 text or too long."""
     try:
-        return _bytes(place, name).decode("utf-8-sig")
+        return _bytes(path, name).decode("utf-8-sig")
     except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
-        raise MafnetError(f"{place}: {name} cannot be read as a list ({error})") from error
+        raise MafnetError(f"{path}: {name} cannot be read as a list ({error})") from error
 
 
-def _bytes(place: Path, name: str) -> bytes:
-    if place.is_dir():
-        if (place / name).stat().st_size > MAX_BYTES:
+def _bytes(path: Path, name: str) -> bytes:
+    if path.is_dir():
+        if (path / name).stat().st_size > MAX_BYTES:
             raise ValueError(f"has more than {MAX_BYTES} bytes")
-        return (place / name).read_bytes()
-    with zipfile.ZipFile(place) as archive, archive.open(name) as file:
+        return (path / name).read_bytes()
+    with zipfile.ZipFile(path) as archive, archive.open(name) as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise ValueError(f"has more than {MAX_BYTES} bytes")

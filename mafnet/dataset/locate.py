@@ -1,4 +1,4 @@
-"""Where the videos that a data set's lists name lie in a folder, whatever its layout."""
+"""Finds the videos of a data set's lists in a folder of any layout."""
 
 import logging
 import os
@@ -12,20 +12,20 @@ from mafnet.dataset.manifest import Sample
 log = logging.getLogger(__name__)
 
 CORRECTED = "replacement"
-"""In the name of a folder whose files are to be taken before others of the same name.
+"""Part of the name of a folder whose files are preferred to others of the same name.
 
-Kinetics-400's mirror ships clips anew that were damaged (replacement_for_corrupted_k400).
+The mirror of Kinetics-400 has corrected copies of damaged clips (replacement_for_corrupted_k400).
 """
 
 SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".webm", ".mov", ".flv", ".3gp"})
-"""Files that count as videos; a copy of a data set may have been converted."""
+"""Suffixes of videos; a copy of a data set may be in another format."""
 
 
 @dataclass(frozen=True)
 class Folder:
     """The videos below a folder.
 
-    files: paths by file name without its suffix, each list sorted.
+    files: paths by file name without suffix, each list sorted.
     """
 
     files: dict[str, list[str]] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Folder:
 
 
 def list_videos(root: Path) -> Folder:
-    """The videos below a folder; none where there is no folder. Links are followed, once."""
+    """The videos below a folder; empty if it does not exist. Each linked folder is visited once."""
     files: dict[str, list[str]] = {}
     seen: set[str] = set()
     for folder, inner, names in os.walk(root, followlinks=True):
@@ -54,20 +54,22 @@ def list_videos(root: Path) -> Folder:
 
 
 def located(samples: Sequence[Sample], folder: Folder, folded: bool) -> list[Sample]:
-    """The samples with their videos' real paths; a missing one has the path it would have.
+    """The samples with the actual paths of their videos; a missing video gets its expected path.
 
-    Files are found by their names without suffix, so that it does not matter which folders lie
-    above them. folded: where no name fits, one that differs in case only is taken.
+    Files are found by name without suffix, so their folders do not matter.
+    folded: if no name matches, a name that differs only in case is used.
     """
     finder = _Finder(folder, folded)
     found = {video: finder.find(video) for video in dict.fromkeys(row.video for row in samples)}
     finder.warn()
-    places = _usual_places(found)
-    return [replace(row, video=found[row.video] or _expected(row.video, places)) for row in samples]
+    folders = _usual_folders(found)
+    return [
+        replace(row, video=found[row.video] or _expected(row.video, folders)) for row in samples
+    ]
 
 
 class _Finder:
-    """Looks names up and remembers what was odd."""
+    """Finds videos by name and collects warnings."""
 
     def __init__(self, folder: Folder, folded: bool) -> None:
         self._files = folder.files
@@ -76,7 +78,7 @@ class _Finder:
         self._several: list[str] = []
 
     def find(self, video: str) -> str | None:
-        """The path of a video, None if it is missing."""
+        """The path of a video; None if it is missing."""
         stem = PurePosixPath(video).stem
         paths = self._files.get(stem) or self._files.get(self._folded.get(stem.casefold(), ""), [])
         paths = sorted(paths, key=lambda path: (CORRECTED not in path, path))
@@ -87,17 +89,17 @@ class _Finder:
         return paths[0] if paths else None
 
     def warn(self) -> None:
-        """Say what was odd, with an example of each."""
+        """Log the collected warnings, each with an example."""
         if self._other_case:
-            log.warning("%d videos are spelt with other capitals than in the lists (%s); taken",
+            log.warning("%d file names differ from the lists in case only (%s); they are used",
                         len(self._other_case), self._other_case[0])  # fmt: skip
         if self._several:
-            log.warning("%d videos are there more than once; the first is taken (%s)",
+            log.warning("%d videos exist more than once; the first is used (%s)",
                         len(self._several), self._several[0])  # fmt: skip
 
 
 def _differs_in_case(path: str, video: str) -> bool:
-    """True if the file or its folder has the list's name, but for case."""
+    """True if the file or its folder differs from the list only in case."""
     for found, listed in zip(reversed(PurePosixPath(path).with_suffix("").parts),
                              reversed(PurePosixPath(video).with_suffix("").parts),
                              strict=False):  # fmt: skip
@@ -106,23 +108,23 @@ def _differs_in_case(path: str, video: str) -> bool:
     return False
 
 
-def _usual_places(found: dict[str, str | None]) -> dict[str, str]:
-    """For each folder that the lists name, the one in which most of its videos were found."""
-    places: dict[str, Counter] = {}
+def _usual_folders(found: dict[str, str | None]) -> dict[str, str]:
+    """For each folder in the lists, the actual folder of most of its videos."""
+    folders: dict[str, Counter] = {}
     for video, path in found.items():
         if path:
             parent = str(PurePosixPath(video).parent)
-            places.setdefault(parent, Counter())[str(PurePosixPath(path).parent)] += 1
-    return {parent: counter.most_common(1)[0][0] for parent, counter in places.items()}
+            folders.setdefault(parent, Counter())[str(PurePosixPath(path).parent)] += 1
+    return {parent: counter.most_common(1)[0][0] for parent, counter in folders.items()}
 
 
-def _expected(video: str, places: dict[str, str]) -> str:
-    """Where a missing video would be looked for."""
+def _expected(video: str, folders: dict[str, str]) -> str:
+    """The expected path of a missing video."""
     path = PurePosixPath(video)
-    return str(PurePosixPath(places.get(str(path.parent), str(path.parent))) / path.name)
+    return str(PurePosixPath(folders.get(str(path.parent), str(path.parent))) / path.name)
 
 
 def missing_videos(samples: Iterable[Sample], root: Path) -> list[str]:
-    """The videos of the samples that are not there, sorted."""
+    """The missing videos of the samples, sorted."""
     videos = {sample.video for sample in samples}
     return sorted(video for video in videos if not (root / video).is_file())

@@ -1,4 +1,4 @@
-"""The manifest: a CSV file with one row a sample (columns sample, video, label, subset)."""
+"""The manifest: a CSV file with one row per sample (columns sample, video, label, subset)."""
 
 import csv
 import unicodedata
@@ -13,12 +13,12 @@ SUBSETS = ("train", "val", "test")
 COLUMNS = ("sample", "video", "label", "subset")
 EVENT_COLUMNS = ("event_start", "event_end")
 ALSO_IN = "also_in"
-"""Optional column: other subsets that the row's video is in, blank between them.
+"""Optional column: other subsets that contain the row's video, separated by blanks.
 
-A video in two subsets is refused unless its rows say so, as those of AVE's official split do.
+A video in two subsets is an error unless its rows declare it, as in the official split of AVE.
 """
 MAX_SHOWN = 50
-"""Bad rows that an error message lists before it only counts."""
+"""Maximum number of wrong rows in an error message."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Sample:
     video: path of the file below the data set's root, with forward slashes.
     label: name of the class.
     subset: "train", "val" or "test".
-    event: the event's seconds [start, end) where the data set records them.
-    also_in: other subsets that the video is known to be in.
+    event: seconds [start, end) of the event, if the data set records them.
+    also_in: other subsets that are declared to contain the video.
     """
 
     sample: str
@@ -42,9 +42,9 @@ class Sample:
 
 
 def read_manifest(path: Path, classes: Collection[str] = ()) -> list[Sample]:
-    """Read and check a manifest; every bad row is in the one MafnetError that is raised.
+    """Read and check a manifest; one MafnetError lists all wrong rows.
 
-    classes: the closed list of labels; empty where any label is allowed.
+    classes: the closed list of labels; empty if any label is allowed.
     """
     rows = _rows(path)
     problems: list[str] = []
@@ -60,7 +60,7 @@ def read_manifest(path: Path, classes: Collection[str] = ()) -> list[Sample]:
 
 
 def read_classes(path: Path) -> list[str]:
-    """Read a list of classes, one a line; MafnetError if it is empty or names one twice."""
+    """Read a list of classes, one per line; MafnetError if it is empty or has duplicates."""
     _require_file(path)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -68,28 +68,28 @@ def read_classes(path: Path) -> list[str]:
         raise MafnetError(f"{path}: cannot be read as a list of classes ({error})") from error
     classes = [line for line in lines if line.strip()]
     if not classes or len(set(classes)) < len(classes):
-        raise MafnetError(f"{path}: needs one class a line, none of them twice")
+        raise MafnetError(f"{path}: needs one class per line, without duplicates")
     return classes
 
 
 def write_manifest(samples: Sequence[Sample], path: Path) -> None:
-    """Write a manifest, with the optional columns that any sample needs."""
+    """Write a manifest, with the optional columns that at least one sample needs."""
     events = any(sample.event for sample in samples)
     shared = any(sample.also_in for sample in samples)
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        # Python 3.11 leaves a carriage return unquoted, which readers take for a line's end.
-        careful = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        # Python 3.11 does not quote a carriage return, which readers take for the end of a line.
+        quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerow(COLUMNS + EVENT_COLUMNS * events + (ALSO_IN,) * shared)
         for sample in samples:
             row = (sample.sample, sample.video, sample.label, sample.subset)
             event = sample.event or ("", "")
-            suited = careful if "\r" in sample.video else writer
-            suited.writerow(row + event * events + (" ".join(sample.also_in),) * shared)
+            chosen = quoted if "\r" in sample.video else writer
+            chosen.writerow(row + event * events + (" ".join(sample.also_in),) * shared)
 
 
 def calibration_videos(path: Path, count: int) -> list[str]:
-    """The first training videos of a manifest: one that is added at its end changes nothing."""
+    """The first `count` training videos of a manifest; rows added at its end change nothing."""
     samples = read_manifest(path)
     return list(dict.fromkeys(row.video for row in samples if row.subset == "train"))[:count]
 
@@ -106,7 +106,7 @@ def require_subsets(samples: Sequence[Sample], needed: Sequence[str], path: Path
 
 
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """The rows as dictionaries, with the line of the file on which each ends."""
+    """The rows as dictionaries, each with the number of its last line in the file."""
     _require_file(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -124,18 +124,18 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise MafnetError(f"{path}: cannot be read as a UTF-8 CSV file ({error})") from error
     if not rows:
-        raise MafnetError(f"{path}: has no rows; write one row a sample")
+        raise MafnetError(f"{path}: has no rows; write one row per sample")
     return rows
 
 
 def _require_file(path: Path) -> None:
-    """MafnetError for a FIFO or device, which could be read for ever."""
+    """MafnetError for a FIFO or device, because reading it may never end."""
     if path.exists() and not path.is_file():
         raise MafnetError(f"{path}: is not a file; name the file itself")
 
 
 def _sample(row: dict, classes: Collection[str]) -> tuple[Sample, list[str]]:
-    """One row as a sample, and what is wrong with it."""
+    """A row as a sample, and its faults."""
     if None in row or None in row.values():
         return Sample("", "", "", ""), ["has more or fewer fields than the header"]
     faults = [f"{column} is empty" for column in COLUMNS if not row[column].strip()]
@@ -156,7 +156,7 @@ def _sample(row: dict, classes: Collection[str]) -> tuple[Sample, list[str]]:
 
 
 def _event(row: dict[str, str]) -> tuple[float, float] | None:
-    """The event's seconds; ValueError if they are no interval."""
+    """Seconds of the event; ValueError if they are not an interval."""
     fields = [row.get(column, "").strip() for column in EVENT_COLUMNS]
     if not any(fields):
         return None
@@ -167,11 +167,11 @@ def _event(row: dict[str, str]) -> tuple[float, float] | None:
 
 
 def _name_faults(column: str, row: dict[str, str]) -> list[str]:
-    """What makes a name look like another or breaks the lines of the tables it is written to."""
+    """Faults of a name: control characters, line breaks, outer blanks."""
     name = row[column]
-    # Nearly all names are printable; to look at each character takes ten times as long.
+    # Nearly all names are printable. Checking each character takes ten times as long.
     if not name.isprintable() and any(map(_breaks, name)):
-        return [f"{column} {name!r} holds a control character or line break; remove it"]
+        return [f"{column} {name!r} contains a control character or line break; remove it"]
     if name.strip() and name != name.strip():
         return [f"{column} {name!r} begins or ends with a blank; remove it"]
     return []
@@ -183,17 +183,17 @@ def _breaks(character: str) -> bool:
 
 
 def _path_faults(video: str) -> list[str]:
-    """What keeps a path from being a file below the root."""
+    """Faults of a path that must be a file below the root."""
     path = PurePosixPath(video)
     if path.is_absolute() or ".." in path.parts:
-        return [f"video {video!r} lies outside the data set's root; give a path below it"]
+        return [f"video {video!r} is outside the data set's root; give a path below it"]
     if "\0" in video or str(path) != video:
         return [f"video {video!r} is not a plain relative path; write it as {str(path)!r}"]
     return []
 
 
 def _repeated_samples(samples: Sequence[tuple[int, Sample]]) -> list[str]:
-    """Rows whose sample name stood in an earlier row."""
+    """Rows with the sample name of an earlier row."""
     first: dict[str, int] = {}
     faults = []
     for number, sample in samples:
@@ -205,7 +205,7 @@ def _repeated_samples(samples: Sequence[tuple[int, Sample]]) -> list[str]:
 
 
 def _shared_videos(samples: Sequence[tuple[int, Sample]]) -> list[str]:
-    """Rows whose video is in another subset as well: what is tested must not be trained on."""
+    """Rows whose video is also in another subset: test videos must not be trained on."""
     first: dict[str, tuple[int, Sample]] = {}
     faults = []
     for number, sample in samples:
@@ -220,8 +220,8 @@ def _shared_videos(samples: Sequence[tuple[int, Sample]]) -> list[str]:
 
 
 def _report(path: Path, problems: Sequence[str]) -> str:
-    """All bad rows in one text."""
+    """All wrong rows in one text."""
     shown = [f"  {problem}" for problem in problems[:MAX_SHOWN]]
     more = len(problems) - len(shown)
     tail = [f"  and {more} more"] if more else []
-    return "\n".join([f"{path}: {len(problems)} faults; mend these rows:", *shown, *tail])
+    return "\n".join([f"{path}: {len(problems)} faults; fix these rows:", *shown, *tail])

@@ -1,4 +1,4 @@
-"""Where a data set's videos and manifests come from, as its entry in the config says."""
+"""The origin of the videos and manifests of a data set, from its entry in the config."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,16 +13,16 @@ from mafnet.dataset.sources.base import Protocol
 
 @dataclass(frozen=True)
 class Origin:
-    """The answers for one data set.
+    """The origin of one data set.
 
-    root: folder of the videos; the manifests' paths are relative to it.
+    root: folder of the videos; the paths in the manifests are relative to it.
     manifests: path of each split's manifest.
-    shown: the splits whose mean metrics.json shows.
-    classes: path of the closed list of classes, None where the manifest's labels are all.
-    source: name in the registry of sources, or "demo"; empty where the manifests are the user's.
-    protocol: name of the way to measure.
-    archive: archive, or folder of archives, that the videos are unpacked from; else empty.
-    download: True if the archives are fetched first.
+    shown: the splits whose mean is in metrics.json.
+    classes: path of the closed list of classes; None if the manifest's labels are the classes.
+    source: name of a published source, or "demo"; empty for the user's own manifests.
+    protocol: name of the evaluation protocol.
+    archive: archive, or folder of archives, with the videos; empty if they are unpacked.
+    download: True if the archives are downloaded first.
     lists: folder or zip file of a published data set's lists.
     """
 
@@ -39,7 +39,7 @@ class Origin:
 
     @property
     def descriptions(self) -> list[str]:
-        """What was written about the shown splits when their manifests were prepared."""
+        """Paths of the descriptions that `prepare` writes for the shown splits."""
         if self.source not in SOURCES:
             return []
         return [self.manifests[split].removesuffix(".csv") + ".json" for split in self.shown]
@@ -57,12 +57,12 @@ def origin_of(dataset: str, entry: DataSet) -> Origin:
 
 
 def protocol_of(source: str, name: str) -> Protocol | None:
-    """A published data set's protocol, None for the demo and the user's own data."""
+    """The protocol of a published data set; None for the demo and the user's own data."""
     return SOURCES[source].protocols[name] if source in SOURCES else None
 
 
 def records_events(origin: Origin) -> bool:
-    """True if the data set says when its events happen; of users' manifests, one must."""
+    """True if the data set records the seconds of events; for own data, at least one sample."""
     if origin.source:
         return origin.source == DEMO or SOURCES[origin.source].events
     paths = [Path(path) for path in origin.manifests.values()]

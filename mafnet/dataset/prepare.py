@@ -1,4 +1,4 @@
-"""From a published data set's lists and a folder of its videos to manifests."""
+"""Writes the manifests of a published data set from its lists and the folder of its videos."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -19,14 +19,14 @@ log = logging.getLogger(__name__)
 def prepare(
     source: Source, split: str, lists: Path, root: Path, holdout: Holdout, output: Path
 ) -> None:
-    """Write the manifest of one split, and beside it (.json) what must be known to compare.
+    """Write the manifest of one split, and a description (.json) with counts and notes.
 
-    Videos that are not there stay in the manifest: the media table lists them as missing.
+    Missing videos stay in the manifest: the media table lists them as missing.
     """
     samples = samples_of(source, split, lists, root, holdout)
     missing = missing_videos(samples, root)
     if missing:
-        log.warning("%s: %d of %d videos are missing, the first is %s; `mafnet check` lists all",
+        log.warning("%s: %d of %d videos are missing, the first is %s; `mafnet check` lists them",
                     split, len(missing), len(_videos(samples)), missing[0])  # fmt: skip
     description = {
         "source": source.name,
@@ -43,7 +43,7 @@ def prepare(
 def samples_of(
     source: Source, split: str, lists: Path, root: Path, holdout: Holdout
 ) -> list[Sample]:
-    """The samples of a split with the videos' paths below `root`."""
+    """The samples of a split, with the paths of the videos below `root`."""
     samples = source.samples(read_lists(source, lists), split, holdout)
     if not samples:
         raise MafnetError(f"{lists}: the lists of {source.name} name no video of {split}")
@@ -51,7 +51,7 @@ def samples_of(
 
 
 def counts(samples: Sequence[Sample]) -> dict:
-    """Rows of each subset, videos, videos of several rows, and those in more than one subset."""
+    """Numbers of rows of each subset, of videos, and of videos in more than one subset."""
     rows = {name: sum(row.subset == name for row in samples) for name in SUBSETS}
     shared = {
         name: len(_videos(row for row in samples if row.subset == name and "train" in row.also_in))
@@ -76,7 +76,7 @@ def expected(name: str, split: str) -> list[dict]:
 
 
 def deviations(found: dict, published: Sequence[dict]) -> list[str]:
-    """Where counts differ from the published ones, in words."""
+    """Messages about counts that differ from the published ones."""
     faults = []
     for row in published:
         number = counted(found, row["subset"], row["unit"])
@@ -87,26 +87,28 @@ def deviations(found: dict, published: Sequence[dict]) -> list[str]:
 
 
 def counted(found: dict, subset: str, unit: str) -> int:
-    """One number of `counts`: a subset is `all`, one of the three, or several with + between."""
+    """A number of `counts`. subset: `all`, one of the three, or several joined by +."""
     if unit == "videos":
         return found["videos"]
     return sum(found["rows"][name] for name in subset.split("+"))
 
 
 def notes(source: Source, split: str, lists: Path, samples: Sequence[Sample]) -> list[str]:
-    """What must be known to compare numbers on this split."""
+    """Notes for the comparison of metrics on this split."""
     found = counts(samples)
-    said = [
+    found_notes = [
         f"{count} {subset} videos are also in train, under another label"
         for subset, count in found["videos_also_in_train"].items()
         if count
     ]
-    said += [f"the lists give {words}" for words in deviations(found, expected(source.name, split))]
-    return said + other_lists(source, lists)
+    found_notes += [
+        f"the lists give {text}" for text in deviations(found, expected(source.name, split))
+    ]
+    return found_notes + other_lists(source, lists)
 
 
 def other_lists(source: Source, lists: Path) -> list[str]:
-    """Lists whose bytes are not the published ones."""
+    """Lists that differ from the published files."""
     known = {
         row["file"]: row["sha256"] for row in table("lists.tsv") if row["dataset"] == source.name
     }

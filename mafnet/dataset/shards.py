@@ -1,4 +1,4 @@
-"""Shards: the videos of one extraction job, by a stable hash of the video's path."""
+"""Shards: groups of videos for one extraction job each, by a stable hash of the path."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,11 +8,11 @@ from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import read_classes, read_manifest
 
 VIDEOS_PER_SHARD = 128
-"""About how many videos a shard gets; one job then runs for minutes, not seconds or hours."""
+"""Approximate number of videos per shard, so that a job runs for minutes."""
 
 
 def shard_count(videos: int) -> int:
-    """The number of shards for a number of videos: a power of two, so that it seldom changes."""
+    """The number of shards for a number of videos: a power of two, so it rarely changes."""
     count = 1
     while count * VIDEOS_PER_SHARD < videos:
         count *= 2
@@ -20,13 +20,13 @@ def shard_count(videos: int) -> int:
 
 
 def shard_of(video: str, shards: int) -> str:
-    """The shard of a video, as four or more digits; one more video never moves another."""
+    """The shard of a video, as four or more digits; it does not depend on other videos."""
     digest = hashlib.sha256(video.encode()).digest()
     return f"{int.from_bytes(digest[:8], 'big') % shards:04d}"
 
 
 def shard_videos(videos: Iterable[str], shards: int) -> dict[str, list[str]]:
-    """The sorted videos of every shard that has any."""
+    """The sorted videos of every shard that is not empty."""
     members: dict[str, list[str]] = {}
     for video in sorted(set(videos)):
         members.setdefault(shard_of(video, shards), []).append(video)
@@ -34,9 +34,9 @@ def shard_videos(videos: Iterable[str], shards: int) -> dict[str, list[str]]:
 
 
 def manifest_shards(manifests: Iterable[str], classes: str | None = None) -> dict[str, list[str]]:
-    """The videos of every shard of all manifests of a data set; one MafnetError for all of them.
+    """The videos of every shard of all manifests of a data set; one MafnetError lists all faults.
 
-    classes: file with the closed list of labels, if there is one.
+    classes: file with the closed list of labels, or None.
     """
     known = read_classes(Path(classes)) if classes else ()
     videos: set[str] = set()

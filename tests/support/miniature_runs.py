@@ -1,4 +1,4 @@
-"""Runs the workflow on miniatures: from an archive to metrics.json, as a user would."""
+"""Runs the workflow on miniatures, from an archive to metrics.json."""
 
 import json
 import os
@@ -24,7 +24,7 @@ SETTINGS = {
         "training": {"max_epochs": 2, "batch_size": 4},
     },
 }
-"""One clip a video and two epochs: what is tested is the way, not the accuracy."""
+"""One clip per video and two epochs: accuracy is not tested."""
 
 
 def write_config(folder: Path, datasets: dict, **settings) -> Path:
@@ -35,7 +35,7 @@ def write_config(folder: Path, datasets: dict, **settings) -> Path:
 
 
 def snakemake(folder: Path, config: Path, *arguments: str) -> subprocess.CompletedProcess:
-    """Run snakemake on one core in a folder; its words are in the result."""
+    """Run snakemake on one core in a folder; the result has its output."""
     command = [
         *(sys.executable, "-m", "snakemake", *arguments, "--cores", "1"),
         *("--snakefile", str(ROOT / "Snakefile")),
@@ -48,21 +48,21 @@ def snakemake(folder: Path, config: Path, *arguments: str) -> subprocess.Complet
 
 
 def metrics_of(folder: Path, config: Path, dataset: str) -> tuple[dict, str]:
-    """metrics.json of a data set, made now, and what the run said."""
+    """metrics.json of a data set from a new run, and the output of the run."""
     target = f"results/{dataset}/metrics.json"
     done = snakemake(folder, config, target)
     assert done.returncode == 0, done.stdout[-8000:]
     return json.loads((folder / target).read_text()), done.stdout
 
 
-def planned(said: str) -> dict[str, int]:
-    """How many jobs of each rule a dry run counts, the target's sum left out."""
-    rows = re.findall(r"^(\w+) +(\d+)$", said, re.MULTILINE)
+def planned(output: str) -> dict[str, int]:
+    """The number of jobs of each rule in the output of a dry run."""
+    rows = re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE)
     return {rule: int(count) for rule, count in rows if rule != "total"}
 
 
 def mafnet(folder: Path, *arguments: object) -> subprocess.CompletedProcess:
-    """Run a verb of the command line in a folder."""
+    """Run a mafnet command in a folder."""
     command = [sys.executable, "-m", "mafnet", *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)

@@ -1,4 +1,4 @@
-"""Small copies of AVE, UCF51 and Kinetics-Sounds with the real archives' layout and quirks."""
+"""Small copies of AVE, UCF51 and Kinetics-Sounds with the layout and faults of the originals."""
 
 import binascii
 import gzip
@@ -17,7 +17,7 @@ KINETICS_HEADER = "label,youtube_id,time_start,time_end,split,is_cc"
 
 AVE_CLASSES = ("Baby cry, infant cry", "Church bell", "Frying (food)")
 AVE_ROWS = {
-    # "church3" is degenerate; "both1" has two labels in train, "leak1" one in train, one in test.
+    # "church3" has an empty event; "both1" has two labels in train, "leak1" one in train and test.
     "train": (
         ("Baby cry, infant cry", "-baby1", 0, 10), ("Church bell", "church1", 2, 7),
         ("Frying (food)", "fry1", 0, 10), ("Baby cry, infant cry", "--baby2", 1, 3),
@@ -44,22 +44,22 @@ KINETICS_OTHER = "abseiling"
 
 
 def clips(folder: Path, suffix: str = "mp4", silent: bool = False) -> list[bytes]:
-    """The bytes of three tiny videos of one second, told apart by colour and pitch."""
+    """The bytes of three tiny videos of one second with different colours and pitches."""
     codec = ("-c:v", "libx264", "-pix_fmt", "yuv420p", *AAC)
     if suffix == "avi":
         codec = ("-c:v", "mpeg4", "-c:a", "libmp3lame", "-ar", "44100")
     found = []
     for number, look in enumerate(LOOKS):
         path = folder / f"{look}-{silent}.{suffix}"
-        picture = ("-f", "lavfi", "-i", f"color={look}:s=64x48:r=16:d=1")
-        sound = () if silent else tone(1, 300 * (number + 1))
-        ffmpeg(*picture, *sound, *(codec[:2] if silent else codec), path)
+        visual = ("-f", "lavfi", "-i", f"color={look}:s=64x48:r=16:d=1")
+        audio = () if silent else tone(1, 300 * (number + 1))
+        ffmpeg(*visual, *audio, *(codec[:2] if silent else codec), path)
         found.append(path.read_bytes())
     return found
 
 
 def ave_files(videos: Sequence[bytes], header: bool = False) -> dict[str, bytes]:
-    """The files of AVE_Dataset.zip: paths and contents; lists with LF, a header or none."""
+    """The files of AVE_Dataset.zip: paths and contents; lists with LF and an optional header."""
     files: dict[str, bytes] = {"AVE/ReadMe.txt": b"AVE dataset\n"}
     first = f"{AVE_HEADER}\n" if header else ""
     everything = f"{AVE_HEADER}\n"
@@ -74,7 +74,7 @@ def ave_files(videos: Sequence[bytes], header: bool = False) -> dict[str, bytes]
 
 
 def ucf_videos(videos: Sequence[bytes], silent: bytes) -> dict[str, bytes]:
-    """The files of UCF101.rar, with a class that has no sound in UCF101 and is not wanted."""
+    """The files of UCF101.rar, with a class that is not in UCF51 because it has no audio."""
     files = {}
     for number, label in enumerate(UCF_CLASSES):
         # The real spelling: folder HandstandPushups, files v_HandStandPushups_...
@@ -89,7 +89,7 @@ def ucf_videos(videos: Sequence[bytes], silent: bytes) -> dict[str, bytes]:
 def ucf_lists() -> dict[str, bytes]:
     """The files of UCF101TrainTestSplits-RecognitionTask.zip: CRLF, test lists without labels.
 
-    Here the lists spell HandstandPushups as the folder does, the archive's files as they are.
+    The lists use the folder's spelling HandstandPushups, which differs from the file names.
     """
     labels = sorted((*UCF_CLASSES, "Basketball"))
     index = [f"{number} {label}\r\n" for number, label in enumerate(labels, 1)]
@@ -109,7 +109,7 @@ def ucf_lists() -> dict[str, bytes]:
 
 
 def kinetics_rows(subset: str, of_each: int) -> list[tuple[str, str, int, int]]:
-    """Label, id, start and end of the clips of one subset, one class more than is wanted."""
+    """Label, id, start and end of the clips of one subset, with one class that is not needed."""
     letter = subset[0]
     return [
         (label, f"-{letter}{number}{index}_id", 10 * index, 10 * index + 10)
@@ -128,7 +128,7 @@ def kinetics_csv(subset: str, of_each: int) -> bytes:
 
 
 def kinetics_videos(subset: str, of_each: int, videos: Sequence[bytes]) -> dict[str, bytes]:
-    """The clips of one subset under the names of the mirror's archives."""
+    """The clips of one subset with the names in the mirror's archives."""
     looks = dict(zip((*KINETICS_CLASSES, KINETICS_OTHER), (*videos, videos[0]), strict=True))
     return {
         f"./{name}_{start:06d}_{end:06d}.mp4": looks[label]
@@ -165,8 +165,8 @@ def write_tar(path: Path, files: Mapping[str, bytes]) -> Path:
 def write_rar(path: Path, files: Mapping[str, bytes]) -> Path:
     """Write a RAR 4 archive whose files are stored without compression.
 
-    By the format's published description: a marker, a main header, and for each file a header with
-    CRC, sizes, method 0x30 (store) and name, followed by the bytes.
+    From the published description of the format: a marker, a main header, and for each file a
+    header with CRC, sizes, method 0x30 (store) and name, followed by the bytes.
     """
     parts = [b"Rar!\x1a\x07\x00", _rar_block(0x73, 0, struct.pack("<HI", 0, 0))]
     for name, content in files.items():
@@ -179,6 +179,6 @@ def write_rar(path: Path, files: Mapping[str, bytes]) -> Path:
 
 
 def _rar_block(kind: int, flags: int, body: bytes) -> bytes:
-    """A header block, which begins with the lower half of the CRC of the rest."""
+    """A header block; its first field is the lower half of the CRC of the rest."""
     rest = struct.pack("<BHH", kind, flags, 7 + len(body)) + body
     return struct.pack("<H", binascii.crc32(rest) & 0xFFFF) + rest

@@ -1,8 +1,8 @@
-# Stage 1, dataset: which samples there are; manifests, and files of published data sets.
+# Stage 1, dataset: manifests, and files of published data sets.
 
 
 checkpoint demo:
-    """Demo: real mp4 files of small audio-visual events, and their manifest."""
+    """Demo: generated mp4 files of small audio-visual events, and their manifest."""
     output:
         manifest="data/{dataset}/manifest.csv",
         videos=directory("data/{dataset}/videos"),
@@ -22,13 +22,13 @@ checkpoint demo:
         settings=asked("demo_settings"),
         version=versions.DEMO,
     message:
-        "Drawing and synthesising the videos of {wildcards.dataset}."
+        "Generating the videos of {wildcards.dataset}."
     shell:
         "mafnet demo --root data/{wildcards.dataset} --settings {params.settings:q} 2>&1 | tee {log}"
 
 
 rule download:
-    """Archives and lists of a published data set, where its entry says `download: true`."""
+    """Downloads the archives and lists of a data set with `download: true`."""
     output:
         "data/{dataset}/downloads.tsv",
     log:
@@ -53,7 +53,7 @@ rule download:
 
 
 rule unpack:
-    """Videos and lists out of the archives of a published data set; goes on where it stopped."""
+    """Unpacks videos and lists from the archives of a data set; resumes after an interruption."""
     input:
         archives=asked("archives"),
         lists=asked("own_lists"),
@@ -82,7 +82,7 @@ rule unpack:
 
 
 checkpoint prepare:
-    """Manifest of one split of a published data set, and what must be known to compare (.json)."""
+    """Manifest of one split of a published data set, and its description (.json)."""
     input:
         unpacked=asked("unpacked"),
         lists=asked("list_files"),

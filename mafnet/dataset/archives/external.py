@@ -1,9 +1,9 @@
-"""Archives that Python cannot read (rar): by unrar, 7-Zip or bsdtar, whichever is there.
+"""Reads archives that Python cannot read (rar), with unrar, 7-Zip or bsdtar.
 
-No program writes files here: each gives the contents on its standard output, and mafnet writes.
-unrar and 7-Zip list the entries with size and checksum and then give all contents one behind the
-other; the list says where each ends. bsdtar turns the archive into a tar stream, in which there are
-no checksums, and was seen to pass changed bytes on: it comes last.
+These programs write no files: they print the contents to standard output, and mafnet writes them.
+unrar and 7-Zip list the entries with size and checksum, and then print all contents one after
+another. The list tells where each file ends. bsdtar converts the archive to a tar stream without
+checksums. It is the last choice, because in tests it did not detect changed bytes.
 """
 
 import io
@@ -30,31 +30,31 @@ PROGRAMS: dict[str, tuple[list[str], list[str]]] = {
     "7zz": (["l", "-slt", "-ba", "-p-", "--"], ["x", "-so", "-y", "-p-", "--"]),
     "7z": (["l", "-slt", "-ba", "-p-", "--"], ["x", "-so", "-y", "-p-", "--"]),
 }
-"""Programs that list and then give contents, and their arguments for both."""
+"""Arguments of each program, for listing and for printing the contents."""
 
 
 def external_readers(archive: Path) -> Iterator[Reader]:
-    """A reader for each program at hand; MafnetError if there is none."""
+    """A reader for each installed program; MafnetError if there is none."""
     names = [name for name in (*PROGRAMS, "bsdtar") if shutil.which(name)]
     if not names:
         raise MafnetError(
             f"{archive}: needs unrar, 7z or bsdtar (package libarchive-tools); install one of "
-            "them, or unpack the archive by hand and name the folder instead"
+            "them, or unpack the archive manually and name the folder instead"
         )
     for name in names:
-        log.info("reading %s by %s", archive.name, name)
+        log.info("reading %s with %s", archive.name, name)
         yield _bsdtar if name == "bsdtar" else _listed(name)
 
 
 def _bsdtar(archive: Path) -> Iterator[Item]:
-    """The entries by bsdtar."""
+    """The entries, read with bsdtar."""
     log.warning("%s: bsdtar does not check every checksum; unrar and 7z do", archive.name)
     with _output(["bsdtar", "-c", "-f", "-", f"@{archive.resolve()}"]) as stream:
         yield from tar_stream(stream)
 
 
 def _listed(program: str) -> Reader:
-    """The reader by a program that lists and then gives contents."""
+    """The reader for a program that lists and prints the contents."""
     listing, contents = PROGRAMS[program]
 
     def read(archive: Path) -> Iterator[Item]:
@@ -62,7 +62,7 @@ def _listed(program: str) -> Reader:
         with _output([program, *listing, path]) as stream:
             members = parse_listing(stream.read().decode("utf-8", "replace"))
         if not members:
-            raise ValueError(f"{program} finds nothing in it")
+            raise ValueError(f"{program} finds no files in it")
         with _output([program, *contents, path]) as stream:
             yield from _parts(stream, members)
 
@@ -94,7 +94,7 @@ def _member(entry: dict[str, str]) -> Member:
 
 
 def _parts(stream: IO[bytes], members: Sequence[Member]) -> Iterator[Item]:
-    """The contents one behind the other, each as a stream of its own."""
+    """The contents one after another, each as its own stream."""
     for member in members:
         part = _Part(stream, member.size)
         yield member, _once(part)
@@ -106,48 +106,52 @@ def _once(part: "_Part") -> Callable[[], IO[bytes]]:
 
 
 class _Part(io.RawIOBase):
-    """The next bytes of a stream."""
+    """The next `size` bytes of a stream."""
 
     def __init__(self, stream: IO[bytes], size: int) -> None:
         self._stream = stream
         self._left = size
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` of the bytes that are left."""
+        """At most `size` of the remaining bytes."""
         wanted = self._left if size < 0 else min(size, self._left)
         chunk = self._stream.read(wanted) if wanted else b""
         self._left -= len(chunk)
         return chunk
 
     def drain(self) -> None:
-        """Read past what nobody wanted."""
+        """Skip the remaining bytes."""
         while self._left and (chunk := self._stream.read(min(CHUNK, self._left))):
             self._left -= len(chunk)
 
     def close(self) -> None:
-        """Leave the stream open: the next part follows."""
+        """Keep the stream open, because the next part follows."""
 
 
 @contextmanager
 def _output(command: list[str]) -> Iterator[IO[bytes]]:
-    """The standard output of a program; ValueError with its words if it fails.
+    """The standard output of a program; ValueError with its last message if it fails.
 
-    A reader that leaves early ends the program.
+    The program is stopped if the reader stops early.
     """
     environment = os.environ | {"LC_ALL": "C.UTF-8"}
-    # A file for its words: nobody reads a pipe of them while the contents flow.
-    with tempfile.TemporaryFile() as said:
+    # Messages go to a file, because nothing reads a pipe meanwhile and it could fill up.
+    with tempfile.TemporaryFile() as messages:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, env=environment
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=messages,
+            env=environment,
         )
         try:
             yield process.stdout
             while process.stdout.read(CHUNK):
                 pass
             if process.wait():
-                said.seek(0)
-                words = said.read().decode("utf-8", "replace").strip().splitlines()
-                raise ValueError(f"{command[0]}: {words[-1] if words else process.returncode}")
+                messages.seek(0)
+                lines = messages.read().decode("utf-8", "replace").strip().splitlines()
+                raise ValueError(f"{command[0]}: {lines[-1] if lines else process.returncode}")
         finally:
             process.kill()
             process.wait()

@@ -1,4 +1,4 @@
-"""Readers of archives: what they hold, entry by entry, in one pass; zip and tar by Python."""
+"""Readers of zip and tar archives: entry by entry, in one pass."""
 
 import bz2
 import gzip
@@ -12,14 +12,14 @@ from typing import IO
 
 CHUNK = 1 << 20
 DECOMPRESS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
-"""How files that begin so are read; all of them check what they give."""
+"""Functions that open compressed files, by the first bytes. All of them verify checksums."""
 
 
 @dataclass(frozen=True)
 class Member:
     """One entry of an archive.
 
-    crc32: checksum of its bytes, None where the archive gives none.
+    crc32: checksum of its bytes; None if the archive has none.
     regular: False for links and devices.
     """
 
@@ -30,18 +30,18 @@ class Member:
 
 
 Item = tuple[Member, Callable[[], IO[bytes]]]
-"""An entry, and how to read it before the next one is asked for."""
+"""An entry, and a function that opens it; valid until the next entry is read."""
 
 Reader = Callable[[Path], Iterator[Item]]
 
 
 def read_zip(archive: Path) -> Iterator[Item]:
-    """The entries of a zip file; Python checks their CRC."""
+    """The entries of a zip file; Python verifies their CRC."""
     with zipfile.ZipFile(archive) as file:
         for info in file.infolist():
             kind = info.external_attr >> 28
             if not info.is_dir():
-                # 0 where no Unix wrote the archive, 8 a plain file.
+                # 0: not written on Unix; 8: a plain file.
                 member = Member(info.filename, info.file_size, info.CRC, kind in (0, 8))
                 yield member, lambda info=info: file.open(info)
 
@@ -56,7 +56,7 @@ def read_tar(archive: Path) -> Iterator[Item]:
 
 
 def tar_stream(stream: IO[bytes]) -> Iterator[Item]:
-    """The entries of a tar stream, read to its end, where compressors keep their checksum."""
+    """The entries of a tar stream. It is read to its end, because the checksum is there."""
     with tarfile.open(fileobj=stream, mode="r|") as tar:
         for info in tar:
             if not info.isdir():
@@ -67,5 +67,5 @@ def tar_stream(stream: IO[bytes]) -> Iterator[Item]:
 
 
 def decompression(start: bytes) -> Callable | None:
-    """How to open a file that begins so, None if it is not compressed."""
+    """The function that opens a file with these first bytes; None if it is not compressed."""
     return next((opener for magic, opener in DECOMPRESS.items() if start.startswith(magic)), None)

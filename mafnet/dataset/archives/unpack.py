@@ -1,9 +1,9 @@
-"""Archives of videos, taken as untrusted: each wanted file is written whole, below the target.
+"""Unpacks untrusted archives of videos: each needed file is written completely, below the target.
 
-Members are read one after another and copied by this process: no path that leaves the target, no
-link, no device, no more bytes than announced. What is there in full is not written again, so the
-same call goes on after a kill. zip and tar are read by Python (`readers`), rar and the rest by the
-first of the programs in `external` that can.
+This process reads the members one after another and copies them. Paths outside the target, links,
+devices and more bytes than announced are errors. Complete files are not written again, so the same
+call resumes after a kill. Python reads zip and tar (`readers`). The first working program of
+`external` reads rar and other formats.
 """
 
 import gzip
@@ -34,15 +34,15 @@ DAMAGE = (
     zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, RuntimeError,
     NotImplementedError, ValueError, gzip.BadGzipFile,
 )  # fmt: skip
-"""What the readers raise on archives that are cut, damaged or locked by a password."""
+"""Exceptions of the readers for truncated, damaged or encrypted archives."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much an archive may hold.
+    """Maximum contents of an archive.
 
-    members: entries of any kind, wanted or not.
-    total_bytes: bytes of the wanted files together, unpacked.
+    members: number of entries of any kind, needed or not.
+    total_bytes: unpacked bytes of all needed files.
     """
 
     members: int = 500_000
@@ -52,9 +52,9 @@ class Limits:
 def unpack(
     archive: Path, target: Path, wanted: Callable[[str], bool], limits: Limits | None = None
 ) -> list[Member]:
-    """Unpack the wanted files of an archive below `target`; returns them, named as written.
+    """Unpack the needed files of an archive below `target`; returns them with their new names.
 
-    MafnetError if the archive is damaged, unsafe, too large or of an unknown kind.
+    MafnetError if the archive is damaged, unsafe, too large or of an unknown format.
     """
     fault: MafnetError | None = None
     for reader in _readers(archive):
@@ -62,23 +62,23 @@ def unpack(
             return list(_unpack(archive, reader(archive), target, wanted, limits or Limits()))
         except _UnreadableError as error:
             fault = MafnetError(
-                f"{archive}: is damaged or of an unknown kind ({error}); fetch it again"
+                f"{archive}: is damaged or of an unknown format ({error}); download it again"
             )
         except OSError as error:
             raise MafnetError(
                 f"{archive}: cannot be unpacked to {target} ({error.strerror or error}); check "
-                "that the disk has room and the folder can be written to"
+                "that the disk has free space and the folder is writable"
             ) from error
     assert fault is not None
     raise fault
 
 
 class _UnreadableError(Exception):
-    """This reader cannot read the archive, or not to its end; another one might."""
+    """This reader cannot read the archive to its end; another reader may succeed."""
 
 
 def _readers(archive: Path) -> Iterator[Reader]:
-    """The readers that may know the archive's kind, by its first bytes."""
+    """The readers for the archive's format, by its first bytes."""
     try:
         with archive.open("rb") as file:
             start = file.read(8)
@@ -101,7 +101,7 @@ def _unpack(
     wanted: Callable[[str], bool],
     limits: Limits,
 ) -> Iterator[Member]:
-    """Write the wanted entries, one after another."""
+    """Write the needed entries, one after another."""
     seen = total = 0
     for member, open_member in _checked(items):
         seen += 1
@@ -111,8 +111,8 @@ def _unpack(
         total += member.size
         if seen > limits.members or total > limits.total_bytes:
             raise MafnetError(
-                f"{archive}: holds more than {limits.members} entries or {limits.total_bytes} "
-                "bytes; this is not the archive that it should be"
+                f"{archive}: contains more than {limits.members} entries or {limits.total_bytes} "
+                "bytes; this is not the expected archive"
             )
         if not member.regular:
             raise MafnetError(f"{archive}: {member.name!r} is a link or device; do not use it")
@@ -122,7 +122,7 @@ def _unpack(
 
 
 def _checked(items: Iterator[Item]) -> Iterator[Item]:
-    """The items; what a reader stumbles over is one kind of error."""
+    """The items; converts all exceptions of a reader to _UnreadableError."""
     try:
         yield from items
     except DAMAGE as error:
@@ -130,7 +130,7 @@ def _checked(items: Iterator[Item]) -> Iterator[Item]:
 
 
 def safe_path(archive: Path, name: str) -> str:
-    """An entry's name as a path below the target; MafnetError if it leads anywhere else."""
+    """An entry's name as a path below the target; MafnetError for any other path."""
     path = PurePosixPath(name.replace("\\", "/"))
     drive = path.parts and path.parts[0].endswith(":")
     if path.is_absolute() or ".." in path.parts or drive or "\0" in name or not path.parts:
@@ -141,7 +141,7 @@ def safe_path(archive: Path, name: str) -> str:
 
 
 def _write(member: Member, open_member: Callable[[], IO[bytes]], path: Path) -> None:
-    """Copy one entry to its place, whole or not at all."""
+    """Copy one entry to its path, atomically."""
     with _damage_of(member), replacing(path) as beside:
         size = crc = 0
         with open_member() as source, beside.open("wb") as file:
@@ -149,7 +149,9 @@ def _write(member: Member, open_member: Callable[[], IO[bytes]], path: Path) -> 
                 size, crc = size + len(chunk), zlib.crc32(chunk, crc)
                 file.write(chunk)
         if size != member.size or member.crc32 not in (None, crc):
-            raise _UnreadableError(f"{member.name} is not what the archive announces")
+            raise _UnreadableError(
+                f"{member.name} differs from the size or checksum in the archive"
+            )
 
 
 @contextmanager
@@ -161,7 +163,7 @@ def _damage_of(member: Member) -> Iterator[None]:
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file, -1 if there is none."""
+    """Size of a file in bytes, -1 if it does not exist."""
     try:
         return path.stat().st_size
     except OSError:

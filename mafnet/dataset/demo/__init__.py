@@ -1,1 +1,1 @@
-"""The demo data set: videos that mafnet draws and synthesises."""
+"""The demo data set: videos that mafnet generates."""

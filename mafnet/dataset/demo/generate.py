@@ -1,10 +1,10 @@
-"""The demo data: small audio-visual events in real H.264 + AAC files, with nothing to download.
+"""The demo data: small audio-visual events in real H.264 + AAC files, without any download.
 
-Each look is shared by two classes and each sound by two others: who only sees or only hears must
-guess between two. That is so by construction, not by luck: the files come in sets. A set has one
-picture for each look, one sound for each sound and one event window, and holds each class once,
-put together from these. So two classes of one look have the same picture, and no model of one
-modality can be right about more than half of a set.
+Two classes share each look, and two classes share each sound. So a model with one modality must
+guess between two classes. The construction guarantees this, because the files come in sets. A set
+has one frame sequence for each look, one waveform for each sound and one event window. It contains
+each class once, as a combination of these. So two classes with the same look have identical frames,
+and a model with one modality is right about at most half of a set.
 """
 
 import logging
@@ -37,7 +37,7 @@ CLASSES = {
     "blue-rattle": ("blue", "rattle"),
     "blue-hum": ("blue", "hum"),
 }
-"""Label to (look, sound): a cycle, in which neighbours share one of the two."""
+"""Label to (look, sound): a cycle in which neighbours share one of the two."""
 
 FRAME_RATES = (12, 15, 20, 25)
 SAMPLE_RATES = (44_100, 48_000)
@@ -52,12 +52,12 @@ ENCODERS = {
 def make_demo(root: Path, settings: DemoSettings) -> Path:
     """Write `videos/*.mp4` and then `manifest.csv` below `root`; returns the manifest's path.
 
-    Raises MafnetError if the ffmpeg at hand cannot encode H.264.
+    Raises MafnetError if ffmpeg cannot encode H.264.
     """
     samples = plan(settings)
-    log.info("demo: drawing and encoding %d videos into %s", len(samples), root)
+    log.info("demo: generating %d videos in %s", len(samples), root)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        # list() so that an error of a worker is raised here.
+        # list() raises the errors of the workers here.
         list(pool.map(lambda sample: make_video(root, sample, settings), samples))
     manifest = root / "manifest.csv"
     write_manifest(samples, manifest)
@@ -65,7 +65,7 @@ def make_demo(root: Path, settings: DemoSettings) -> Path:
 
 
 def plan(settings: DemoSettings) -> list[Sample]:
-    """The samples: set by set, each class once in a set, and a set in one subset only."""
+    """The samples, set by set. A set contains each class once and is in one subset only."""
     counts = (settings.train, settings.val, settings.test)
     subsets = [s for s, count in zip(SUBSETS, counts, strict=True) for _ in range(count)]
     return [
@@ -82,7 +82,7 @@ def plan(settings: DemoSettings) -> list[Sample]:
 
 
 def make_video(root: Path, sample: Sample, settings: DemoSettings) -> None:
-    """Draw, synthesise and encode one planned sample; the file appears whole or not at all."""
+    """Generate and encode the video of one sample, atomically."""
     number = sample.sample.rpartition("_")[2]
     look, sound = CLASSES[sample.label]
     canvas = _canvas(number, sample, settings)
@@ -95,7 +95,7 @@ def make_video(root: Path, sample: Sample, settings: DemoSettings) -> None:
         noise = _generator(settings.seed, number, look, "noise")
         frames = clouds(frames, canvas.frame_rate, settings.picture_noise, noise)
     with tempfile.TemporaryDirectory() as folder, replacing(root / sample.video) as beside:
-        pcm = Path(folder) / "sound.raw"  # a process has one standard input: the frames take it
+        pcm = Path(folder) / "sound.raw"  # the frames use the only standard input
         pcm.write_bytes(samples.tobytes())
         pixels = b"".join(frame.tobytes() for frame in frames)
         _run(_encoding(pcm, canvas, beside), pixels, sample.video)
@@ -108,7 +108,7 @@ def _seconds(number: int, settings: DemoSettings) -> int:
 
 
 def _event(number: int, settings: DemoSettings) -> tuple[float, float]:
-    """The set's event [start, end): all windows in turn, in an order that the seed draws."""
+    """The set's event [start, end): all windows in turn, in a random order of the seed."""
     seconds = _seconds(number, settings)
     windows = [
         (start, start + length)
@@ -133,32 +133,32 @@ def _canvas(number: str, sample: Sample, settings: DemoSettings) -> Canvas:
 
 
 def _generator(seed: int, *names: str) -> np.random.Generator:
-    """A stream of its own for each name, whatever else is drawn and in whichever order."""
+    """An independent random stream for each name, whatever else is drawn."""
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
 
 
 def _encoding(pcm: Path, canvas: Canvas, target: Path) -> list[str]:
-    """ffmpeg's command: frames from standard input, sound from `pcm`, an mp4 file in `target`.
+    """ffmpeg's command: frames from standard input, audio from `pcm`, an mp4 file in `target`.
 
-    One thread and no metadata: the bytes follow from the input alone.
+    One thread and no metadata, so the bytes depend only on the input.
     """
     size = (canvas.width, canvas.height)
     frames = ffmpeg.input(
         "pipe:", format="rawvideo", pix_fmt="rgb24", video_size=size, framerate=canvas.frame_rate
     )
-    sound = ffmpeg.input(file_url(pcm), format="s16le", ac=2, ar=canvas.sample_rate)
+    audio = ffmpeg.input(file_url(pcm), format="s16le", ac=2, ar=canvas.sample_rate)
     encoder = _encoder()
     options = {"vcodec": encoder, "pix_fmt": "yuv420p", "acodec": "aac", "audio_bitrate": "96k"}
     quiet = {"fflags": "+bitexact", "flags": "bitexact", "map_metadata": -1, "threads": 1}
     output = ffmpeg.output(
-        frames, sound, file_url(target), format="mp4", **options, **quiet, **ENCODERS[encoder]
+        frames, audio, file_url(target), format="mp4", **options, **quiet, **ENCODERS[encoder]
     )
     return output.global_args("-nostdin", "-v", "error", "-y").compile(cmd=ffmpeg_path())
 
 
 @cache
 def _encoder() -> str:
-    """The best H.264 encoder of the ffmpeg at hand."""
+    """The best H.264 encoder of this ffmpeg."""
     listed = subprocess.run(
         [ffmpeg_path(), "-hide_banner", "-encoders"], capture_output=True, text=True, check=False
     ).stdout.split()
@@ -173,5 +173,5 @@ def _encoder() -> str:
 def _run(command: list[str], frames: bytes, video: str) -> None:
     result = subprocess.run(command, input=frames, capture_output=True, check=False)
     if result.returncode:
-        words = result.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise MafnetError(f"ffmpeg could not encode {video}: {words[-1] if words else ''}")
+        lines = result.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise MafnetError(f"ffmpeg could not encode {video}: {lines[-1] if lines else ''}")

@@ -1,6 +1,6 @@
-"""What makes a demo hard: noise over a picture or a sound that a backbone cannot average away.
+"""Noise for a harder demo, in frames and audio, that a backbone cannot average out.
 
-Grain of single pixels is gone after a few layers; clouds as large as the shapes are not.
+Noise of single pixels disappears after a few layers. Clouds as large as the shapes do not.
 """
 
 from collections.abc import Iterable, Iterator
@@ -8,16 +8,16 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 CLOUDS = (3, 4)
-"""Rows and columns of the coarse grid of colours that a cloud is smoothly drawn from."""
+"""Rows and columns of the coarse colour grid that is interpolated to a cloud."""
 
 LOUDNESS = (0.3, 1.7)
-"""How far a second of noise is from the mean loudness, as a factor."""
+"""Range of the loudness of a second of noise, relative to the mean."""
 
 
 def clouds(
     frames: Iterable[np.ndarray], frame_rate: int, level: float, generator: np.random.Generator
 ) -> Iterator[np.ndarray]:
-    """Frames (H, W, 3) uint8 under soft coloured clouds, others every second.
+    """Frames (H, W, 3) uint8 with soft coloured clouds, which change every second.
 
     level: standard deviation of a cloud's colours, in levels of 0 to 255.
     """
@@ -30,10 +30,10 @@ def clouds(
 def hiss(
     samples: np.ndarray, sample_rate: int, level: float, generator: np.random.Generator
 ) -> np.ndarray:
-    """Stereo samples (S, 2) int16 under noise, the same in both ears.
+    """Stereo samples (S, 2) int16 with noise, equal in both channels.
 
-    Every second has a loudness and a tilt of the spectrum of its own. level: mean standard
-    deviation of the noise, of a full scale of 1.
+    Loudness and spectral tilt change every second. level: mean standard deviation of the noise,
+    relative to a full scale of 1.
     """
     seconds = [
         generator.uniform(*LOUDNESS) * _noise(min(sample_rate, len(samples) - start), generator)
@@ -44,16 +44,16 @@ def hiss(
 
 
 def _cloud(shape: tuple[int, ...], level: float, generator: np.random.Generator) -> np.ndarray:
-    """(H, W, 3) of a coarse grid of random colours, smoothly filled in."""
+    """(H, W, 3): a coarse grid of random colours, linearly interpolated."""
     coarse = generator.normal(0, level, (*CLOUDS, 3))
-    down, across = (_filling(*sizes) for sizes in zip(CLOUDS, shape, strict=False))
+    down, across = (_interpolation(*sizes) for sizes in zip(CLOUDS, shape, strict=False))
     return np.einsum("hr,rcl,wc->hwl", down, coarse, across, optimize=True)
 
 
-def _filling(points: int, size: int) -> np.ndarray:
-    """(size, points) weights that draw straight lines through equally spaced points."""
-    places = np.linspace(0, points - 1, size)
-    return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(points)))
+def _interpolation(points: int, size: int) -> np.ndarray:
+    """(size, points) weights of linear interpolation between equally spaced points."""
+    positions = np.linspace(0, points - 1, size)
+    return np.maximum(0, 1 - np.abs(positions[:, None] - np.arange(points)))
 
 
 def _noise(length: int, generator: np.random.Generator) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""The demo's looks and sounds, drawn and synthesised: F frames of H x W pixels, S samples.
+"""Generates the looks and sounds of the demo: F frames of H x W pixels, S samples.
 
-Whatever does not define a look or a sound is drawn at random: position, path, size, shade,
-background, noise, pitch, loudness, pan. A random DenseNet-201 tells colours of large shapes apart
-and textures not: a linear probe on 60 clips of three kinds was right in 100 % against 45 %.
+Everything that does not define a look or a sound is random: position, path, size, shade,
+background, noise, pitch, loudness, pan. A random DenseNet-201 separates colours of large shapes,
+but not textures: a linear probe on 60 clips of three classes was right in 100 % against 45 %.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 
 GLOW, GLOW_REACH = 0.5, 0.4
-"""Share of the shape's colour in the background at its edge, and the distance (in heights of the
-picture) over which that falls to a third: what covers much of the frame is seen."""
+"""Share of the shape's colour in the background at its edge, and the distance (in frame heights)
+within which it falls to a third. The glow makes the colour cover much of the frame."""
 
 FADE_SECONDS = 0.02
-"""The event's sound fades in and out, so that its ends are no clicks."""
+"""Fade-in and fade-out of the event's sound, to avoid clicks."""
 
 COLOURS = {"red": (225, 35, 30), "green": (35, 200, 50), "blue": (35, 55, 230)}
-"""Look to the middle of its colour, RGB 0 to 255."""
+"""Look to its mean colour, RGB 0 to 255."""
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """The picture's and the sound's sizes, and the event's seconds [start, end)."""
+    """Format of frames and audio, and the event's seconds [start, end)."""
 
     width: int
     height: int
@@ -34,7 +34,7 @@ class Canvas:
 
 
 def draw(look: str, canvas: Canvas, generator: np.random.Generator) -> Iterator[np.ndarray]:
-    """Frames (H, W, 3) uint8 RGB: a background, and during the event the look's moving shape."""
+    """Frames (H, W, 3) uint8 RGB: a background, plus the look's moving shape during the event."""
     across, down = _grid(canvas)
     background = _background(across, down, generator)
     colour = np.clip(COLOURS[look] + generator.uniform(-15, 15, 3), 0, 255)
@@ -55,7 +55,7 @@ def draw(look: str, canvas: Canvas, generator: np.random.Generator) -> Iterator[
 
 
 def synthesise(sound: str, canvas: Canvas, generator: np.random.Generator) -> np.ndarray:
-    """Stereo samples (S, 2) int16: faint noise, and during the event the sound."""
+    """Stereo samples (S, 2) int16: faint noise, plus the sound during the event."""
     rate = canvas.sample_rate
     time = np.arange(canvas.seconds * rate) / rate
     voice = SOUNDS[sound](time, rate, generator)
@@ -67,14 +67,14 @@ def synthesise(sound: str, canvas: Canvas, generator: np.random.Generator) -> np
 
 
 def _grid(canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:
-    """Pixel centres: x (1, W) and y (H, 1), both in heights of the picture."""
+    """Pixel centres: x (1, W) and y (H, 1), both in frame heights."""
     across = (np.arange(canvas.width) + 0.5) / canvas.height
     down = (np.arange(canvas.height) + 0.5) / canvas.height
     return across[None, :], down[:, None]
 
 
 def _background(across: np.ndarray, down: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """A grey level with a slope in some direction, (H, W, 1)."""
+    """A grey level with a slope in a random direction, (H, W, 1)."""
     angle = generator.uniform(0, 2 * np.pi)
     slope = generator.uniform(0, 30)
     ramp = np.cos(angle) * (across - across.mean()) + np.sin(angle) * (down - down.mean())
@@ -82,11 +82,11 @@ def _background(across: np.ndarray, down: np.ndarray, generator: np.random.Gener
 
 
 def _path(canvas: Canvas, generator: np.random.Generator) -> np.ndarray:
-    """The shape's centre at each frame, (F, 2) in heights: straight, turning back at the edges."""
+    """The shape's centre at each frame, (F, 2) in frame heights; reflected at the edges."""
     time = np.arange(canvas.seconds * canvas.frame_rate) / canvas.frame_rate
     speed = generator.uniform(0.05, 0.5) * np.array([1.0, generator.uniform(0.2, 1.0)])
     travelled = generator.uniform(0, 2, 2) + speed * time[:, None]
-    folded = np.abs(travelled % 2 - 1)  # 0 to 1 and back
+    folded = np.abs(travelled % 2 - 1)  # from 0 to 1 and back
     sides = np.array([canvas.width / canvas.height, 1.0])
     return sides * (0.35 + 0.3 * folded)
 
@@ -96,7 +96,7 @@ def _during(second: float, event: tuple[int, int]) -> bool:
 
 
 def _gate(time: np.ndarray, event: tuple[int, int]) -> np.ndarray:
-    """1 inside the event, 0 outside, with fades that lie inside."""
+    """1 inside the event, 0 outside; the fades are inside."""
     inside = np.minimum(time - event[0], event[1] - time)
     return np.clip(inside / FADE_SECONDS, 0, 1)
 
@@ -145,11 +145,11 @@ SHAPES: dict[str, Callable[[np.ndarray, np.ndarray, float], np.ndarray]] = {
     "green": _square,
     "blue": _triangle,
 }
-"""Look to its shape: how far (x, y) lies inside it, in heights of the picture."""
+"""Look to its shape: the distance of (x, y) from its edge, inwards, in frame heights."""
 
 SOUNDS: dict[str, Callable[[np.ndarray, int, np.random.Generator], np.ndarray]] = {
     "hum": _hum,
     "whistle": _whistle,
     "rattle": _rattle,
 }
-"""Sound to its waveform at the given times, of any loudness."""
+"""Sound to its waveform at the given times, in any loudness."""

@@ -1,4 +1,4 @@
-"""The registry of published data sets: one module and one entry here for a new one."""
+"""The registry of published data sets. A new one needs one module and one entry here."""
 
 from mafnet.dataset.sources import ave, kinetics, ucf51
 from mafnet.dataset.sources.base import Source

@@ -1,4 +1,4 @@
-"""AVE (Tian et al., ECCV 2018): 4,143 rows of 4,097 videos, some of which have several labels."""
+"""AVE (Tian et al., ECCV 2018): 4,143 rows of 4,097 videos; some videos have several labels."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -24,7 +24,7 @@ FIELDS = ("Category", "VideoID", "Quality", "StartTime", "EndTime")
 def samples(texts: Texts, split: str, holdout: "Holdout") -> list[Sample]:
     """The samples of the split `official` or `single_label`; nothing is held out.
 
-    single_label leaves out every video that has several rows, in whichever subsets they are.
+    single_label excludes every video that has several rows, in any subsets.
     """
     rows = [row for subset in SUBSETS for row in parse(texts[subset], subset)]
     rows = numbered(rows)
@@ -35,10 +35,10 @@ def samples(texts: Texts, split: str, holdout: "Holdout") -> list[Sample]:
 
 
 def parse(text: str, subset: str) -> list[Sample]:
-    """The rows of a split file, `Category&VideoID&Quality&StartTime&EndTime`, header or none.
+    """The rows of a split file, `Category&VideoID&Quality&StartTime&EndTime`; a header may exist.
 
-    Categories hold commas, blanks and brackets, and ids may begin with `-`: only `&` separates.
-    An event that ends where it starts (one row, Church bell) is no event, but stays a sample.
+    Categories contain commas, blanks and brackets, and ids may begin with `-`. Only `&` separates.
+    An empty event (one row, Church bell, ends at its start) is dropped; its sample stays.
     """
     lines = [line for line in lines_of(text) if line.strip() != "&".join(FIELDS)]
     return [_sample(line, subset) for line in lines]
@@ -51,8 +51,8 @@ def _sample(line: str, subset: str) -> Sample:
         event = (float(start), float(end))
     except ValueError as error:
         raise MafnetError(
-            f"AVE, list of {subset}: {line!r} is not {'&'.join(FIELDS)}; take the split files "
-            "out of the archive again"
+            f"AVE, list of {subset}: {line!r} is not {'&'.join(FIELDS)}; extract the split "
+            "files from the archive again"
         ) from error
     return Sample(
         video, f"AVE/{video}.mp4", category, subset, event if event[0] < event[1] else None
@@ -60,7 +60,7 @@ def _sample(line: str, subset: str) -> Sample:
 
 
 def wanted(texts: Texts) -> Callable[[str], bool]:
-    """Videos and lists; not what some systems add to archives."""
+    """Selects videos and lists, without the metadata files of macOS."""
     return lambda path: path.endswith((".mp4", ".txt")) and "__MACOSX" not in path
 
 

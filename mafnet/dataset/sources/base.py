@@ -1,4 +1,4 @@
-"""What mafnet knows of a published data set: its lists, its protocols, what its archives hold."""
+"""Description of a published data set: its lists, protocols and archives."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from mafnet.dataset.holdout import Holdout
 
 Texts = Mapping[str, str]
-"""The contents of a data set's lists, by what each is for (a key of `Source.lists`)."""
+"""The text of each list, by its key in `Source.lists`."""
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """One way to measure on a data set: what metrics.json shows.
+    """An evaluation protocol of a data set, for metrics.json.
 
-    splits: the folds whose mean is shown.
+    splits: the folds whose mean is reported.
     classes: name of the class list, resources/classes/{classes}.txt.
-    note: what one must know to compare; stands in metrics.json.
-    as_paper: False where the paper's figure was not measured this way, None where nobody knows.
+    note: information for comparisons; it is in metrics.json.
+    as_paper: True if the paper used this protocol, False if not, None if unknown.
     """
 
     splits: tuple[str, ...]
@@ -33,13 +33,13 @@ class Protocol:
 class Source:
     """A published data set.
 
-    lists: what a list is for -> regular expression of its file name, without regard to case.
-    optional: lists that may be absent.
+    lists: key of a list -> regular expression of its file name, case-insensitive.
+    optional: keys of lists that may be missing.
     protocols: by name; the first is the default.
-    samples: lists, split and holdout -> samples, with the video's path as the archive has it.
-    wanted: lists -> which members of an archive are unpacked, by their paths.
-    folded: True where names of videos are to be matched without regard to case.
-    events: True where the lists say in which seconds the event is.
+    samples: lists, split and holdout -> samples, with the paths of the videos in the archive.
+    wanted: lists -> function that selects members of an archive by their paths.
+    folded: True if names of videos match case-insensitively.
+    events: True if the lists record the seconds of the events.
     """
 
     name: str
@@ -53,24 +53,24 @@ class Source:
 
     @property
     def default(self) -> str:
-        """The protocol that is shown where none is named."""
+        """Name of the default protocol."""
         return next(iter(self.protocols))
 
     def splits_with(self, protocol: str) -> list[str]:
-        """The folds of all protocols that have the same classes: they share their features."""
+        """The folds of all protocols with the same classes, because they share features."""
         classes = self.protocols[protocol].classes
         same = (entry for entry in self.protocols.values() if entry.classes == classes)
         return [split for entry in same for split in entry.splits]
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines that hold anything, whatever ends them; other blanks stay."""
+    """The lines that are not blank, without line ends of any kind."""
     lines = (line.rstrip("\r") for line in text.removeprefix("\ufeff").split("\n"))
     return [line for line in lines if line.strip()]
 
 
 def numbered(samples: Sequence[Sample]) -> list[Sample]:
-    """The samples with names of their own: the second of one name gets `~2` behind it."""
+    """The samples with unique names: the second one of a name gets the suffix `~2`."""
     seen: dict[str, int] = {}
     result = []
     for sample in samples:
@@ -80,7 +80,7 @@ def numbered(samples: Sequence[Sample]) -> list[Sample]:
 
 
 def declared(samples: Sequence[Sample]) -> list[Sample]:
-    """The samples, those of a video that is in other subsets too saying so (`also_in`)."""
+    """The samples with `also_in` set for videos that are in several subsets."""
     subsets: dict[str, set[str]] = {}
     for sample in samples:
         subsets.setdefault(sample.video, set()).add(sample.subset)

@@ -1,4 +1,4 @@
-"""Kinetics-Sounds: the classes of Kinetics-400 that one can hear, 32 of them or 31."""
+"""Kinetics-Sounds: the 32 (or 31) audible classes of Kinetics-400."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ COLUMNS = ("label", "youtube_id", "time_start", "time_end")
 def samples(texts: Texts, split: str, holdout: "Holdout") -> list[Sample]:
     """The samples of a class list (`ks32`, `ks31`): Kinetics train is train and val, val is test.
 
-    The validation share is held out class by class. Kinetics' own test list is not used.
+    The validation share is held out class by class. The test list of Kinetics is not used.
     """
     classes = set(read_classes(resource(f"classes/{split}.txt")))
     train = parse(texts["train"], "train", classes)
@@ -29,16 +29,18 @@ def samples(texts: Texts, split: str, holdout: "Holdout") -> list[Sample]:
 
 
 def parse(text: str, subset: str, classes: Iterable[str]) -> list[Sample]:
-    """The rows of an annotation file that are of the classes; `label,youtube_id,time_start,..."""
+    """The rows of an annotation file that have one of the classes."""
     try:
         reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
         missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
         rows = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
-        raise MafnetError(f"Kinetics-400, list for {subset}: is no CSV file ({error})") from error
+        raise MafnetError(
+            f"Kinetics-400, list for {subset}: is not a CSV file ({error})"
+        ) from error
     if missing:
         raise MafnetError(
-            f"Kinetics-400, list for {subset}: has no column {', '.join(missing)}; take the "
+            f"Kinetics-400, list for {subset}: has no column {', '.join(missing)}; use the "
             "annotations of the 2017 release (train.csv, val.csv)"
         )
     return [_sample(row, number, subset) for number, row in rows if row["label"] in classes]
@@ -56,7 +58,7 @@ def _sample(row: dict[str, str], number: int, subset: str) -> Sample:
 
 
 def _held_out(train: list[Sample], holdout: "Holdout") -> list[Sample]:
-    """The training samples, some of each class as validation samples."""
+    """The training samples; the held-out ones of each class become validation samples."""
     by_class: dict[str, list[str]] = {}
     for sample in train:
         by_class.setdefault(sample.label, []).append(sample.video)
@@ -68,7 +70,7 @@ def _held_out(train: list[Sample], holdout: "Holdout") -> list[Sample]:
 
 
 def wanted(texts: Texts) -> Callable[[str], bool]:
-    """The clips of the 32 classes, by their file names."""
+    """Selects the clips of the 32 classes by their file names."""
     classes = set(read_classes(resource("classes/ks32.txt")))
     rows = parse(texts["train"], "train", classes) + parse(texts["val"], "test", classes)
     names = {sample.video for sample in rows}

@@ -1,4 +1,4 @@
-"""UCF51: the 51 actions of UCF101 (Soomro et al., 2012) that have sound, in three splits."""
+"""UCF51: the 51 actions of UCF101 (Soomro et al., 2012) with audio, in three splits."""
 
 import logging
 import re
@@ -23,10 +23,10 @@ GROUP = re.compile(r"_(g\d+)_c\d+$", re.IGNORECASE)
 
 
 def samples(texts: Texts, split: str, holdout: "Holdout") -> list[Sample]:
-    """The samples of one official split; val is whole groups of its training list.
+    """The samples of one official split; val consists of whole groups of its training list.
 
-    A group (gNN) is one person or place filmed several times: clips of it on both sides of a
-    border would be recognised by their background. The share is of each class's groups.
+    A group (gNN) is one person or location, filmed several times. If clips of a group were in two
+    subsets, their background would identify them. The share is a share of the groups of each class.
     """
     number = split.removeprefix("split")
     train = parse(texts[f"train{number}"], "train")
@@ -35,16 +35,18 @@ def samples(texts: Texts, split: str, holdout: "Holdout") -> list[Sample]:
 
 
 def parse(text: str, subset: str) -> list[Sample]:
-    """The rows of a list that are of the 51 classes: `Class/v_Class_g08_c01.avi`, with or without
-    the class's number behind it, any line ends."""
+    """The rows of a list that have one of the 51 classes, with any line ends.
+
+    A row is `Class/v_Class_g08_c01.avi`; the number of the class may follow.
+    """
     found = []
     for line in lines_of(text):
         path = re.sub(r"\s+\d+\s*$", "", line).strip().replace("\\", "/")
         folder = PurePosixPath(path).parent.name
         if not folder or not GROUP.search(PurePosixPath(path).stem):
             raise MafnetError(
-                f"UCF101, list of {subset}: {line!r} is not CLASS/v_CLASS_gNN_cNN.avi; take the "
-                "lists out of their archive again"
+                f"UCF101, list of {subset}: {line!r} is not CLASS/v_CLASS_gNN_cNN.avi; extract "
+                "the lists from their archive again"
             )
         if label := _classes().get(folder.casefold()):
             found.append(Sample(PurePosixPath(path).stem, path, label, subset))
@@ -52,7 +54,7 @@ def parse(text: str, subset: str) -> list[Sample]:
 
 
 def _held_out(train: Sequence[Sample], holdout: "Holdout", split: str) -> list[Sample]:
-    """The training samples, those of the groups that are held out as validation samples."""
+    """The training samples; those of held-out groups become validation samples."""
     by_class: dict[str, list[str]] = {}
     for sample in train:
         by_class.setdefault(sample.label, []).append(group_of(sample))
@@ -73,7 +75,7 @@ def group_of(sample: Sample) -> str:
 
 
 def wanted(texts: Texts) -> Callable[[str], bool]:
-    """The lists, and the videos in folders of the 51 classes."""
+    """Selects the lists, and the videos in the folders of the 51 classes."""
 
     def is_wanted(path: str) -> bool:
         parent = PurePosixPath(path).parent.name.casefold()
@@ -84,7 +86,7 @@ def wanted(texts: Texts) -> Callable[[str], bool]:
 
 @cache
 def _classes() -> dict[str, str]:
-    """The 51 classes by their names without case."""
+    """The 51 classes by their case-folded names."""
     names = read_classes(resource("classes/ucf51.txt"))
     return {name.casefold(): name for name in names}
 
