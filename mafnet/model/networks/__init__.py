@@ -1,8 +1,7 @@
 """The registry of networks: what turns the features of a batch of videos into class scores.
 
-A new network is one module here, built from `blocks`, its options in `options`, and one entry
-below.
-The specs are read without importing torch; `build_network` imports it.
+A new network is one module here, built from `blocks`, the model of its options in `options`, and
+one entry below. The specs are read without importing torch; `build_network` imports it.
 """
 
 from collections.abc import Iterator, Mapping
