@@ -1,11 +1,12 @@
 """Small reference outputs of every network of config.yaml: writes networks.npz beside itself.
 
-    python tests/data/make_networks.py            # store what the networks give now
-    python tests/data/make_networks.py --check    # compare with what is stored, to the bit
+    python tests/data/make_networks.py            # store those that are missing
+    python tests/data/make_networks.py --check    # compare all with what is stored, to the bit
 
-The stored values were made by the classes that the paper's tables had before they became options
-of one class. Store new ones only for a network that is meant to change. A test compares within a
-tolerance (tests/test_model_networks.py), because another processor adds in another order.
+Most stored values were made by the classes that the paper's tables had before they became options
+of one class. Stored values stay, so the script cannot hide a change. If a network is meant to
+change, delete networks.npz first. tests/test_model_networks.py compares within a tolerance, because
+another processor adds in another order.
 """
 
 import hashlib
@@ -93,6 +94,8 @@ def digest(value: torch.Tensor) -> str:
 
 def load() -> dict[str, dict]:
     """What is stored, by case."""
+    if not STORED.exists():
+        return {}
     with np.load(STORED) as file:
         found = json.loads(str(file["about"]))
         for key in file.files:
@@ -124,10 +127,10 @@ def same(found: object, stored: object) -> bool:
 def main() -> None:
     torch.set_num_threads(1)
     found = {case: measure(*given) for case, given in cases().items()}
-    if "--check" not in sys.argv:
-        store(found)
-        return
     stored = load()
+    if "--check" not in sys.argv:
+        store({case: stored.get(case, values) for case, values in found.items()})
+        return
     differing = [
         f"{case}: {name}"
         for case in found.keys() | stored.keys()

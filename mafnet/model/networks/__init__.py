@@ -1,7 +1,7 @@
 """The registry of networks. A network computes class scores from the features of videos.
 
-A new network is one module here, built from `blocks`, its options in `options`, and one entry
-below. Reading the specs does not import torch; `build_network` does.
+A new network is one module here, built from `blocks`, the model of its options in
+`options`, and one entry below. Reading the specs does not import torch; `build_network` does.
 """
 
 from collections.abc import Iterator, Mapping
