@@ -34,8 +34,8 @@ def finished(finished_run, tmp_path_factory):
         ("extract", set()),
         ("media", set()),
         ("pack", {"h5py"}),
-        ("metrics", {"pandas"}),
-        ("study", {"pandas"}),
+        ("metrics", {"pandas", "scipy", "sklearn"}),
+        ("study", {"pandas", "scipy", "sklearn"}),
     ],
 )
 def test_where_all_is_done_nothing_slow_is_imported(finished, verb, needed):
