@@ -126,7 +126,14 @@ def test_all_failed_says_what_to_do_by_hand(tmp_path):
         obtain(tmp_path / "file.bin", ["file:///nowhere/a", "file:///nowhere/b"], "abcd")
     text = str(caught.value)
     assert "\n" not in text
-    for part in (str(tmp_path / "file.bin"), "nowhere/a", "nowhere/b", "put it there", "abcd", MIRROR):
+    for part in (
+        str(tmp_path / "file.bin"),
+        "nowhere/a",
+        "nowhere/b",
+        "put it there",
+        "abcd",
+        MIRROR,
+    ):
         assert part in text
 
 
