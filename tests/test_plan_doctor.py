@@ -72,7 +72,7 @@ def test_all_is_well(collection):
 def test_folder_without_videos(tmp_path):
     result = doctor("--videos", tmp_path)
     assert result.exit_code == 1
-    assert "no file below it is named like a video" in result.output
+    assert "no file in it has a suffix of a video" in result.output
 
 
 def test_decoder_that_crashes_costs_its_video_alone(tmp_path):
