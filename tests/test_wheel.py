@@ -128,7 +128,7 @@ def test_fetch_finds_the_table_of_weights_and_ends_at_the_download(installed):
     output = ("--output", "weights/vggish-audioset.safetensors")
     said = installed.python("-m", "mafnet", *command, *output, succeeds=False)
     assert "Traceback" not in said
-    assert re.search(r"mafnet fetch: .*vggish.* by hand", said)
+    assert re.search(r"mafnet fetch: .*vggish.* put it there", said)
 
 
 @pytest.mark.workflow
