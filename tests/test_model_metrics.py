@@ -54,7 +54,7 @@ def answers(generator, labels, classes=4, sharp=2.0, top_k=2):
 
 def interval_of(metric, *splits):
     """The interval of runs; each split is a list of predictions on the same samples."""
-    counts = resamples([len(runs[0].labels) for runs in splits])
+    counts = resamples([runs[0].labels for runs in splits])
     values = [np.mean([metric.value(run) for run in runs]) for runs in splits]
     sampled = [Sampled(runs, drawn) for runs, drawn in zip(splits, counts, strict=True)]
     return np.mean(values), metric_interval(metric, np.mean(values), sampled)
@@ -198,13 +198,15 @@ def test_every_method_has_its_function():
 
 
 @every_metric
-def test_only_a_share_of_the_samples_has_wilsons_interval(metric):
-    """Wilson's interval holds only for a metric in which each sample counts 0 or 1."""
+def test_only_a_weighted_mean_of_hits_has_wilsons_interval(metric):
+    """Wilson's interval of any other metric has no meaning."""
     if metric.interval is not IntervalMethod.WILSON:
         return
     for seed in range(20):
-        hits = 37 * metric.function(predictions(seed, samples=37, sharp=1.0))
-        assert math.isclose(hits, round(hits), abs_tol=1e-9)
+        case = predictions(seed, samples=37, sharp=1.0)
+        weights = metric.sample_weights(case)
+        assert math.isclose(weights.sum(), 1, abs_tol=EXACT)
+        assert math.isclose(metric.hits(case) @ weights, metric.function(case), abs_tol=EXACT)
 
 
 # Many resamples at once
@@ -232,7 +234,7 @@ def test_metric_without_a_fast_function_has_the_same_interval():
 
 def test_calibration_error_is_no_further_away_than_its_distance():
     case = predictions(7, samples=60)
-    (counts,) = resamples([60])
+    (counts,) = resamples([case.labels])
     metric = METRICS["expected_calibration_error"]
     errors = np.abs(calibration_gaps(case, counts)).sum(axis=1)
     distances = metric.draws(case, counts)
@@ -241,11 +243,13 @@ def test_calibration_error_is_no_further_away_than_its_distance():
 
 
 def test_resamples_are_drawn_with_replacement_and_always_the_same():
-    first, second = resamples([10, 30])
+    sets = [np.zeros(10, int), np.arange(30) % 3]
+    first, second = resamples(sets)
     assert first.shape[1] == 10
     assert (second.sum(axis=1) == 30).all()
+    assert (second[:, ::3].sum(axis=1) == 10).all()  # each class has its number of samples
     assert first.max() > 1
-    assert np.array_equal(resamples([10, 30])[1], second)
+    assert np.array_equal(resamples(sets)[1], second)
     # 300 x 10 draws: the mean of a sample has a standard error of 0.055; times four.
     assert first.mean(axis=0) == pytest.approx(np.ones(10), abs=0.22)
 
@@ -295,11 +299,50 @@ def test_splits_are_drawn_separately_and_narrow_the_interval(metric):
     assert all_splits.high - all_splits.low < part * (one_split.high - one_split.low)
 
 
-@pytest.mark.parametrize("name", ["balanced_accuracy", "macro_f1", "mean_average_precision"])
-def test_bootstrap_of_perfect_runs_is_a_point(name):
+@pytest.mark.parametrize("metric", [m for m in METRICS.values() if m.unit is Unit.PERCENT])
+def test_perfect_runs_have_no_interval_of_width_zero(metric):
     labels = np.arange(40) % 4
-    _, found = interval_of(METRICS[name], [Scored(labels, np.eye(4)[labels], 2)])
-    assert (found.low, found.high) == (100, 100)
+    mean, found = interval_of(metric, [Scored(labels, np.eye(4)[labels], 2)] * 3)
+    expected = wilson(mean / 100, 40)
+    assert (found.low, found.high) == (expected.low, expected.high)
+    assert found.high - found.low > 8
+
+
+def test_balanced_accuracy_of_a_balanced_set_has_the_interval_of_accuracy():
+    labels = np.arange(60) % 4
+    runs = [answers(np.random.default_rng(seed), labels, sharp=0.8) for seed in range(3)]
+    names = ("accuracy", "balanced_accuracy")
+    accuracy, balanced = (interval_of(METRICS[name], runs) for name in names)
+    assert balanced == accuracy
+    rare = [run.take(np.r_[:60, np.arange(60)[labels == 0]]) for run in runs]
+    accuracy, balanced = (interval_of(METRICS[name], rare) for name in names)
+    assert balanced != accuracy
+
+
+def seeds_of(generator, count, samples, spread):
+    """Runs of seeds whose quality differs: `sharp` is normal around 1."""
+    labels = generator.integers(4, size=samples)
+    return [
+        answers(generator, labels, sharp=max(0.0, 1 + spread * generator.normal()))
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize(("name", "seeds"), [("accuracy", 3), ("accuracy", 10), ("macro_f1", 3)])
+def test_interval_covers_other_seeds(name, seeds):
+    """At least 93 % of 100 intervals, minus three standard deviations (2.6): 85.
+
+    The intervals of single runs, which leave the seeds out, do not cover the same truth.
+    """
+    metric = METRICS[name]
+    truth = np.mean([
+        metric.value(run) for run in seeds_of(np.random.default_rng(0), 400, 2000, 0.3)
+    ])  # fmt: skip
+    drawn = [seeds_of(np.random.default_rng([seed, 1]), seeds, 400, 0.3) for seed in range(100)]
+    found = [interval_of(metric, runs)[1] for runs in drawn]
+    single = [interval_of(metric, runs[:1])[1] for runs in drawn]
+    assert sum(one.low <= truth <= one.high for one in found) >= 85
+    assert sum(one.low <= truth <= one.high for one in single) < 85
 
 
 def test_bootstrap_of_accuracy_agrees_with_wilson(monkeypatch):

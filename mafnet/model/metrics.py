@@ -7,6 +7,7 @@ its interval.
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from operator import attrgetter
 
 import numpy as np
 from sklearn.metrics import (
@@ -24,7 +25,8 @@ from mafnet.model.scored import Scored
 class IntervalMethod(StrEnum):
     """How a metric's 95 % interval is computed; the value is the text that results show.
 
-    WILSON: score interval; only for a share of the test samples.
+    WILSON: score interval, only for a mean of hits (0 or 1); the variance over seeds
+        reduces the number of samples in the formula.
     PERCENTILE: quantiles of the metric over resamples.
     BASIC: the same quantiles, mirrored at the mean. Mean average precision is too high if classes
         have few samples, and resampling adds the same bias again. Mirroring removes it.
@@ -33,9 +35,9 @@ class IntervalMethod(StrEnum):
         and again in each resample. Quantiles of the metric itself would miss the true value.
     """
 
-    WILSON = "Wilson, over test samples"
-    PERCENTILE = "percentile bootstrap, over test samples"
-    BASIC = "basic bootstrap, over test samples"
+    WILSON = "Wilson, over seeds and test samples"
+    PERCENTILE = "percentile bootstrap within classes, widened by the variance over seeds"
+    BASIC = "basic bootstrap within classes, widened by the variance over seeds"
     DISTANCE = "bootstrap of the distance between calibration curves, over test samples"
 
 
@@ -61,6 +63,8 @@ class Metric:
     description: one or two sentences, for pages and schemas.
     resampled: function of the run and counts (B, S) that returns the metric of each resample (B,),
         or its distance if the method is DISTANCE. Without it `function` is called for each.
+    hits: function of the run that returns (S,) True for the samples that count; for WILSON.
+    by_class: classes have equal weights in the mean of the hits; else samples have.
     """
 
     title: str
@@ -72,12 +76,16 @@ class Metric:
     description: str
     minimum: float = 0
     resampled: Callable[[Scored, np.ndarray], np.ndarray] | None = None
+    hits: Callable[[Scored], np.ndarray] | None = None
+    by_class: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.interval, IntervalMethod):
             raise TypeError(f"{self.title}: the interval's method {self.interval!r} is unknown")
         if self.interval is IntervalMethod.DISTANCE and self.resampled is None:
             raise TypeError(f"{self.title}: the method DISTANCE needs a function `resampled`")
+        if self.interval is IntervalMethod.WILSON and self.hits is None:
+            raise TypeError(f"{self.title}: the method WILSON needs a function `hits`")
 
     def value(self, scored: Scored) -> float:
         """The metric of a run, in its unit and rounded."""
@@ -101,6 +109,13 @@ class Metric:
         rows = np.arange(counts.shape[1])
         taken = (np.repeat(rows, row.astype(int)) for row in counts)
         return np.array([self.function(scored.take(chosen)) for chosen in taken])
+
+    def sample_weights(self, scored: Scored) -> np.ndarray:
+        """(S,) weights of the samples in the mean of the hits; their sum is 1."""
+        if not self.by_class:
+            return np.full(len(scored.labels), 1 / len(scored.labels))
+        _, own, sizes = np.unique(scored.labels, return_inverse=True, return_counts=True)
+        return 1 / (len(sizes) * sizes[own])
 
     def named(self, top_k: int) -> str:
         """The title, with the number of classes that count as a hit."""
@@ -145,8 +160,12 @@ def top_k_accuracy(scored: Scored) -> float:
 
     scikit-learn's top_k_accuracy_score ranks equal probabilities by the order of the classes.
     """
-    better = (scored.probabilities > scored.own[:, None]).sum(axis=1)
-    return float(np.mean(better < scored.top_k))
+    return float(np.mean(top_k_hits(scored)))
+
+
+def top_k_hits(scored: Scored) -> np.ndarray:
+    """(S,) True where fewer than k classes are more probable than the label."""
+    return (scored.probabilities > scored.own[:, None]).sum(axis=1) < scored.top_k
 
 
 def mean_average_precision(scored: Scored) -> float:
@@ -176,6 +195,7 @@ METRICS: dict[str, Metric] = {
         title="Accuracy",
         function=accuracy,
         interval=IntervalMethod.WILSON,
+        hits=attrgetter("hits"),
         higher_is_better=True,
         unit=Unit.PERCENT,
         decimals=2,
@@ -184,7 +204,9 @@ METRICS: dict[str, Metric] = {
     "balanced_accuracy": Metric(
         title="Balanced accuracy",
         function=balanced_accuracy,
-        interval=IntervalMethod.PERCENTILE,
+        interval=IntervalMethod.WILSON,
+        hits=attrgetter("hits"),
+        by_class=True,
         higher_is_better=True,
         unit=Unit.PERCENT,
         decimals=2,
@@ -196,6 +218,7 @@ METRICS: dict[str, Metric] = {
         title="Top-{top_k} accuracy",
         function=top_k_accuracy,
         interval=IntervalMethod.WILSON,
+        hits=top_k_hits,
         higher_is_better=True,
         unit=Unit.PERCENT,
         decimals=2,

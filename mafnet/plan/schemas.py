@@ -177,7 +177,8 @@ def summary(metric: Metric) -> dict:
             "oneOf": [spread, {"type": "null"}],
         },
         ci95={
-            "description": "The 95 % interval [low, high]; it is about the finite test set.",
+            "description": "The 95 % interval [low, high], for other test samples and other seeds; "
+            "with one seed only for other test samples.",
             "type": "array",
             "prefixItems": [metric.number, metric.number],
             "items": False,

@@ -229,7 +229,7 @@ def _range(values: Sequence[float], digits: int) -> str:
 
 def _caption(rows: Sequence[Mapping[str, str]]) -> str:
     """How to read the table, with a warning if backbones have random weights."""
-    lines = ["mean ± standard deviation over seeds; interval: Wilson, over test samples"]
+    lines = ["mean ± standard deviation over seeds; interval: Wilson, over seeds and test samples"]
     if any(row["compared_with"] for row in rows):
         lines += [
             "difference, same splits and seeds: Student's t over seeds and test samples",

@@ -154,7 +154,7 @@ def _key(
     """
     handles = [Line2D([], [], linewidth=2, **_DOT)]
     accuracy, difference = positions
-    names = [f"mean, 95 % interval ({accuracy}: Wilson over samples; {difference}: paired t)"]
+    names = [f"mean, 95 % interval ({accuracy}: Wilson; {difference}: paired t)"]
     if len({run.seed for run in runs}) > 1:
         handles.append(Line2D([], [], **seed))
         names.append("one seed")

@@ -72,7 +72,7 @@ def _summary(name: str, metric: Metric, runs: Sequence[Run], splits: list[Sample
 def _sampled(runs: Sequence[Run]) -> list[Sampled]:
     """The runs of each split, and the resamples of the split's test samples."""
     groups = [[scored_by(run) for run in group] for group in grouped(runs, "split").values()]
-    counts = resamples([len(group[0].labels) for group in groups])
+    counts = resamples([group[0].labels for group in groups])
     return [Sampled(group, drawn) for group, drawn in zip(groups, counts, strict=True)]
 
 
