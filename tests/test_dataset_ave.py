@@ -126,7 +126,7 @@ def test_from_zip_to_metrics(tmp_path):
     assert metrics["media"]["reasons"] == {"missing": 1}
     assert any("RANDOM weights" in note for note in metrics["notes"])
     assert any("1 of 11 videos are missing" in note for note in metrics["notes"])
-    assert "the paper's: 90.86 %" in said
+    assert "the paper: 90.86 %" in said
     rows = read_manifest(tmp_path / "data/ave/official.csv")
     assert "AVE/AVE/--baby2.mp4" in {row.video for row in rows}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import MAX_SHOWN, SUBSETS, Sample, require_subsets
-from mafnet.dataset.names import folded_path
+from mafnet.dataset.names import folded_path, spelling
 from mafnet.dataset.origin import Origin
 
 
@@ -54,7 +54,7 @@ def _require_paths(samples: Sequence[Sample], path: Path, root: Path) -> None:
     ]
     missing = [video for video in videos if not os.path.lexists(root / video)]
     faults += [
-        f"video {video!r} does not exist; did you mean {found!r}?"
+        f"video {spelling(video)} does not exist; did you mean {spelling(found)}?"
         for video, found in near_files(missing, root).items()
     ]
     if faults:
