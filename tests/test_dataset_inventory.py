@@ -71,10 +71,11 @@ def test_too_many_missing_is_status_1(ave, tmp_path):
 
 
 def test_archive_that_is_not_unpacked_says_how(tmp_path):
+    (tmp_path / "AVE_Dataset.zip").write_bytes(b"")
     config = config_of(tmp_path, "ave", archive="AVE_Dataset.zip")
     done = mafnet(tmp_path, "check", "ave", "--configfile", config)
     assert done.returncode == 1
-    assert "snakemake data/ave/unpacked.tsv" in done.stderr
+    assert "snakemake --cores all data/ave/unpacked.tsv" in done.stderr
 
 
 def test_kinetics_class_by_class(tmp_path):

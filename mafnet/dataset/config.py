@@ -1,10 +1,10 @@
 """Config section `datasets`: the origin of the videos and manifests of each data set."""
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from mafnet.common.config import Name, Number, Settings, Text
+from mafnet.common.config import LATER, Name, Number, Settings, Text
 from mafnet.dataset.holdout import SEED, SHARE, Holdout
 from mafnet.dataset.sources import SOURCES
 
@@ -76,6 +76,11 @@ class _Entry(Settings):
         "",
         description="Text file with one class per line, in the order of the network's outputs. "
         "Without it, the classes are the sorted labels of the manifests.",
+    )
+    allow_untrained_classes: Annotated[bool, LATER] = Field(
+        default=False,
+        description="True accepts classes that have validation or test samples but no training "
+        "samples. metrics.json then names these classes in its notes.",
     )
 
 
@@ -152,3 +157,13 @@ class PublishedData(_Entry):
 
 
 DataSet = OwnData | DemoData | PublishedData
+
+
+def demo_values(entry: DataSet, clips: int) -> dict[str, Any]:
+    """The values of DemoSettings that an entry sets, for videos of `clips` seconds.
+
+    Empty for other kinds of data sets.
+    """
+    if not isinstance(entry, DemoData):
+        return {}
+    return {"seconds": clips} | entry.demo.model_dump(exclude_unset=True)

@@ -1,13 +1,16 @@
 """`mafnet check`: expected, existing, missing and surplus videos of a data set, before any work."""
 
+import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mafnet.common.errors import MafnetError
+from mafnet.common.run_command import run_command
 from mafnet.common.tables import write_table
 from mafnet.dataset.config import DEMO, DataSet
+from mafnet.dataset.consistency import check_samples
 from mafnet.dataset.locate import list_videos
 from mafnet.dataset.manifest import Sample, read_classes, read_manifest
 from mafnet.dataset.origin import Origin, origin_of, protocol_of
@@ -40,8 +43,10 @@ class Inventory:
         """All videos of the manifests."""
         return {row.video for rows in self.splits.values() for row in rows}
 
-    def require_enough(self) -> None:
-        """MafnetError if more videos are missing than a run allows."""
+    def require_runnable(self) -> None:
+        """MafnetError if a run would stop because of the manifests or of missing videos."""
+        for split, samples in self.splits.items():
+            check_samples(samples, Path(self.origin.manifests[split]), self.origin)
         if len(self.missing) > self.max_failed_fraction * len(self.videos):
             raise MafnetError(
                 f"{self.dataset}: {len(self.missing)} of {len(self.videos)} videos are missing, "
@@ -50,18 +55,23 @@ class Inventory:
             )
 
 
-def take_inventory(dataset: str, entry: DataSet, max_failed_fraction: float) -> Inventory:
+def take_inventory(
+    dataset: str, entry: DataSet, max_failed_fraction: float, configs: Sequence[Path] = ()
+) -> Inventory:
     """Compare the lists or manifests of a data set with the existing files.
 
     entry: the entry of the data set in the config.
     max_failed_fraction: share of missing videos above which a run stops.
+    configs: the user's files of settings, for commands in messages.
     """
     origin = origin_of(dataset, entry)
+    _require_folders(dataset, origin, configs)
     splits = _splits(dataset, origin)
     named = {row.video for rows in splits.values() for row in rows}
-    present = set(list_videos(Path(origin.root)).paths)
-    gone = {video for video in named - present if not (Path(origin.root) / video).is_file()}
-    surplus = sorted(present - named)
+    root = Path(origin.root)
+    present = set(list_videos(root).paths)
+    gone = {video for video in named - present if not (root / video).is_file()}
+    surplus = sorted(present - {os.path.relpath(root / video, root) for video in named})
     return Inventory(dataset, origin, splits, sorted(gone), surplus, max_failed_fraction)
 
 
@@ -90,20 +100,35 @@ def write_inventory(found: Inventory, path: Path) -> None:
 def _splits(dataset: str, origin: Origin) -> dict[str, list[Sample]]:
     """The samples of all splits, from the user's manifests or from published lists."""
     if origin.source in SOURCES:
-        if origin.archive and not Path(origin.lists).exists():
-            raise MafnetError(
-                f"{dataset}: {origin.archive} is not unpacked yet; "
-                f"`snakemake data/{dataset}/unpacked.tsv` does it"
-            )
         source, (lists, root) = SOURCES[origin.source], (Path(origin.lists), Path(origin.root))
         return {
             split: samples_of(source, split, lists, root, origin.holdout)
             for split in origin.manifests
         }
-    if origin.source == DEMO and not Path(origin.manifests["main"]).exists():
-        raise MafnetError(f"{dataset}: is not made yet; `snakemake {origin.manifests['main']}`")
     classes: Collection[str] = read_classes(Path(origin.classes)) if origin.classes else ()
     return {split: read_manifest(Path(path), classes) for split, path in origin.manifests.items()}
+
+
+def _require_folders(dataset: str, origin: Origin, configs: Sequence[Path]) -> None:
+    """MafnetError if the videos do not exist yet, or if the root is wrong."""
+    unpacked = Path(f"data/{dataset}/unpacked.tsv")
+    if origin.source == DEMO and not Path(origin.manifests["main"]).exists():
+        raise MafnetError(
+            f"{dataset}: its videos do not exist yet; a run generates them, or first "
+            f"`{run_command(origin.manifests['main'], configs)}`"
+        )
+    if origin.archive and not unpacked.exists():
+        source = "downloaded" if origin.download else "unpacked"
+        if not origin.download and not Path(origin.archive).exists():
+            raise MafnetError(f"{dataset}: archive {origin.archive} does not exist; fix the path")
+        raise MafnetError(
+            f"{dataset}: its archives are not {source} yet; a run does it, or first "
+            f"`{run_command(str(unpacked), configs)}`"
+        )
+    if not Path(origin.root).is_dir():
+        raise MafnetError(
+            f"{dataset}: {origin.root} is not a folder; give the folder of the videos"
+        )
 
 
 def _about(found: Inventory) -> list[str]:

@@ -8,6 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import replacing
+from mafnet.dataset.names import folded, look_alikes, spelling
+from mafnet.dataset.spreadsheet import read_table
 
 SUBSETS = ("train", "val", "test")
 COLUMNS = ("sample", "video", "label", "subset")
@@ -26,7 +28,8 @@ class Sample:
     """One row of a manifest.
 
     sample: name, unique in the manifest.
-    video: path of the file below the data set's root, with forward slashes.
+    video: path of the file below the data set's root, with forward slashes. It is relative to the
+        root, or absolute.
     label: name of the class.
     subset: "train", "val" or "test".
     event: seconds [start, end) of the event, if the data set records them.
@@ -54,6 +57,8 @@ def read_manifest(path: Path, classes: Collection[str] = ()) -> list[Sample]:
         problems += [f"row {number}: {fault}" for fault in faults]
         samples.append((number, sample))
     problems += _repeated_samples(samples) + _shared_videos(samples)
+    for column in ("sample", "label"):
+        problems += _similar_names(samples, column)
     if problems:
         raise MafnetError(_report(path, problems))
     return [sample for _, sample in samples]
@@ -69,6 +74,11 @@ def read_classes(path: Path) -> list[str]:
     classes = [line for line in lines if line.strip()]
     if not classes or len(set(classes)) < len(classes):
         raise MafnetError(f"{path}: needs one class per line, without duplicates")
+    for name, earlier in look_alikes(classes).items():
+        raise MafnetError(
+            f"{path}: the classes {spelling(name)} and {spelling(earlier)} look the same; "
+            "use one spelling"
+        )
     return classes
 
 
@@ -105,24 +115,10 @@ def require_subsets(samples: Sequence[Sample], needed: Sequence[str], path: Path
         )
 
 
-def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+def _rows(path: Path) -> list[tuple[int, dict[str, str] | None]]:
     """The rows as dictionaries, each with the number of its last line in the file."""
     _require_file(path)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            header = reader.fieldnames or ()
-            missing = [column for column in COLUMNS if column not in header]
-            if missing:
-                raise MafnetError(
-                    f"{path}: no column {', '.join(missing)}; the first line must name "
-                    f"{','.join(COLUMNS)}"
-                )
-            if len(set(header)) < len(header):
-                raise MafnetError(f"{path}: the first line names a column twice; remove one")
-            rows = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise MafnetError(f"{path}: cannot be read as a UTF-8 CSV file ({error})") from error
+    rows = read_table(path, COLUMNS, EVENT_COLUMNS)
     if not rows:
         raise MafnetError(f"{path}: has no rows; write one row per sample")
     return rows
@@ -134,9 +130,9 @@ def _require_file(path: Path) -> None:
         raise MafnetError(f"{path}: is not a file; name the file itself")
 
 
-def _sample(row: dict, classes: Collection[str]) -> tuple[Sample, list[str]]:
+def _sample(row: dict[str, str] | None, classes: Collection[str]) -> tuple[Sample, list[str]]:
     """A row as a sample, and its faults."""
-    if None in row or None in row.values():
+    if row is None:
         return Sample("", "", "", ""), ["has more or fewer fields than the header"]
     faults = [f"{column} is empty" for column in COLUMNS if not row[column].strip()]
     faults += [fault for column in ("sample", "label") for fault in _name_faults(column, row)]
@@ -146,6 +142,8 @@ def _sample(row: dict, classes: Collection[str]) -> tuple[Sample, list[str]]:
         faults.append(f"subset {row['subset']!r} is not one of {', '.join(SUBSETS)}")
     if classes and row["label"].strip() and row["label"] not in classes:
         faults.append(f"label {row['label']!r} is not in the list of classes")
+        near = [name for name in classes if folded(name) == folded(row["label"])]
+        faults[-1] += f"; did you mean {spelling(near[0])}?" if near else ""
     try:
         event = _event(row)
     except ValueError:
@@ -167,25 +165,31 @@ def _event(row: dict[str, str]) -> tuple[float, float] | None:
 
 
 def _name_faults(column: str, row: dict[str, str]) -> list[str]:
-    """Faults of a name: control characters, line breaks, outer blanks."""
+    """Faults of a name: control or format characters, line breaks, outer blanks."""
     name = row[column]
     # Nearly all names are printable. Checking each character takes ten times as long.
     if not name.isprintable() and any(map(_breaks, name)):
-        return [f"{column} {name!r} contains a control character or line break; remove it"]
+        return [
+            f"{column} {name!r} contains a control character, line break or invisible character; "
+            "remove it"
+        ]
     if name.strip() and name != name.strip():
         return [f"{column} {name!r} begins or ends with a blank; remove it"]
     return []
 
 
 def _breaks(character: str) -> bool:
-    """True for a control character, half a surrogate pair, or a line or paragraph separator."""
-    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+    """True for control and format characters, half surrogate pairs and line separators.
+
+    Format characters (Cf) are invisible, e.g. zero-width spaces and marks of writing direction.
+    """
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def _path_faults(video: str) -> list[str]:
     """Faults of a path that must be a file below the root."""
     path = PurePosixPath(video)
-    if path.is_absolute() or ".." in path.parts:
+    if ".." in path.parts:
         return [f"video {video!r} is outside the data set's root; give a path below it"]
     if "\0" in video or str(path) != video:
         return [f"video {video!r} is not a plain relative path; write it as {str(path)!r}"]
@@ -202,6 +206,19 @@ def _repeated_samples(samples: Sequence[tuple[int, Sample]]) -> list[str]:
                 f"row {number}: sample {sample.sample!r} is already in row {first[sample.sample]}"
             )
     return faults
+
+
+def _similar_names(samples: Sequence[tuple[int, Sample]], column: str) -> list[str]:
+    """Rows with a name that looks like another name of an earlier row."""
+    similar = look_alikes(getattr(sample, column) for _, sample in samples)
+    first: dict[str, int] = {}
+    for number, sample in samples:
+        first.setdefault(getattr(sample, column), number)
+    return [
+        f"row {first[name]}: {column} {spelling(name)} looks like {spelling(earlier)} in row "
+        f"{first[earlier]}; use one spelling, or different names"
+        for name, earlier in similar.items()
+    ]
 
 
 def _shared_videos(samples: Sequence[tuple[int, Sample]]) -> list[str]:

@@ -1,6 +1,6 @@
 """The origin of the videos and manifests of a data set, from its entry in the config."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mafnet.common.resources import resource
@@ -24,6 +24,7 @@ class Origin:
     archive: archive, or folder of archives, with the videos; empty if they are unpacked.
     download: True if the archives are downloaded first.
     lists: folder or zip file of a published data set's lists.
+    untrained: True allows classes without training samples.
     """
 
     root: str
@@ -36,6 +37,7 @@ class Origin:
     download: bool = False
     lists: str = ""
     holdout: Holdout = field(default_factory=Holdout)
+    untrained: bool = False
 
     @property
     def descriptions(self) -> list[str]:
@@ -47,6 +49,10 @@ class Origin:
 
 def origin_of(dataset: str, entry: DataSet) -> Origin:
     """The origin of a data set from its entry in the config."""
+    return replace(_origin(dataset, entry), untrained=entry.allow_untrained_classes)
+
+
+def _origin(dataset: str, entry: DataSet) -> Origin:
     classes = entry.classes or None
     if isinstance(entry, OwnData):
         return Origin(entry.root, dict(entry.splits), tuple(entry.splits), classes)

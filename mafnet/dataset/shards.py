@@ -1,11 +1,11 @@
 """Shards: groups of videos for one extraction job each, by a stable hash of the path."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from mafnet.common.errors import MafnetError
-from mafnet.dataset.manifest import read_classes, read_manifest
+from mafnet.dataset.manifest import Sample, read_classes, read_manifest
 
 VIDEOS_PER_SHARD = 128
 """Approximate number of videos per shard, so that a job runs for minutes."""
@@ -33,17 +33,25 @@ def shard_videos(videos: Iterable[str], shards: int) -> dict[str, list[str]]:
     return dict(sorted(members.items()))
 
 
-def manifest_shards(manifests: Iterable[str], classes: str | None = None) -> dict[str, list[str]]:
+def manifest_shards(
+    manifests: Iterable[str],
+    classes: str | None = None,
+    check: Callable[[list[Sample], Path], None] | None = None,
+) -> dict[str, list[str]]:
     """The videos of every shard of all manifests of a data set; one MafnetError lists all faults.
 
     classes: file with the closed list of labels, or None.
+    check: checks the samples of a manifest as a whole; raises MafnetError.
     """
     known = read_classes(Path(classes)) if classes else ()
     videos: set[str] = set()
     faults = []
     for path in manifests:
         try:
-            videos.update(sample.video for sample in read_manifest(Path(path), known))
+            samples = read_manifest(Path(path), known)
+            if check:
+                check(samples, Path(path))
+            videos.update(sample.video for sample in samples)
         except MafnetError as error:
             faults.append(str(error))
     if faults:

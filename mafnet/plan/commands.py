@@ -29,8 +29,8 @@ def check(dataset: str, configs: tuple[Path, ...], output: Path | None) -> None:
     if dataset not in entries:
         raise MafnetError(f"{dataset}: is not in the config's datasets ({', '.join(entries)})")
     limit = dataset_sections(config, dataset).video.max_failed_fraction
-    found = take_inventory(dataset, entries[dataset], limit)
+    found = take_inventory(dataset, entries[dataset], limit, configs)
     click.echo(printable(report_inventory(found)))
     if output:
         write_inventory(found, output)
-    found.require_enough()
+    found.require_runnable()

@@ -11,7 +11,15 @@ from mafnet.common.config import Name, Settings
 from mafnet.common.config_errors import faults
 from mafnet.common.errors import MafnetError
 from mafnet.common.resources import SHARED, resource
-from mafnet.dataset.config import DEMO, DemoData, OwnData, PublishedData
+from mafnet.dataset.config import (
+    DEMO,
+    DataSet,
+    DemoData,
+    DemoSettings,
+    OwnData,
+    PublishedData,
+    demo_values,
+)
 from mafnet.features.config import FeaturesSection
 from mafnet.model.config import ModelSection
 from mafnet.plan.names import unknown_names
@@ -81,16 +89,25 @@ def check_config(config: Mapping) -> Config:
         checked = Config.model_validate(config)
     except ValidationError as error:
         raise _refused(faults(error, Config, REPLACED)) from error
-    of_all = [fault for name in checked.datasets for fault in _of_dataset(config, name)]
+    of_all = [
+        fault
+        for name, entry in checked.datasets.items()
+        for fault in _of_dataset(config, name, entry)
+    ]
     if of_all:
         raise _refused(dict.fromkeys(of_all))
     return checked
 
 
-def _of_dataset(config: Mapping, dataset: str) -> list[str]:
-    """What is wrong in the settings of a data set once the common ones are merged."""
+def _of_dataset(config: Mapping, dataset: str, entry: DataSet) -> list[str]:
+    """Faults of a data set's settings that appear only after merging with the common ones."""
     own = dataset_sections(config, dataset)
-    return unknown_names(own.features, own.model, own.report, resource("weights.tsv"))
+    unknown = unknown_names(own.features, own.model, own.report, resource("weights.tsv"))
+    try:
+        DemoSettings.model_validate(demo_values(entry, own.video.clips))
+    except ValidationError as error:
+        return unknown + [f"datasets.{dataset}: {fault}" for fault in faults(error, DemoSettings)]
+    return unknown
 
 
 def _refused(lines: Sequence[str] | Mapping[str, Any]) -> MafnetError:

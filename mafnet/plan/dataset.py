@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mafnet.common.files import canonical_json
 from mafnet.dataset.collect import archives_of
-from mafnet.dataset.config import DEMO, DemoData
+from mafnet.dataset.config import DEMO, demo_values
 from mafnet.dataset.lists import list_files
 from mafnet.dataset.sources import SOURCES
 from mafnet.plan.answers import Answers
@@ -83,9 +83,8 @@ class DatasetAnswers(Answers):
 
     def demo_settings(self, dataset: str) -> str:
         """The settings that the demo's videos depend on: those of its entry, and their length."""
-        entry = self._entries[dataset]
-        own = entry.demo.model_dump(exclude_unset=True) if isinstance(entry, DemoData) else {}
-        return canonical_json({"seconds": self._sections[dataset].video.clips} | own)
+        clips = self._sections[dataset].video.clips
+        return canonical_json(demo_values(self._entries[dataset], clips))
 
     def _awaited(self, dataset: str) -> bool:
         """True if the rule that makes the data set's manifests has not run yet."""

@@ -3,11 +3,12 @@
 import contextlib
 import os
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import canonical_json
+from mafnet.dataset.consistency import check_samples
 from mafnet.dataset.shards import manifest_shards
 from mafnet.plan.dataset import DatasetAnswers
 from mafnet.plan.identity import identities
@@ -44,7 +45,8 @@ class VideoAnswers(DatasetAnswers):
                 f"datasets.{dataset}: {origin.root} is not a folder; give the one that holds the "
                 "videos"
             )
-        return manifest_shards(self.manifests(dataset), origin.classes)
+        check = partial(check_samples, origin=origin)
+        return manifest_shards(self.manifests(dataset), origin.classes, check)
 
     def _identities(self, dataset: str, videos: list[str], group: str) -> list[str]:
         """The videos, each with a text that changes if the file is replaced."""
