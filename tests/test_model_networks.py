@@ -283,6 +283,25 @@ def test_batch_norm_keeps_the_biased_variance():
     torch.testing.assert_close(y, (x - mean) / (variance + norm.eps).sqrt(), **ROUNDING)
 
 
+def test_warm_running_statistics_are_the_mean_over_batches_until_the_momentum_is_larger():
+    norm = BatchNorm(2, momentum=0.3, warmup=True).double()
+    batches = [torch.randn(6, 2, dtype=torch.float64) + shift for shift in range(5)]
+    means = [x.mean(0) for x in batches]
+    for x in batches[:3]:  # shares 1, 1/2, 1/3
+        norm(x)
+    torch.testing.assert_close(norm.running_mean, sum(means[:3]) / 3, **ROUNDING)
+    variances = [x.var(0, correction=0) for x in batches[:3]]
+    torch.testing.assert_close(norm.running_var, sum(variances) / 3, **ROUNDING)
+    warm = norm.running_mean.clone()
+    norm(batches[3])  # the share 1/4 is below the momentum
+    torch.testing.assert_close(norm.running_mean, 0.7 * warm + 0.3 * means[3], **ROUNDING)
+    saved = BatchNorm(2, momentum=0.3, warmup=True).double()
+    saved.load_state_dict(norm.state_dict())
+    saved(batches[4])
+    norm(batches[4])
+    assert torch.equal(saved.running_mean, norm.running_mean)
+
+
 def test_batch_norm_takes_maps_over_positions_too():
     norm, maps = BatchNorm(2).double(), torch.randn(4, 2, 3, 5, dtype=torch.float64)
     rows = maps.movedim(1, -1).reshape(-1, 2)

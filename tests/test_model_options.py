@@ -228,8 +228,9 @@ def test_text_of_a_run_of_mafnet_stays():
     """Snakemake compares this text. If it changes, finished runs are trained again."""
     assert Plan(CONFIG).training("demo", "mafnet") == (
         '{"network":"mafnet","options":{"attention_score":"two_layer","bn_eps":0.001,'
-        '"bn_momentum":0.05,"hidden":128,"logits_bn":true},"training":{"batch_size":12,'
+        '"bn_momentum":0.05,"bn_warmup":true,"hidden":128,"logits_bn":true},"training":{"batch_size":12,'
         '"drop_rate":0.1,"learning_rate":0.001,"max_epochs":40,"min_gain":0.0001,"patience":15,'
+        '"patience_steps":60,'
         '"precision":"auto"},"variant":"mafnet"}'
     )
 

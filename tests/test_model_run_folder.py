@@ -71,7 +71,7 @@ def test_prediction_and_attention_of_one_sample(made):
 
 def test_history_has_its_numbers_exactly(tmp_path):
     run = RunFolder(tmp_path)
-    history = [Epoch(1, 0.1 + 0.2, 1 / 3, 1), Epoch(2, 1e-17, 1.0, 0)]
+    history = [Epoch(1, 0.1 + 0.2, 2 / 3, 1 / 3, 1), Epoch(2, 1e-17, 1e3, 1.0, 0)]
     run.write_history(history)
     assert run.read_history() == history
 

@@ -19,18 +19,28 @@ from support.made_features import made_data, made_samples
 from mafnet.cli import main
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import write_manifest
-from mafnet.model.batches import Reader
+from mafnet.model.batches import Reader, predict
 from mafnet.model.config import Training
 from mafnet.model.data import Data
 from mafnet.model.evaluate import evaluate
+from mafnet.model.resume import Progression
+from mafnet.model.run_folder import RunFolder
 from mafnet.model.settings import RunSettings
-from mafnet.model.train import new_network, new_optimiser, step, train
+from mafnet.model.train import (
+    _batches,
+    _keep_best,
+    new_network,
+    new_optimiser,
+    step,
+    train,
+    trained_network,
+)
 
 CPU = torch.device("cpu")
 FILES = ("model.safetensors", "settings.json", "history.csv")
 COUNTS = {"train": 6, "val": 2, "test": 2}
 OPTIONS = {"hidden": 8, "bn_momentum": 0.1}
-TRAINING = Training(learning_rate=1e-2, batch_size=8, max_epochs=40, patience=40, drop_rate=0.3)
+TRAINING = Training(learning_rate=1e-2, batch_size=6, max_epochs=40, patience=40, drop_rate=0.3)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -153,7 +163,7 @@ def test_killed_and_resumed_gives_the_same_bytes(undisturbed, data, tmp_path):
 class BreakingOff(Data):
     """Data whose disk fails after some reads."""
 
-    reads = 14
+    reads = 18
 
     def read(self, rows, inputs):
         self.reads -= 1
@@ -164,7 +174,7 @@ class BreakingOff(Data):
 
 @pytest.fixture
 def stopped(data, tmp_path):
-    """The folder of a training that failed in epoch 5 of 40; an epoch reads three times."""
+    """The folder of a training that failed in epoch 5 of 40; an epoch reads four times."""
     breaking = BreakingOff(data.manifest, [file.path for file in data.files.values()], None)
     output = tmp_path / "stopped"
     with pytest.raises(ConnectionError):
@@ -306,8 +316,75 @@ def test_dropped_step_updates_all_but_the_visual_path(data):
 
 
 def test_patience_ends_the_training(data, tmp_path):
-    impatient = TRAINING.model_copy(update={"patience": 3})
+    impatient = TRAINING.model_copy(update={"patience": 3, "patience_steps": 0})
     train(settings_for(data, training=impatient), data, tmp_path, CPU)
-    rows = history(tmp_path)
-    best = max(int(row["epoch"]) for row in rows if row["best"] == "1")
-    assert len(rows) == best + 3 < TRAINING.max_epochs
+    accuracies = [float(row["val_accuracy"]) for row in history(tmp_path)]
+    last_gain = accuracies.index(max(accuracies)) + 1
+    assert len(accuracies) == last_gain + 3 < TRAINING.max_epochs
+
+
+def test_patience_lasts_at_least_its_steps(data, tmp_path):
+    """Three steps in each epoch, so 20 steps are seven epochs."""
+    impatient = TRAINING.model_copy(update={"patience": 3, "patience_steps": 20})
+    train(settings_for(data, training=impatient), data, tmp_path, CPU)
+    accuracies = [float(row["val_accuracy"]) for row in history(tmp_path)]
+    assert len(accuracies) == accuracies.index(max(accuracies)) + 1 + 7 < TRAINING.max_epochs
+
+
+@pytest.mark.parametrize(
+    ("samples", "batch_size", "expected"),
+    [
+        (2, 32, [2]),
+        (32, 32, [32]),
+        (60, 32, [32, 28]),
+        (35, 32, [32]),  # 3 samples are 9 %
+        (36, 32, [32, 4]),  # 4 samples are 11 %
+        (336, 32, [32] * 10),
+        (5, 4, [4]),  # one sample cannot be normalised
+    ],
+)
+def test_last_partial_batch_is_kept_if_it_has_more_than_a_tenth(samples, batch_size, expected):
+    batches = _batches(samples, batch_size)
+    assert [len(batch) for batch in batches] == expected
+    assert len(set(torch.cat(batches).tolist())) == sum(expected)
+
+
+def test_of_equal_accuracies_the_lowest_validation_loss_is_kept(data):
+    network, state = new_network(settings_for(data), data), Progression()
+    epochs = [(0.5, 1.0), (0.5, 0.8), (0.5, 0.9), (0.6, 2.0), (0.5, 0.1), (0.6005, 1.5), (0.6, 1.6)]
+    kept = []
+    for accuracy, loss in epochs:
+        state.epoch += 1
+        _keep_best(state, network, loss, accuracy, min_gain=0.001)
+        kept.append(state.best_epoch)
+    assert kept == [1, 2, 2, 4, 4, 6, 6]
+    assert (state.best_accuracy, state.gain_epoch, state.best_loss) == (0.6, 4, 1.5)
+
+
+def test_validation_loss_and_accuracy_are_those_of_the_kept_weights(undisturbed, data):
+    run, subset = RunFolder(undisturbed), data.subset("val")
+    precision = run.read_settings().training.precision
+    reader = Reader(data, ("visual", "audio"), CPU, precision)
+    batches = predict(trained_network(run, data), reader, subset, 8, precision)
+    probabilities = np.concatenate([batch[0].numpy() for batch in batches])
+    kept = [epoch for epoch in run.read_history() if epoch.best][-1]
+    own = probabilities[np.arange(len(subset.labels)), subset.labels]
+    assert kept.val_loss == pytest.approx(-np.log(own).mean(), rel=1e-5)  # float32
+    assert kept.val_accuracy == np.mean(probabilities.argmax(axis=1) == subset.labels)
+
+
+@pytest.mark.parametrize(
+    ("options", "warned"),
+    [
+        ({"bn_warmup": False, "bn_momentum": 0.001}, True),
+        ({"bn_warmup": True, "bn_momentum": 0.001}, False),
+        ({"bn_warmup": False, "bn_momentum": 0.1}, False),
+    ],
+)
+def test_statistics_that_cannot_follow_are_one_warning(options, warned, data, tmp_path, caplog):
+    short = TRAINING.model_copy(update={"max_epochs": 10})
+    train(settings_for(data, short, **options), data, tmp_path, CPU)
+    lines = [line for line in caplog.messages if "running statistics" in line]
+    assert len(lines) == warned
+    # 30 steps: 0.999 to the power of 30.
+    assert not warned or "97 % of their initial values after 30 steps; set bn_warmup" in lines[0]

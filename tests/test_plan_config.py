@@ -36,7 +36,7 @@ def complaints(change):
         (
             {"model": {"training": {"x": 1}}},
             "model.training.x: is unknown; known are learning_rate, batch_size, max_epochs, "
-            "patience, min_gain, drop_rate, precision",
+            "patience, patience_steps, min_gain, drop_rate, precision",
         ),
         (
             {"model": {"training": {"min_gain": "1e-3"}}},
@@ -128,9 +128,10 @@ RECORDED = {
     "policies": '{"clips":3,"max_error_lines":300,"max_failed_fraction":0.05,'
     '"max_lost_fraction":0.5,"silent":"zero"}',
     "training": '{"network":"mafnet","options":{"attention_score":"two_layer","bn_eps":0.001,'
-    '"bn_momentum":0.05,"hidden":128,"logits_bn":true},"training":{"batch_size":12,'
-    '"drop_rate":0,"learning_rate":0.001,"max_epochs":40,"min_gain":0.0001,"patience":15,'
-    '"precision":"auto"},"variant":"drop_00"}',
+    '"bn_momentum":0.05,"bn_warmup":true,"hidden":128,"logits_bn":true},'
+    '"training":{"batch_size":12,"drop_rate":0,"learning_rate":0.001,"max_epochs":40,'
+    '"min_gain":0.0001,"patience":15,"patience_steps":60,"precision":"auto"},'
+    '"variant":"drop_00"}',
     "evaluation": '{"batch_size":32,"top_k":5}',
     "demo_settings": '{"seconds":3}',
     "holdout": '{"seed":0,"share":0.1}',

@@ -44,6 +44,9 @@ def choose_device(name: str, threads: int, shared: bool = False) -> torch.device
     device = _free_device(shared) if name == "auto" else _named(name)
     if device.type == "cuda":
         torch.cuda.set_device(device)
+        # TF32 rounds float32 factors to 10 bits; torch uses it in convolutions by default.
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
     log.info("computing on %s with %d threads", device, threads)
     return device
 

@@ -29,12 +29,16 @@ Options = Annotated[dict[str, Any], _AnyNetwork()]
 class Training(Settings):
     """How a network is trained."""
 
-    learning_rate: Number = Field(0.0001, gt=0, description="Step size of Adam.")
+    learning_rate: Number = Field(
+        0.001,
+        gt=0,
+        description="Step size of Adam. The paper has 0.001, the authors' code 0.0001.",
+    )
     batch_size: int = Field(
         32,
         ge=2,
-        description="Samples of a step, at most the number of training samples. The last partial "
-        "batch of an epoch is dropped.",
+        description="Samples of a step. The last partial batch of an epoch is dropped if it has at "
+        "most 10 % of the training samples.",
     )
     max_epochs: int = Field(
         300, ge=1, description="Number of epochs after which training stops in any case."
@@ -43,7 +47,15 @@ class Training(Settings):
         50,
         ge=1,
         description="Number of epochs without a better validation accuracy after which training "
-        "stops.",
+        "stops. Among epochs with the same accuracy, the weights with the lowest validation loss "
+        "are kept.",
+    )
+    patience_steps: int = Field(
+        500,
+        ge=0,
+        description="Least number of steps without a better validation accuracy after which "
+        "training stops. It counts where the training set is small, so that an epoch has few "
+        "steps.",
     )
     min_gain: Number = Field(
         0.0001,

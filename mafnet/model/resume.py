@@ -1,6 +1,7 @@
 """The state that lets a killed training continue, with the same result as without the kill."""
 
 import logging
+import math
 import time
 from dataclasses import dataclass, field
 
@@ -22,12 +23,15 @@ class Progression:
     """The progress of a training.
 
     epoch: number of finished epochs. best_accuracy: on the validation subset, 0 to 1.
-    best_weights: of the epoch with that accuracy.
+    best_weights: of the epoch whose weights are kept. best_loss: validation loss of that epoch.
+    gain_epoch: last epoch with a better accuracy than before.
     """
 
     epoch: int = 0
     best_epoch: int = 0
+    gain_epoch: int = 0
     best_accuracy: float = -1.0
+    best_loss: float = math.inf
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     history: list[Epoch] = field(default_factory=list)
 

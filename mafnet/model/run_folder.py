@@ -27,12 +27,14 @@ if TYPE_CHECKING:
 class Epoch(NamedTuple):
     """One row of history.csv.
 
-    epoch: counted from 1. loss: mean over the steps of the epoch. val_accuracy: 0 to 1.
-    best: 1 if the accuracy is higher than in all epochs before, else 0.
+    epoch: counted from 1. loss: mean over the steps of the epoch, in nats. val_loss: mean over the
+    validation samples, in nats. val_accuracy: 0 to 1. best: 1 if the weights of this epoch are
+    better than those of all epochs before, else 0. The last such epoch has the weights of the run.
     """
 
     epoch: int
     loss: float
+    val_loss: float
     val_accuracy: float
     best: int
 
@@ -151,7 +153,10 @@ class RunFolder:
             header, *rows = _read_csv(self.history)
             if header != list(Epoch._fields):
                 raise ValueError(f"its columns are not {', '.join(Epoch._fields)}")
-            return [Epoch(int(row[0]), float(row[1]), float(row[2]), int(row[3])) for row in rows]
+            return [
+                Epoch(int(epoch), float(loss), float(val_loss), float(accuracy), int(best))
+                for epoch, loss, val_loss, accuracy, best in rows
+            ]
 
     def write_weights(self, weights: Mapping[str, "Tensor"], settings: RunSettings) -> None:
         """Write model.safetensors."""

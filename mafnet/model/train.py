@@ -15,13 +15,19 @@ from mafnet.common.progress import Progress
 from mafnet.model.batches import Reader, predict, require_finite
 from mafnet.model.data import Data, Subset
 from mafnet.model.mixed_precision import autocast, resolve
-from mafnet.model.networks import build_network
+from mafnet.model.networks import build_network, network_spec
 from mafnet.model.networks.blocks import Features, Network
 from mafnet.model.resume import SECONDS_BETWEEN, Progression, Resume
 from mafnet.model.run_folder import Epoch, RunFolder
 from mafnet.model.settings import RunSettings
 
 log = logging.getLogger(__name__)
+
+MAY_DROP = 0.1
+"""Largest share of the training samples that an epoch may leave out."""
+
+STATISTICS_START = 0.1
+"""Largest share of their initial values that running statistics should have when training stops."""
 
 
 def train(
@@ -66,16 +72,38 @@ def _fit(settings: RunSettings, data: Data, resume: Resume, device: torch.device
     name = f"train {settings.variant} seed {settings.seed}"
     progress = Progress(name, chosen.max_epochs, "epochs", log)
     progress.skip(state.epoch)
-    while state.epoch < chosen.max_epochs and state.epoch - state.best_epoch < chosen.patience:
+    patience = _patience(settings, len(training.rows))
+    while state.epoch < chosen.max_epochs and state.epoch - state.gain_epoch < patience:
         loss = _train_epoch(network, optimiser, reader, training, settings)
         state.epoch += 1
-        accuracy = _accuracy(network, reader, validation, settings)
-        _keep_best(state, network, loss, accuracy, chosen.min_gain)
+        val_loss, accuracy = _validate(network, reader, validation, settings)
+        _keep_best(state, network, val_loss, accuracy, chosen.min_gain)
+        best = int(state.best_epoch == state.epoch)
+        state.history.append(Epoch(state.epoch, loss, val_loss, accuracy, best))
         progress.advance(f"loss {loss:.3f}, val {accuracy:.1%}, best {state.best_accuracy:.1%}")
         resume.save(network, optimiser, state)
     log.info("best validation accuracy %.1f %% in epoch %d of %d",
              100 * state.best_accuracy, state.best_epoch, state.epoch)  # fmt: skip
     return state
+
+
+def _patience(settings: RunSettings, samples: int) -> int:
+    """The number of epochs without a better accuracy after which training stops.
+
+    Warns if running statistics follow the weights too slowly for it.
+    """
+    chosen = settings.training
+    steps = _steps(samples, chosen.batch_size)
+    patience = max(chosen.patience, math.ceil(chosen.patience_steps / steps))
+    options = network_spec(settings.network).parse(settings.options)
+    last = steps * min(patience, chosen.max_epochs)
+    start = 0 if options.bn_warmup else (1 - options.bn_momentum) ** last
+    if start > STATISTICS_START:
+        log.warning(
+            "running statistics of batch normalisation have %.0f %% of their initial values after "
+            "%d steps; set bn_warmup: true, or raise bn_momentum", 100 * start, last,
+        )  # fmt: skip
+    return patience
 
 
 def new_network(settings: RunSettings, data: Data) -> Network:
@@ -141,10 +169,8 @@ def _train_epoch(
     network.train()
     chosen = settings.training
     all_labels = torch.from_numpy(subset.labels).to(next(network.parameters()).device)
-    batch_size = min(chosen.batch_size, len(subset.rows))
-    whole = len(subset.rows) // batch_size
-    batches = torch.randperm(len(subset.rows))[: whole * batch_size].view(whole, batch_size)
     losses = []
+    batches = _batches(len(subset.rows), chosen.batch_size)
     for batch in batches:
         drop = torch.rand(()).item() < chosen.drop_rate
         features, labels = reader.features(subset.rows[batch.numpy()]), all_labels[batch]
@@ -154,29 +180,60 @@ def _train_epoch(
     return sum(values) / len(values)
 
 
-def _require_finite(losses: list[float], batches: Tensor, reader: Reader, subset: Subset) -> None:
+def _steps(samples: int, batch_size: int) -> int:
+    """The number of steps of an epoch.
+
+    The last partial batch is dropped if it has one sample, because batch normalisation needs two,
+    or at most MAY_DROP of all samples.
+    """
+    rest = samples % batch_size
+    drop = rest == 1 or rest <= MAY_DROP * samples
+    return samples // batch_size + (not drop)
+
+
+def _batches(samples: int, batch_size: int) -> list[Tensor]:
+    """The indices of the training samples in random order, in batches."""
+    return list(torch.randperm(samples).split(batch_size))[: _steps(samples, batch_size)]
+
+
+def _require_finite(
+    losses: list[float], batches: list[Tensor], reader: Reader, subset: Subset
+) -> None:
     """MafnetError about the first batch whose loss is not finite."""
-    for loss, batch in zip(losses, batches.numpy(), strict=True):
+    for loss, indices in zip(losses, batches, strict=True):
         if not math.isfinite(loss):
+            batch = indices.numpy()
             names = [subset.samples[index].sample for index in batch]
             require_finite(torch.tensor(loss), "loss", names, reader.features(subset.rows[batch]))
 
 
-def _accuracy(network: Network, reader: Reader, subset: Subset, settings: RunSettings) -> float:
-    """The accuracy on a subset, 0 to 1."""
+def _validate(
+    network: Network, reader: Reader, subset: Subset, settings: RunSettings
+) -> tuple[float, float]:
+    """The mean loss in nats and the accuracy (0 to 1) on a subset."""
     chosen = settings.training
     batches = predict(network, reader, subset, chosen.batch_size, chosen.precision)
-    predicted = torch.cat([probabilities.argmax(dim=1) for probabilities, _ in batches])
-    return (predicted == torch.from_numpy(subset.labels)).double().mean().item()
+    probabilities = torch.cat([batch for batch, _ in batches]).double()
+    labels = torch.from_numpy(subset.labels)
+    logs = probabilities.clamp_min(torch.finfo(torch.float32).tiny).log()
+    accuracy = (probabilities.argmax(dim=1) == labels).double().mean()
+    return functional.nll_loss(logs, labels).item(), accuracy.item()
 
 
 def _keep_best(
     state: Progression, network: Network, loss: float, accuracy: float, min_gain: float
 ) -> None:
-    """Record an epoch, and keep its weights if it is better than all before."""
-    best = accuracy > state.best_accuracy + min_gain
-    if best:
-        state.best_accuracy, state.best_epoch = accuracy, state.epoch
+    """Keep the weights of this epoch if they are better than those of all epochs before.
+
+    Better is a higher validation accuracy. Among accuracies that differ by at most `min_gain`, it
+    is the lower validation loss: with few validation samples the first epoch of several with the
+    same accuracy is often good by chance.
+    """
+    gain = accuracy > state.best_accuracy + min_gain
+    if gain:
+        state.best_accuracy, state.gain_epoch = accuracy, state.epoch
+    tie = accuracy >= state.best_accuracy - min_gain
+    if gain or (tie and loss < state.best_loss):
+        state.best_epoch, state.best_loss = state.epoch, loss
         weights = network.state_dict()
         state.best_weights = {name: value.detach().cpu().clone() for name, value in weights.items()}
-    state.history.append(Epoch(state.epoch, loss, accuracy, int(best)))

@@ -48,7 +48,12 @@ def built(variant: str, changes: dict) -> Network:
     """A small network of a variant with fresh weights."""
     torch.manual_seed(SEED)
     common = {"hidden": 8} if VARIANTS[variant]["network"] != "attention_cluster" else {}
-    options = common | {"bn_momentum": 0.25} | VARIANTS[variant].get("options", {}) | changes
+    options = (
+        common
+        | {"bn_momentum": 0.25, "bn_warmup": False}
+        | VARIANTS[variant].get("options", {})
+        | changes
+    )
     sizes = {"classes": CLASSES, "visual_features": VISUAL, "audio_features": AUDIO}
     return build_network(VARIANTS[variant]["network"], options=options, **sizes)
 

@@ -78,7 +78,8 @@ def made_history(generator: np.random.Generator) -> list[Epoch]:
     """Twelve epochs; the seventh is the best."""
     return [
         Epoch(
-            number, 2 / number + 0.1 * generator.random(), 0.9 if number == 7 else 0.5,
+            number, 2 / number + 0.1 * generator.random(), 1 + abs(number - 7) / 9,
+            0.9 if number == 7 else 0.5,
             int(number in (1, 7)),
         )
         for number in range(1, 13)

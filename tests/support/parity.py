@@ -76,9 +76,8 @@ def sampled(variable: str, flat: np.ndarray) -> np.ndarray:
 
 def reference_network(dtype: torch.dtype):
     """MAFnet for 28 classes with the reference's weights, in training mode."""
-    network = build_network(
-        "mafnet", classes=28, visual_features=1920, audio_features=512, options={}
-    )
+    sizes = {"classes": 28, "visual_features": 1920, "audio_features": 512}
+    network = build_network("mafnet", **sizes, options={"bn_warmup": False})
     weights = {our_name(name): to_ours(recipe.maf_var(name)) for name in VARIABLES}
     missing, unexpected = network.load_state_dict(weights, strict=False)
     assert not unexpected

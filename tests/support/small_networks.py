@@ -25,7 +25,7 @@ def spec_of(variant: str) -> NetworkSpec:
 def options_of(variant: str, **changes: object) -> dict:
     """The options of a variant with a small hidden size."""
     own = VARIANTS[variant].get("options", {}) | changes
-    return spec_of(variant).resolved({"hidden": 16, "bn_momentum": 0.3}, own)
+    return spec_of(variant).resolved({"hidden": 16, "bn_momentum": 0.3, "bn_warmup": False}, own)
 
 
 def build(variant: str, seed: int = 0, **changes: object) -> Network:

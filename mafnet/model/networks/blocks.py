@@ -99,7 +99,16 @@ class BatchNorm(nn.BatchNorm1d):
 
     As in the original, the running variance uses the biased variance of the batch; PyTorch
     would use the unbiased one. `momentum` is PyTorch's: 0.001 is a decay of 0.999.
+
+    warmup: the running statistics are the mean over all batches so far, until a batch has the share
+        `momentum` in them. Without it they start from mean 0 and variance 1.
     """
+
+    def __init__(
+        self, channels: int, eps: float = 1e-3, momentum: float = 1e-3, warmup: bool = False
+    ) -> None:
+        super().__init__(channels, eps=eps, momentum=momentum)
+        self.warmup = warmup
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise x by the batch's statistics in training, otherwise by the running statistics.
@@ -122,9 +131,13 @@ class BatchNorm(nn.BatchNorm1d):
     @torch.no_grad()
     def update(self, mean: Tensor, variance: Tensor) -> None:
         """Update the running statistics by a batch's mean and biased variance (C,)."""
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance, self.momentum)
         self.num_batches_tracked += 1
+        momentum = self.momentum
+        if self.warmup:
+            share = self.num_batches_tracked.to(self.running_mean.dtype).reciprocal()
+            momentum = share.clamp(min=momentum)  # a tensor: a number would wait for the GPU
+        self.running_mean.lerp_(mean, momentum)
+        self.running_var.lerp_(variance, momentum)
 
     def to_affine(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
         """The scale and shift (C,) that normalise by these statistics."""
@@ -136,7 +149,7 @@ def norm_of(options: NormOptions) -> Norm:
     """The `Norm` that makes a BatchNorm with the options' momentum and epsilon."""
 
     def norm(channels: int) -> BatchNorm:
-        return BatchNorm(channels, eps=options.bn_eps, momentum=options.bn_momentum)
+        return BatchNorm(channels, options.bn_eps, options.bn_momentum, options.bn_warmup)
 
     return norm
 

@@ -77,8 +77,14 @@ class NormOptions(NetworkOptions):
         gt=0,
         le=1,
         description="Share (0 to 1) of a batch in the running statistics of batch normalisation. "
-        "The authors' 0.001 keeps 90 % of the start after one epoch of AVE. Small data sets need "
-        "more.",
+        "The authors have 0.001.",
+    )
+    bn_warmup: bool = Field(
+        default=True,
+        description="Running statistics start as the mean over all batches so far, until a batch "
+        "has the share `bn_momentum` in them (0.001: after 1,000 steps, 11 epochs of AVE). Without "
+        "it, as in the authors' code, they start from mean 0 and variance 1, and small data sets "
+        "need a larger `bn_momentum`.",
     )
     bn_eps: Number = Field(
         0.001,
@@ -94,7 +100,7 @@ class NormOptions(NetworkOptions):
     @property
     def unused(self) -> dict[str, str]:
         """Options without effect, each with the choice that causes it."""
-        names = () if self.logits_bn else ("bn_momentum", "bn_eps")
+        names = () if self.logits_bn else ("bn_momentum", "bn_warmup", "bn_eps")
         return dict.fromkeys(names, "logits_bn: false")
 
 

@@ -25,12 +25,13 @@ COLUMNS = 2
 
 
 def curves(inputs: Inputs) -> Figure:
-    """Loss above, validation accuracy below; a mark at the epoch whose weights were kept."""
+    """Losses above, validation accuracy below; a mark at the epoch whose weights were kept."""
     runs = inputs.runs
     subtitle = about(inputs.dataset, runs, tested=False)
     lines = math.ceil(len(runs) / COLUMNS)
-    figure = sheet("Training", subtitle, 4.2, warnings_of(runs), key_lines=lines)
-    loss, accuracy = figure.subplots(2, 1, sharex=True)
+    figure = sheet("Training", subtitle, 6.0, warnings_of(runs), key_lines=lines)
+    panels = figure.subplots(3, 1, sharex=True)
+    loss, val_loss, accuracy = panels
     handles, names = [], []
     for run in runs:
         history = run.folder.read_history()
@@ -38,9 +39,10 @@ def curves(inputs: Inputs) -> Figure:
         look = _style(runs, run) | {"markevery": [best.epoch - 1]}
         epochs = [epoch.epoch for epoch in history]
         handles += loss.plot(epochs, [epoch.loss for epoch in history], **look)
+        val_loss.plot(epochs, [epoch.val_loss for epoch in history], **look)
         accuracy.plot(epochs, [100 * epoch.val_accuracy for epoch in history], **look)
         names.append(_name(runs, run, best))
-    _dress(loss, accuracy)
+    _dress(*panels)
     key(figure, handles, names, COLUMNS)
     return figure
 
@@ -69,13 +71,15 @@ def _style(runs: Sequence[Run], run: Run) -> dict:
     }
 
 
-def _dress(loss: Axes, accuracy: Axes) -> None:
+def _dress(loss: Axes, val_loss: Axes, accuracy: Axes) -> None:
     """Labels and grids."""
-    loss.set_ylabel("training loss (cross-entropy)")
+    loss.set_ylabel("training loss [nats]")
+    val_loss.set_ylabel("validation loss [nats]")
     loss.set_ylim(bottom=0)
+    val_loss.set_ylim(bottom=0)
     accuracy.set_ylabel("validation accuracy [%]")
     accuracy.set_xlabel("epoch")
     accuracy.set_ylim(0, 104)
     accuracy.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for axes in (loss, accuracy):
+    for axes in (loss, val_loss, accuracy):
         axes.grid(axis="y")
