@@ -5,7 +5,7 @@ Then time stamps jump ahead or restart. All streams of a file share one clock, s
 is moved, for all streams by the same offset, to the end of what came before.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -53,7 +53,7 @@ class Packets:
 
     tracks: by index of the stream; a stream without packets has none.
     offsets: seconds to add to the time stamps of each segment; the first is 0.
-    complete: True if the file was read to its end without an error.
+    complete: True if the file was read to its end without an error, and no packet is missing.
     """
 
     tracks: dict[int, Track] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class Packets:
         return self.offsets[-1]
 
 
-def read_packets(file: "InputContainer", streams: Iterable["Stream"]) -> Packets:
+def read_packets(file: "InputContainer", streams: Sequence["Stream"]) -> Packets:
     """The packets of some streams of an open file, without decoding; errors end the reading."""
     from av import FFmpegError
 
@@ -104,7 +104,7 @@ def read_packets(file: "InputContainer", streams: Iterable["Stream"]) -> Packets
     joins = bool(file.format.flags & _RESETS_CLOCK)
     count = 0
     try:
-        for packet in file.demux(list(streams)):
+        for packet in file.demux(streams):
             times = units[packet.stream_index].times(packet)
             if times:
                 found.add(packet.stream_index, *times, joins)
@@ -113,7 +113,7 @@ def read_packets(file: "InputContainer", streams: Iterable["Stream"]) -> Packets
                 return found
     except FFmpegError:
         return found
-    found.complete = True
+    found.complete = not any(_lacks_packets(stream, found) for stream in streams)
     return found
 
 
@@ -138,3 +138,9 @@ class _Unit:
 
 def _continues(track: Track, decoded: float) -> bool:
     return -BACK_SECONDS <= decoded - track.decoded_until <= AHEAD_SECONDS
+
+
+def _lacks_packets(stream: "Stream", found: Packets) -> bool:
+    """True if the container lists more frames of a stream than it has packets."""
+    track = found.tracks.get(stream.index, Track())
+    return stream.type == "video" and track.packets < stream.frames

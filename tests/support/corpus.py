@@ -98,7 +98,7 @@ DAMAGE = (
         riddled,
         "damaged",
         ALL_SHORT[:1],
-        "lines",
+        "frames are lost or corrupt",
     ),
 )
 TIMES = (
