@@ -47,7 +47,14 @@ equals minus the container's start, which is the case for 0 and a file that star
 _FORMAT_CHANGED = b"Changing audio frame properties on the fly"
 """ffmpeg's message when the rate or the channels of an audio stream change."""
 
-_NO_MEMORY = b"Cannot allocate memory"
+_NO_MEMORY = (
+    b"Cannot allocate memory",
+    b"Could not allocate memory",
+    b"get_buffer() failed",
+    b"pthread_create() failed",
+    b"failed to map segment",
+)
+"""Messages of ffmpeg, libavcodec and the loader when the memory limit is reached."""
 
 _STEP = "(PTS-PREV_INPTS)*TB"
 _JUMPS = f"gt({_STEP},{AHEAD_SECONDS:g})+lt({_STEP},-{BACK_SECONDS:g})"
@@ -167,7 +174,7 @@ class Decoding:
         limit = self._settings.decoder_memory_mb * 1_000_000
         # Drivers of hardware decoders reserve more addresses than they use.
         hardware = self._settings.hwaccel != "none"
-        watched = (_FORMAT_CHANGED, _NO_MEMORY)
+        watched = (_FORMAT_CHANGED, *_NO_MEMORY)
         return Pipe(command, self._settings.timeout_seconds, None if hardware else limit, watched)
 
     def _read_clips(self, clips: int) -> Iterator[np.ndarray]:
@@ -200,7 +207,7 @@ class Decoding:
         self.error = self._message()
         self.error_lines = self._pipe.error_lines
         self.lost_frames = self._pipe.lost_frames
-        if status and self._pipe.reported[_NO_MEMORY]:
+        if status and any(self._pipe.reported[text] for text in _NO_MEMORY):
             raise DecodeError(Status.OUT_OF_MEMORY, self.error)
         if status < 0:
             raise DecodeError(Status.CRASHED, f"ffmpeg died of signal {-status}; {self.error}")
