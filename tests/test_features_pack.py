@@ -173,7 +173,7 @@ def test_feature_files_that_do_not_belong_together_are_named(tmp_path):
     for name, samples, clips in (("videos", made_samples({"train": 1}), 2),
                                  ("grid", made_samples({"train": 2}), 3)):  # fmt: skip
         other = write_features(tmp_path / name, samples, "audio", clips)
-        with pytest.raises(MafnetError, match="hold different videos or clips") as caught:
+        with pytest.raises(MafnetError, match="have different videos or clips") as caught:
             Data(data.manifest, [files["visual"], other], None)
         assert str(other) in str(caught.value)
 
