@@ -20,8 +20,8 @@ def row(video="a.mp4", **fields):
     return Media(video, **{"sha256": "0" * 64, "audio_codec": "aac", **fields})
 
 
-def seen(video="a.mp4", clips=10, status="ok", warnings=(), error="", error_lines=0):
-    return Extracted(video, "0" * 64, clips, status, warnings, error, error_lines)
+def seen(video="a.mp4", clips=10, status="ok", warnings=(), error="", error_lines=0, lost_frames=0):
+    return Extracted(video, "0" * 64, clips, status, warnings, error, error_lines, lost_frames)
 
 
 def test_rows_are_sorted_and_none_is_lost():
@@ -66,15 +66,20 @@ def test_policies_for_videos_without_sound(policy, status, kept):
     assert len(usable(found, 0.5, "media.tsv")) == 1 + kept
 
 
-def test_lost_clips_and_many_complaints_are_damage():
+def test_lost_clips_and_lost_frames_are_damage_but_lines_are_not():
     ten = {"video_duration_seconds": 10.0, "audio_duration_seconds": 10.0}
-    limits = {"max_lost_fraction": 0.5, "max_error_lines": 20}
+    limits = {"max_lost_fraction": 0.5}
+    # 300 packets in 20 s: 150 of them in the ten clips.
+    twenty = {"video_packets": 300, "video_duration_seconds": 20.0}
     (half,) = merged([row(**ten)], [seen(clips=5)], [seen()], **limits)
     (less,) = merged([row(**ten)], [seen(clips=4)], [seen()], **limits)
-    (loud,) = merged([row()], [seen(error_lines=15)], [seen(error_lines=6)], **limits)
-    assert [half.status, less.status, loud.status] == ["ok", "damaged", "damaged"]
+    (loud,) = merged([row()], [seen(error_lines=1500)], [seen()], **limits)
+    (few,) = merged([row(**twenty)], [seen(lost_frames=75)], [seen()], **limits)
+    (many,) = merged([row(**twenty)], [seen(lost_frames=76)], [seen()], **limits)
+    assert [half.status, less.status, loud.status] == ["ok", "damaged", "ok"]
+    assert [few.status, many.status] == ["ok", "damaged"]
     assert "60% of the visual clips are lost" in less.error
-    assert "21 lines" in loud.error
+    assert "51% of the visual frames are lost or corrupt" in many.error
 
 
 def test_extraction_of_an_unknown_video_is_one_line():

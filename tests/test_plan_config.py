@@ -125,8 +125,7 @@ RECORDED = {
     "calibration": EXTRACTION.replace(
         ',"video"', ',"random":{"calibration_videos":16,"seed":0},"video"'
     ),
-    "policies": '{"clips":3,"max_error_lines":300,"max_failed_fraction":0.05,'
-    '"max_lost_fraction":0.5,"silent":"zero"}',
+    "policies": '{"clips":3,"max_failed_fraction":0.05,"max_lost_fraction":0.5,"silent":"zero"}',
     "training": '{"network":"mafnet","options":{"attention_score":"two_layer","bn_eps":0.001,'
     '"bn_momentum":0.05,"bn_warmup":true,"hidden":128,"logits_bn":true},'
     '"training":{"batch_size":12,"drop_rate":0,"learning_rate":0.001,"max_epochs":40,'

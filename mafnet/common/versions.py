@@ -6,11 +6,11 @@ an output changes without its version. Pages and figures need no version number:
 digest of their source files (mafnet/report/output_digest.py).
 """
 
-PROBE = 2
+PROBE = 3
 DECODE_VISUAL = 1
 DECODE_AUDIO = 1
 CALIBRATE = 1
-MEDIA = 1
+MEDIA = 2
 PREPARE = 1
 PACK = 1
 TRAIN = 3

@@ -80,7 +80,7 @@ class _Entry(Settings):
     allow_untrained_classes: Annotated[bool, LATER] = Field(
         default=False,
         description="True accepts classes that have validation or test samples but no training "
-        "samples. metrics.json then names these classes in its notes.",
+        "samples. No prediction can be right for such a class.",
     )
 
 

@@ -43,12 +43,16 @@ class Entry:
     clips: (n, *feature_shape) float16, n <= T, the clips of the video.
     warnings: names of MediaWarning.
     error: the decoder's message; `error_lines` counts its lines.
+    lost_frames: number of frames or audio packets that are corrupt or could not be decoded.
+    repairs: what decoding did differently for this file (Media.repairs); "" for most files.
     """
 
     clips: np.ndarray
     warnings: tuple[str, ...] = ()
     error: str = ""
     error_lines: int = 0
+    lost_frames: int = 0
+    repairs: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,15 @@ class Header:
 
     clips: number of clips. shape: shape of one clip.
     blocks: number of bytes and checksum of each stored clip.
+    lost_frames: None in an entry of a version that did not count them.
     """
 
     clips: int
     warnings: tuple[str, ...]
     error: str
     error_lines: int
+    lost_frames: int | None
+    repairs: str
     shape: tuple[int, ...]
     blocks: tuple[tuple[int, str], ...]
 
@@ -101,7 +108,9 @@ class FeatureCache:
             if _checksum(block) != checksum:
                 raise DamagedEntryError(f"{path}: clip {index} is damaged")
             clips[index] = unpacked(block, header.shape)
-        return Entry(clips, header.warnings, header.error, header.error_lines)
+        lost = header.lost_frames or 0
+        messages = (header.warnings, header.error, header.error_lines, lost, header.repairs)
+        return Entry(clips, *messages)
 
     def write(self, sha256: str, entry: Entry) -> None:
         """Write an entry, complete or not at all; MafnetError if writing fails."""
@@ -167,6 +176,11 @@ class FeatureCache:
             "error": entry.error,
             "error_lines": entry.error_lines,
         }
+        # Left out of most entries, which so keep the bytes that earlier versions gave them.
+        if entry.error_lines or entry.lost_frames:
+            header["lost_frames"] = entry.lost_frames
+        if entry.repairs:
+            header["repairs"] = entry.repairs
         text = json.dumps(header).encode()
         return b"".join((_checksum(text).encode(), b" ", text, b"\n", *blocks))
 
@@ -184,6 +198,8 @@ class FeatureCache:
             warnings=tuple(header["warnings"]),
             error=header["error"],
             error_lines=header["error_lines"],
+            lost_frames=header.get("lost_frames", None if header["error_lines"] else 0),
+            repairs=header.get("repairs", ""),
             shape=tuple(header["shape"]),
             blocks=tuple(map(tuple, header["blocks"])),
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mafnet.common.errors import MafnetError
 from mafnet.common.files import sha256_of
 from mafnet.video.config import VideoSettings
 from mafnet.video.decode import DecodeError, decode_audio, decode_frames
@@ -41,6 +42,7 @@ class End:
     warnings: tuple[str, ...] = ()
     error: str = ""
     error_lines: int = 0
+    lost_frames: int = 0
 
 
 def decode_in_parallel(
@@ -110,9 +112,16 @@ def _decode(
         with DECODE[modality](path, media, settings) as decoding:
             for data in decoding:
                 yield Clip(index, data)
-            end = End(index, Status.OK, decoding.warnings, decoding.error, decoding.error_lines)
+            messages = (decoding.warnings, decoding.error, decoding.error_lines)
+            end = End(index, Status.OK, *messages, decoding.lost_frames)
     except DecodeError as error:
         end = End(index, error.reason, (), error.message)
+    except MafnetError:
+        raise
+    except Exception as error:
+        # One file must not end the others.
+        log.exception("decoding %s: %s", modality, media.video)
+        end = End(index, Status.CRASHED, (), f"{type(error).__name__}: {error}")
     # Checked last, so that a replacement during reading is noticed too.
     yield end if _as_probed(path, media) else End(index, Status.CHANGED, (), CHANGED_MESSAGE)
 

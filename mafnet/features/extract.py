@@ -82,9 +82,11 @@ class Extractor:
     def _cached(self, media: Media) -> Extracted | None:
         """Row of a video whose features are in the cache, else None."""
         header = self.cache.header(media.sha256)
-        if header is None:
+        if header is None or header.lost_frames is None:
             return None
-        messages = (header.warnings, header.error, header.error_lines)
+        if header.repairs != media.repairs(self.name):
+            return None
+        messages = (header.warnings, header.error, header.error_lines, header.lost_frames)
         return Extracted(media.video, media.sha256, header.clips, Status.OK, *messages)
 
     def _run(self, todo: Sequence[Media]) -> Iterator[Extracted]:
@@ -105,7 +107,7 @@ class Extractor:
     def _finish(self, media: Media, video: _Pending) -> Extracted:
         """Write a finished video to the cache, or report its failure."""
         end = video.end
-        messages = (end.warnings, end.error, end.error_lines)
+        messages = (end.warnings, end.error, end.error_lines, end.lost_frames)
         if end.status != Status.OK:
             log.warning("%s: %s: %s %s", self.name, media.video, end.status, end.error)
             return Extracted(media.video, media.sha256, 0, end.status, *messages)
@@ -115,7 +117,7 @@ class Extractor:
                 f"{media.video}: its {self.name} features are not finite; check the weights, or "
                 "use precision float32"
             )
-        self.cache.write(media.sha256, Entry(clips, *messages))
+        self.cache.write(media.sha256, Entry(clips, *messages, media.repairs(self.name)))
         return Extracted(media.video, media.sha256, len(clips), Status.OK, *messages)
 
 

@@ -30,7 +30,7 @@ def merge_media(
     """One row a video, sorted. The first failure counts; warnings of all steps are kept.
 
     reports: rows of the extractions, by modality.
-    settings: `silent`, `max_lost_fraction` and `max_error_lines` decide what is usable.
+    settings: `silent` and `max_lost_fraction` decide what is usable.
     """
     rows = {row.video: row for row in probed}
     for modality, extracted in reports.items():
@@ -38,7 +38,7 @@ def merge_media(
             if row.video not in rows:
                 raise MafnetError(f"{row.video}: is extracted but not probed; run mafnet probe")
             rows[row.video] = _merged(rows[row.video], row, modality, settings)
-    return [_judged(rows[video], settings) for video in sorted(rows)]
+    return [rows[video] for video in sorted(rows)]
 
 
 def usable(media: Sequence[Media], max_failed_fraction: float, path: Path) -> list[Media]:
@@ -108,14 +108,28 @@ def _merged(media: Media, extracted: Extracted, modality: str, settings: VideoSe
     lost = 1 - extracted.clips / _expected_clips(media, extracted, modality, settings.clips)
     if lost > settings.max_lost_fraction:
         return _damaged(media, f"{lost:.0%} of the {modality} clips are lost")
+    corrupt = _corrupt_share(media, extracted, modality, settings.clips)
+    if corrupt > settings.max_lost_fraction:
+        return _damaged(media, f"{corrupt:.0%} of the {modality} frames are lost or corrupt")
     return media
 
 
-def _expected_clips(media: Media, extracted: Extracted, modality: str, clips: int) -> int:
-    """How many clips the file says a stream fills; what there is if it does not say.
+def _corrupt_share(media: Media, extracted: Extracted, modality: str, clips: int) -> float:
+    """Share of the packets of the clips that are corrupt or gave nothing; 0 if not known."""
+    packets, seconds = media.video_packets, media.video_duration_seconds
+    if modality == "audio":
+        packets, seconds = media.audio_packets, media.audio_duration_seconds
+    seconds = seconds or media.duration_seconds
+    if not packets or not seconds:
+        return 0
+    return min(extracted.lost_frames / (packets * min(1, clips / seconds)), 1)
 
-    Where only the container states a duration, a stream may rightly be shorter; it is taken at its
-    word if the decoder complained.
+
+def _expected_clips(media: Media, extracted: Extracted, modality: str, clips: int) -> int:
+    """Number of clips of a stream by its duration; the extracted clips if it is unknown.
+
+    A stream without a stated duration may be shorter than the container. The container's duration
+    counts only if the decoder reported errors.
     """
     start, length = media.video_start_seconds, media.video_duration_seconds
     if modality == "audio":
@@ -127,13 +141,6 @@ def _expected_clips(media: Media, extracted: Extracted, modality: str, clips: in
     else:
         return max(extracted.clips, 1)
     return max(min(math.ceil(end - OVERHANG_SECONDS), clips), extracted.clips, 1)
-
-
-def _judged(media: Media, settings: VideoSettings) -> Media:
-    """The row as a failure if the decoder complained too often."""
-    if media.ok and media.error_lines > settings.max_error_lines:
-        return _damaged(media, f"{media.error_lines} lines of decoder errors")
-    return media
 
 
 def _damaged(media: Media, what: str) -> Media:

@@ -15,6 +15,7 @@ class Extracted:
     clips: number of clips that the video fills; the other clips of the grid are padding.
     warnings: names of MediaWarning.
     error: the decoder's message; `error_lines` counts its lines.
+    lost_frames: number of frames or audio packets that are corrupt or could not be decoded.
     """
 
     video: str
@@ -24,6 +25,7 @@ class Extracted:
     warnings: tuple[str, ...] = ()
     error: str = ""
     error_lines: int = 0
+    lost_frames: int = 0
 
 
 def write_report(rows: Iterable[Extracted], path: Path) -> None:

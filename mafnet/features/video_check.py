@@ -88,6 +88,6 @@ def _decoded(
             clips[event.video] += 1
             continue
         row, count = media[event.video], clips.pop(event.video, 0)
-        messages = (event.warnings, event.error, event.error_lines)
+        messages = (event.warnings, event.error, event.error_lines, event.lost_frames)
         yield Extracted(row.video, row.sha256, count, event.status, *messages)
         progress.advance()

@@ -29,6 +29,8 @@ from mafnet.video.config import VideoSection
 REPLACED = {
     "video.frame_size": "is no key any more, because frames are always 224 pixels wide and high; "
     "delete it",
+    "video.max_error_lines": "is no key any more, because lines of errors are only a warning; "
+    "delete it and set video.max_lost_fraction, which counts lost and corrupt frames",
 }
 """Keys of earlier versions -> what to do. A key that was renamed: "is now called ..."."""
 

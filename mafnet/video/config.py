@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from mafnet.common.config import Number, Settings
+from mafnet.common.config import LATER, Number, Settings
 
 SAMPLE_RATE = 16_000
 """Samples per second of decoded audio (16 kHz, mono); VGGish accepts no other rate."""
@@ -56,19 +56,21 @@ class VideoSection(Settings):
         "it for files that take minutes to decode.",
         json_schema_extra={"unit": "seconds"},
     )
+    decoder_memory_mb: Annotated[int, LATER] = Field(
+        4000,
+        ge=200,
+        description="Address space that one decoder process may use. A video that needs more "
+        "counts as failed. Raise it for frames of 8K. Hardware decoders have no limit.",
+        json_schema_extra={"unit": "megabytes"},
+    )
     max_lost_fraction: Annotated[Number, POLICY] = Field(
         0.5,
         ge=0,
         le=1,
-        description="Largest share of the clips of one stream that damage may destroy. A video "
-        "that lost more counts as failed. 0 accepts only complete videos.",
+        description="Largest share of one stream that damage may destroy, of its clips and of its "
+        "frames or audio packets. A video that lost more counts as failed. 0 accepts only complete "
+        "videos.",
         json_schema_extra=SHARE,
-    )
-    max_error_lines: Annotated[int, POLICY] = Field(
-        300,
-        ge=0,
-        description="Largest number of error lines of the decoders, for frames and audio together. "
-        "A video with more counts as failed. A damaged frame gives about one line.",
     )
     max_failed_fraction: Annotated[Number, POLICY] = Field(
         0.05,
@@ -82,7 +84,8 @@ class VideoSection(Settings):
     def decoding(self, modality: str) -> dict[str, Any]:
         """The recorded settings that the features of a modality, "visual" or "audio", depend on."""
         if modality == "audio":
-            return self.model_dump(include={"clips", "timeout_seconds"})
+            keys = ("clips", "timeout_seconds", "decoder_memory_mb")
+            return {key: value for key, value in self.recorded().items() if key in keys}
         decoding = {key: value for key, value in self.recorded().items() if not _is_policy(key)}
         return decoding | {"frame_size": FRAME_SIZE}
 

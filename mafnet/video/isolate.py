@@ -1,6 +1,7 @@
 """Calls that may crash or hang, each in a separate process."""
 
 import multiprocessing
+import resource
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import TimeoutError
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from mafnet.video.status import Status
 
 Result = TypeVar("Result")
+
+MEMORY_BYTES = 4_000_000_000
+"""Address space of each process."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ def run_isolated(
     """
     # A fork of a process with threads (of torch or of a decoder pool) can hang.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPool(max_workers=workers, context=context)
+    pool = ProcessPool(max_workers=workers, context=context, initializer=_limit_memory)
     try:
         futures = [pool.schedule(function, args=call, timeout=timeout_seconds) for call in calls]
         for future in futures:
@@ -42,6 +46,12 @@ def run_isolated(
     finally:
         pool.stop()
         pool.join()
+
+
+def _limit_memory() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard == resource.RLIM_INFINITY or hard > MEMORY_BYTES:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, hard))
 
 
 def _result(future: ProcessFuture, timeout_seconds: float) -> object:

@@ -7,6 +7,9 @@ from pathlib import Path
 from mafnet.common.tables import read_rows, write_rows
 from mafnet.video.status import Status
 
+SHORT_SECONDS = 0.5
+"""A stream that ends this much before the container does (or before clip T) is called short."""
+
 
 @dataclass(frozen=True)
 class Media:
@@ -15,7 +18,10 @@ class Media:
     Times are seconds on the file's own clock; `start_seconds` is the container's start, which is
     second 0 of the clip grid. Missing values are None. `warnings` are names of MediaWarning.
     `error` is the decoder's message; `error_lines` counts its lines when frames and audio were
-    decoded.
+    decoded. `video_track` and `audio_track` are the positions of the used streams among those of
+    their kind. `clock_offsets` are the seconds to add to each segment after the first, where time
+    stamps jump or restart. `end_seconds` and `video_end_seconds` are the ends of the last packets
+    of the file and of the video stream, counted from `start_seconds`, with all jumps repaired.
     """
 
     video: str
@@ -37,6 +43,13 @@ class Media:
     audio_rate: int | None = None
     audio_start_seconds: float | None = None
     audio_duration_seconds: float | None = None
+    video_track: int = 0
+    audio_track: int = 0
+    video_packets: int | None = None
+    audio_packets: int | None = None
+    clock_offsets: tuple[str, ...] = ()
+    end_seconds: float | None = None
+    video_end_seconds: float | None = None
     error_lines: int = 0
     status: Status = Status.OK
     warnings: tuple[str, ...] = ()
@@ -51,6 +64,21 @@ class Media:
     def failed(self) -> bool:
         """True if the video cannot be used. One dropped by the policy `silent` has not."""
         return self.status not in (Status.OK, Status.DROPPED)
+
+    @property
+    def still_until(self) -> float | None:
+        """End in seconds of the grid up to which the last frame is held; None if it is not."""
+        if self.end_seconds is None or self.video_end_seconds is None:
+            return None
+        ends_early = self.end_seconds - self.video_end_seconds > SHORT_SECONDS
+        return self.end_seconds if ends_early else None
+
+    def repairs(self, modality: str) -> str:
+        """What decoding one modality, "visual" or "audio", does differently; "" for most files."""
+        track = self.video_track if modality == "visual" else self.audio_track
+        still = self.still_until if modality == "visual" else None
+        found = {"track": track, "clock": "/".join(self.clock_offsets), "still": still}
+        return " ".join(f"{name}={value}" for name, value in found.items() if value)
 
 
 def write_media(rows: Iterable[Media], path: Path) -> None:

@@ -2,11 +2,12 @@
 
 import os
 import re
+import resource
 import select
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Self
 
@@ -15,16 +16,35 @@ KEPT_CHARACTERS = 600
 
 _CHUNK = 65_536
 
+_LEVEL = re.compile(rb"\[(panic|fatal|error|warning)\] ")
+
+_LOST = re.compile(
+    rb"corrupt decoded frame|Error submitting packet to decoder|Decoding error:"
+    rb"|Error while decoding stream"
+)
+"""Messages of ffmpeg about one frame or packet, in versions 5 to 9."""
+
 
 class Pipe:
     """A running command whose standard output is read in pieces of a known size.
 
     One thread reads standard output and standard error as data arrives. So a command that prints
-    many errors does not block. Only the time spent in the methods of this class counts against
-    `timeout_seconds`: a slow reader does not cause a timeout. Raises TimeoutError after that time.
+    many errors does not block. Lines of level `warning` (ffmpeg's `-loglevel level+warning`) are no
+    errors. `lost_frames` counts frames and packets that ffmpeg reports as corrupt or undecodable.
+
+    Only the time spent in the methods of this class counts against `timeout_seconds`: a slow reader
+    does not cause a timeout. Raises TimeoutError after that time.
+    memory_bytes: limit of the command's address space.
+    watched: parts of error lines; `reported` tells for each of them if it occurred.
     """
 
-    def __init__(self, command: list[str], timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        timeout_seconds: float,
+        memory_bytes: int | None = None,
+        watched: Sequence[bytes] = (),
+    ) -> None:
         # A new session: the whole group can be killed, and Ctrl-C reaches only this process.
         self._process = subprocess.Popen(
             command,
@@ -34,6 +54,8 @@ class Pipe:
             bufsize=0,
             start_new_session=True,
         )
+        if memory_bytes:
+            _limit_memory(self._process.pid, memory_bytes)
         self._out = self._process.stdout.fileno()
         self._err = self._process.stderr.fileno()
         self._open = {self._out, self._err}
@@ -42,7 +64,11 @@ class Pipe:
             self._poll.register(descriptor, select.POLLIN)
         self._seconds_left = timeout_seconds
         self._tail = b""
+        self._line = b""
+        self._is_error = True
         self.error_lines = 0
+        self.lost_frames = 0
+        self.reported = dict.fromkeys(watched, False)
 
     def __enter__(self) -> Self:
         return self
@@ -112,12 +138,37 @@ class Pipe:
 
     def _read_errors(self) -> None:
         chunk = os.read(self._err, _CHUNK)
-        self.error_lines += chunk.count(b"\n")
-        self._tail = (self._tail + chunk)[-4 * KEPT_CHARACTERS :]
+        *lines, rest = (self._line + chunk).split(b"\n")
+        self._line = rest[-_CHUNK:]
+        for line in lines:
+            self._read_line(line + b"\n")
         if not chunk:
+            if self._line:
+                self._read_line(self._line)
             self._ended(self._err)
+
+    def _read_line(self, line: bytes) -> None:
+        """Count a line; a line without a level continues the line before."""
+        level = _LEVEL.search(line)
+        if level:
+            self._is_error = level[1] != b"warning"
+            line = line[: level.start()] + line[level.end() :]
+        self.lost_frames += bool(_LOST.search(line))
+        for text in self.reported:
+            self.reported[text] |= text in line
+        if self._is_error:
+            self.error_lines += line.endswith(b"\n")
+            self._tail = (self._tail + line)[-4 * KEPT_CHARACTERS :]
 
     def _ended(self, descriptor: int) -> int:
         self._open.remove(descriptor)
         self._poll.unregister(descriptor)
         return 0
+
+
+def _limit_memory(process: int, memory_bytes: int) -> None:
+    """Limit the address space of a process that has just started, where the system can."""
+    if hasattr(resource, "prlimit"):
+        # A process that has ended needs no limit; a lower limit of the user stays.
+        with suppress(ProcessLookupError, PermissionError, ValueError):
+            resource.prlimit(process, resource.RLIMIT_AS, (memory_bytes, memory_bytes))

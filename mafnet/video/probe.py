@@ -1,5 +1,7 @@
-"""What a video file says of itself: one row of the media table a file, whatever the file is."""
+"""Reads the properties of a video file: one row of the media table for any file."""
 
+import errno
+import logging
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -11,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from mafnet.common.ffmpeg import MAX_PIXELS, file_url, input_options
 from mafnet.common.files import sha256_of
+from mafnet.video.durations import with_packets
 from mafnet.video.isolate import Failure, run_isolated
 from mafnet.video.media import Media
+from mafnet.video.packets import Packets, read_packets
 from mafnet.video.status import MediaWarning, Status
 
 if TYPE_CHECKING:
@@ -22,16 +26,18 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.stream import VideoStream
 
+log = logging.getLogger(__name__)
+
 _CONTAINER_UNIT = Fraction(1, 1_000_000)
 
 _ROTATION_PACKETS = 50
-"""Packets within which the first whole frame is looked for, which tells the rotation."""
+"""Packets that are decoded at most to find the first frame, which states the rotation."""
 
 
 def probe(path: Path, video: str, root: Path | None = None) -> Media:
-    """The media row of one file, named `video` in it; a file that cannot be used is no exception.
+    """The media row of one file, with the name `video`; never an exception about the file.
 
-    root: folder that links may not lead out of (Status.OUTSIDE_ROOT); it may itself be a link.
+    root: folder that links must not leave (Status.OUTSIDE_ROOT); it may be a link itself.
     """
     media = Media(video)
     try:
@@ -47,16 +53,22 @@ def probe(path: Path, video: str, root: Path | None = None) -> Media:
         return _opened(path, replace(media, sha256=sha256_of(path)))
     except (FileNotFoundError, NotADirectoryError):
         return replace(media, status=Status.MISSING)
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+    except (OSError, ValueError) as error:  # ValueError: an impossible name of a file
         return replace(media, status=Status.UNREADABLE, error=str(error))
+    except MemoryError:
+        return replace(media, status=Status.OUT_OF_MEMORY)
+    except Exception as error:
+        log.exception("probe: %s", video)
+        reason = f"{type(error).__name__}: {error}"
+        return replace(media, status=Status.CRASHED, error=reason)
 
 
 def probe_many(
     root: Path, videos: Iterable[str], workers: int, timeout_seconds: float
 ) -> Iterator[Media]:
-    """The media rows of videos below a root, in their order, probed in processes of their own.
+    """The media rows of videos below a root, in their order, probed in separate processes.
 
-    A file over which a process dies or takes too long is a row too: status crashed or timeout.
+    A file that kills its process or takes too long is a row too: status crashed or timeout.
     """
     videos = list(videos)
     calls = [(root / video, video, root) for video in videos]
@@ -69,7 +81,7 @@ def probe_many(
 
 
 def _lies_in(path: Path, root: Path) -> bool:
-    """True if a path, all links followed, is below a root; False too for links in a circle."""
+    """True if a path, with all links followed, is below a root; False for links in a circle."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
@@ -77,38 +89,90 @@ def _opened(path: Path, media: Media) -> Media:
     import av
 
     level = av.logging.get_level()
-    av.logging.set_level(av.logging.ERROR)  # else errors come without the demuxer's message
+    av.logging.set_level(av.logging.ERROR)  # else errors have no message of the demuxer
     try:
-        # Captured, because the messages belong into the row and not into the log.
-        with av.logging.Capture(), av.open(file_url(path), options=input_options()) as file:
-            return _described(file, media)
+        # Captured, because the messages belong in the row and not in the log.
+        with av.logging.Capture() as messages, _open(path) as file:
+            streams = [stream for stream in _streams(file) if stream.codec_context]
+            packets = read_packets(file, streams)
+            packets.complete &= not messages
+        with av.logging.Capture(), _open(path) as file:
+            return _described(file, packets, media)
     except av.FFmpegError as error:
-        return replace(media, status=Status.UNREADABLE, error=_message(error))
+        status = Status.OUT_OF_MEMORY if error.errno == errno.ENOMEM else Status.UNREADABLE
+        return replace(media, status=status, error=_message(error))
     finally:
         av.logging.set_level(level)
 
 
-def _described(file: "InputContainer", media: Media) -> Media:
+def _open(path: Path) -> "InputContainer":
+    import av
+
+    return av.open(file_url(path), options=input_options())
+
+
+def _streams(file: "InputContainer") -> list["Stream"]:
+    """The video streams, without covers, and the audio streams."""
+    return [stream for stream in file.streams.video if not _is_cover(stream)] + [
+        *file.streams.audio
+    ]
+
+
+def _described(file: "InputContainer", packets: Packets, media: Media) -> Media:
     media = replace(media, **_container(file))
-    pictures = [stream for stream in file.streams.video if not _is_cover(stream)]
-    if not pictures:
+    videos = [stream for stream in _streams(file) if stream.type == "video"]
+    if not videos:
         return replace(media, status=Status.NO_VIDEO)
-    sounds = file.streams.audio
-    media = replace(media, **_picture(pictures[0]), **(_sound(sounds[0]) if sounds else {}))
+    usable = [stream for stream in videos if stream.codec_context]
+    if not usable:
+        return replace(media, status=Status.UNDECODABLE, error="the video codec is unknown")
+    start = media.start_seconds or 0
+    sounding = [stream for stream in file.streams.audio if _has_audio(stream, packets, start)]
+    video = max(usable, key=lambda stream: _video_rank(stream, packets))
+    audio = max(sounding, key=_is_default, default=None)
+    media = replace(media, **_video(video), video_track=videos.index(video))
+    if audio:
+        track = list(file.streams.audio).index(audio)
+        media = replace(media, **_audio(audio), audio_track=track)
+    media = with_packets(media, packets, video.index, audio.index if audio else None)
     if media.width * media.height > MAX_PIXELS:
         return replace(media, status=Status.TOO_LARGE, error=f"{media.width}x{media.height} pixels")
+    gap = audio is not None and audio.index in packets.tracks and packets.tracks[audio.index].gap
     odd = {
-        MediaWarning.NO_AUDIO: not sounds,
-        MediaWarning.SEVERAL_AUDIO_TRACKS: len(sounds) > 1,
+        MediaWarning.NO_AUDIO: not audio,
+        MediaWarning.SEVERAL_VIDEO_TRACKS: len(videos) > 1,
+        MediaWarning.SEVERAL_AUDIO_TRACKS: len(file.streams.audio) > 1,
         MediaWarning.NO_DURATION: media.duration_seconds is None,
+        MediaWarning.GAP: bool(media.clock_offsets) or gap,
     }
-    warnings = tuple(name for name, holds in odd.items() if holds)
-    return replace(media, rotation=_rotation(file, pictures[0]), warnings=warnings)
+    warnings = tuple(name for name, present in odd.items() if present)
+    return replace(media, rotation=_rotation(file, video), warnings=warnings)
+
+
+def _has_audio(stream: "AudioStream", packets: Packets, start: float) -> bool:
+    """True if a decoder exists and the stream has packets that end after the container's start."""
+    if not stream.codec_context:
+        return False
+    track = packets.tracks.get(stream.index)
+    return track.end > start if track else not packets.complete
+
+
+def _video_rank(stream: "VideoStream", packets: Packets) -> tuple[bool, bool, int]:
+    """Players prefer moving streams, then the default stream, then the largest frames."""
+    track = packets.tracks.get(stream.index)
+    moving = track is not None and track.packets > 1
+    return moving, _is_default(stream), stream.width * stream.height
+
+
+def _is_default(stream: "Stream") -> bool:
+    import av.stream
+
+    return bool(stream.disposition & av.stream.Disposition.default)
 
 
 def _container(file: "InputContainer") -> dict[str, Any]:
     name, start, duration = file.format.name, file.start_time, file.duration
-    # Matroska states where the file ends, counted from 0; others how long it lasts.
+    # Matroska states the end of the file, counted from 0; other containers state the length.
     if "matroska" in name and duration is not None and start is not None:
         duration -= start
     return {
@@ -118,7 +182,7 @@ def _container(file: "InputContainer") -> dict[str, Any]:
     }
 
 
-def _picture(stream: "VideoStream") -> dict[str, Any]:
+def _video(stream: "VideoStream") -> dict[str, Any]:
     return {
         "video_codec": _codec(stream),
         "width": stream.width,
@@ -129,7 +193,7 @@ def _picture(stream: "VideoStream") -> dict[str, Any]:
     }
 
 
-def _sound(stream: "AudioStream") -> dict[str, Any]:
+def _audio(stream: "AudioStream") -> dict[str, Any]:
     return {
         "audio_codec": _codec(stream),
         "audio_channels": stream.channels,
@@ -140,21 +204,21 @@ def _sound(stream: "AudioStream") -> dict[str, Any]:
 
 
 def _codec(stream: "Stream") -> str:
-    """The codec's name; "unknown" where this ffmpeg has no decoder for it."""
+    """Name of the codec; "unknown" if there is no decoder for it."""
     return stream.codec_context.name if stream.codec_context else "unknown"
 
 
 def _is_cover(stream: "VideoStream") -> bool:
-    """True for a picture that music players show; ffmpeg numbers it among the video streams."""
+    """True for a cover image, which ffmpeg counts as a video stream."""
     import av.stream
 
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
 def _rotation(file: "InputContainer", stream: "VideoStream") -> int | None:
-    """Degrees, counter-clockwise, by which a player turns the picture; None if no frame says.
+    """Degrees, counter-clockwise, by which players rotate the frames; None if not stated.
 
-    PyAV tells it of a decoded frame only.
+    PyAV knows it only for decoded frames.
     """
     import av
 
@@ -173,11 +237,11 @@ def _seconds(ticks: int | None, unit: Fraction | None) -> float | None:
 
 
 def _rounded(value: Fraction | None) -> float | None:
-    """To the microsecond, ffmpeg's own resolution, so that tables hold no endless fractions."""
+    """To the microsecond, ffmpeg's resolution, so that tables contain no endless fractions."""
     return None if value is None else round(float(value), 6)
 
 
 def _message(error: "FFmpegError") -> str:
-    """The demuxer's last message, if it left one, and what the error is called."""
-    said = error.log[2].strip() if error.log else ""
-    return "; ".join(filter(None, (said, error.strerror)))
+    """The demuxer's last message, if there is one, and the name of the error."""
+    message = error.log[2].strip() if error.log else ""
+    return "; ".join(filter(None, (message, error.strerror)))

@@ -36,13 +36,14 @@ class Status(_Name):
     CHANGED = "changed", "not used: the file has changed since it was probed"
 
     # Found by either:
+    OUT_OF_MEMORY = "out_of_memory", "not used: the process that read the file hit its memory limit"
     CRASHED = "crashed", "not used: the process that read the file died"
     TIMEOUT = "timeout", "not used: the process that read the file took too long and was killed"
 
     # Decided by the policies of config section `video`:
     DAMAGED = (
         "damaged",
-        "not used: more is lost than `max_lost_fraction` or `max_error_lines` allow",
+        "not used: more clips or frames are lost or corrupt than `max_lost_fraction` allows",
     )
     NO_AUDIO = "no_audio", "not used: it has no audio (policy `silent: fail`)"
 
@@ -51,8 +52,22 @@ class MediaWarning(_Name):
     """Irregularities of a video that is used: column `warnings` of the same tables."""
 
     NO_AUDIO = "no_audio", "used; its audio features are zero (policy `silent: zero`)"
-    SEVERAL_AUDIO_TRACKS = "several_audio_tracks", "used; the first audio track is taken"
+    SEVERAL_VIDEO_TRACKS = (
+        "several_video_tracks",
+        "used; the default video track is taken, else the largest; single stills come last",
+    )
+    SEVERAL_AUDIO_TRACKS = (
+        "several_audio_tracks",
+        "used; the default audio track is taken, else the first one that can be decoded",
+    )
+    GAP = (
+        "gap",
+        "used; time stamps that jump or restart are joined, audio that is missing is silence",
+    )
     NO_DURATION = "no_duration", "used; the container states no duration"
     DECODER_ERRORS = "decoder_errors", "used; the decoder's message is kept"
-    SHORT_VIDEO = "short_video", "the clips that the video stream lacks at its end are padding"
-    SHORT_AUDIO = "short_audio", "the clips that the audio stream lacks at its end are padding"
+    SHORT_VIDEO = (
+        "short_video",
+        "the last frame is held to the end of the file; lost clips are padding",
+    )
+    SHORT_AUDIO = "short_audio", "the clips after the end of the audio are padding"

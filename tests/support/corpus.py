@@ -32,6 +32,20 @@ from support.bad_media import (
     written,
 )
 from support.made_videos import AAC, H264, ffmpeg, tone
+from support.odd_media import (
+    FRAGMENTS,
+    SEGMENT,
+    TWO_CHANNELS,
+    between_key_frames,
+    empty_track,
+    hour_ahead,
+    joined,
+    silent_middle,
+    still,
+    thumbnail_first,
+    unknown_audio,
+    webcam,
+)
 
 from mafnet.video.status import MediaWarning, Status
 
@@ -63,6 +77,10 @@ LATE_PICTURE = ("-vf", "trim=start=1")
 WAVE = ("-c:a", "pcm_s16le")
 VARIABLE = ("-vf", "select='lt(n,7)+not(mod(n,5))'", "-fps_mode", "vfr")
 MUTE = ("no_audio",)
+GAP = ("gap",)
+VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-c:a", "libopus")
+STILLS = {"mp4": (*H264, *AAC), "mkv": (*H264, *AAC), "webm": VP9}
+RATE_48000 = ("-ar", 48000)
 
 NO_VIDEOS = (
     Case("empty.mp4", "0 bytes", written(b""), "empty"),
@@ -92,13 +110,15 @@ DAMAGE = (
     ),
     Case("truncated.mkv", "Matroska, second half missing", truncated, OK, ALL_SHORT),
     Case("overwritten.mp4", "20 kB in the middle overwritten", overwritten, OK, ALL_SHORT[:1]),
+    Case("webcam.avi", "MJPEG, an error at every frame", webcam, OK, ALL_SHORT[:1]),
+    Case("cut_in.ts", "begins between key frames", between_key_frames, OK, ALL_SHORT[:1]),
     Case(
         "riddled.mp4",
         "8 of every 500 bytes overwritten",
         riddled,
         "damaged",
         ALL_SHORT[:1],
-        "lines",
+        "frames are lost or corrupt",
     ),
 )
 TIMES = (
@@ -124,6 +144,25 @@ TIMES = (
     Case("nearly_10.mp4", "9.93 s", encoded(*H264, *AAC, seconds=9.93)),
     Case("two_hours.mp4", "two hours", two_hours),
 )
+CLOCKS = (
+    Case("jump.ts", "joined, clock jumps ahead by an hour", joined(3600), OK, GAP),
+    Case("jump.mkv", "Matroska, clock jumps ahead by an hour", hour_ahead, OK, GAP),
+    Case("restart.ts", "joined, clock restarts", joined(0), OK, GAP),
+    Case("gap.mkv", "1 s of the audio is missing", silent_middle, OK, GAP),
+    Case(
+        "live.mp4",
+        "fragments of a live stream, clock starts at 60 s",
+        encoded(*H264, *AAC, *FRAGMENTS, "-output_ts_offset", 60, seconds=3),
+    ),
+    *(
+        Case(f"{name}.{kind}", f"{what}, {kind}", still(seconds, *coding), OK, ("short_video",))
+        for name, what, seconds in (
+            ("still", "one frame and 4 s of audio", 1 / 16),
+            ("still_end", "still after 2 s", 2),
+        )
+        for kind, coding in STILLS.items()
+    ),
+)
 PICTURES = (
     *(
         Case(f"turned_{turn}.mp4", f"flag: turn by {turn} degrees", flagged(turn))
@@ -144,9 +183,31 @@ PICTURES = (
         "interlaced",
         encoded("-vf", "tinterlace=interleave_top", *LIBX264, "-flags", "+ilme+ildct", *AAC),
     ),
+    *(
+        Case(
+            f"thumbnail.{kind}",
+            f"a still in front of the video track, {kind}",
+            thumbnail_first,
+            OK,
+            ("several_video_tracks",),
+        )
+        for kind in ("mkv", "mov")
+    ),
     Case("black.mp4", "black picture, digital silence", silent_black),
 )
 SOUNDS = (
+    Case("mono_stereo.ts", "mono, then stereo", joined(SEGMENT, (), TWO_CHANNELS)),
+    Case("stereo_mono.ts", "stereo, then mono", joined(SEGMENT, TWO_CHANNELS)),
+    Case("rates.ts", "44100 Hz, then 48000 Hz", joined(SEGMENT, (), RATE_48000)),
+    Case("empty_track.mp4", "audio track without packets", empty_track, OK, MUTE),
+    Case("unknown.mov", "unknown audio codec", unknown_audio(1), OK, MUTE),
+    Case(
+        "unknown_first.mov",
+        "unknown codec of the first audio track",
+        unknown_audio(2),
+        OK,
+        ("several_audio_tracks",),
+    ),
     Case("two_tracks.mp4", "two sound tracks", two_tracks, OK, ("several_audio_tracks",)),
     *(
         Case(f"channels_{n}.mkv", f"{n} channels", encoded(*H264, "-ac", n, *WAVE))
@@ -176,6 +237,7 @@ GROUPS = {
     "What is no video": NO_VIDEOS,
     "Damage": DAMAGE,
     "Times": TIMES,
+    "Clocks and stills": CLOCKS,
     "Pictures": PICTURES,
     "Sound": SOUNDS,
     "Containers and codecs": KINDS,

@@ -1,0 +1,101 @@
+"""Makers of odd media from the field: clocks, tracks and frames that headers do not tell of."""
+
+from pathlib import Path
+
+from support.bad_media import LIBX264, Maker
+from support.made_videos import AAC, H264, counting_picture, ffmpeg, tone
+
+SEGMENT = 2
+"""Seconds of each of the two segments of a joined file."""
+
+FRAGMENTS = ("-movflags", "+frag_keyframe+empty_moov+default_base_moof")
+TWO_CHANNELS = ("-ac", 2)
+MPEGTS = (*H264, "-bf", 0, *AAC, "-f", "mpegts")
+
+
+def segment(number: int, rate: int = 16) -> tuple[str, ...]:
+    """Input of a counting picture that starts with the first frame of a segment."""
+    first = 16 + number * SEGMENT * rate
+    color = f"color=s=64x48:r={rate}:d={SEGMENT},geq=lum={first}+N:cb=128:cr=128"
+    return ("-f", "lavfi", "-i", color)
+
+
+def joined(start: float, before: tuple = (), after: tuple = ()) -> Maker:
+    """Makes two segments of MPEG-TS, the second with its own start, one after the other.
+
+    before, after: arguments of the first and of the second segment.
+    """
+
+    def make(path: Path) -> None:
+        for number, extra in enumerate((before, after)):
+            part = path.with_name(f"{path.name}.{number}")
+            offset = ("-output_ts_offset", start * number)
+            ffmpeg(*segment(number), *tone(SEGMENT), *MPEGTS, *extra, *offset, part)
+        parts = [path.with_name(f"{path.name}.{number}") for number in (0, 1)]
+        path.write_bytes(b"".join(part.read_bytes() for part in parts))
+        for part in parts:
+            part.unlink()
+
+    return make
+
+
+def hour_ahead(path: Path) -> None:
+    """Both streams jump ahead by an hour, in a container that is not made for joining."""
+    jump = "PTS+gte(T,1)*3600/TB"
+    filters = ("-vf", f"setpts='{jump}'", "-af", f"asetpts='{jump}'", "-fps_mode", "passthrough")
+    ffmpeg(*counting_picture(2, 16), *tone(2), *filters, *H264, "-c:a", "pcm_s16le", path)
+
+
+def still(seconds: float, *coding: object) -> Maker:
+    """Makes a picture that changes for some seconds, and four seconds of a tone."""
+    return lambda path: ffmpeg(*counting_picture(seconds, 16), *tone(4), *coding, path)
+
+
+def silent_middle(path: Path) -> None:
+    """A second of the audio is missing in the middle."""
+    gap = ("-af", "aselect='not(between(t,1,2))'")
+    ffmpeg(*counting_picture(3, 16), *tone(3), *gap, *H264, "-c:a", "pcm_s16le", path)
+
+
+def empty_track(path: Path) -> None:
+    """An audio track that has no packet after the start."""
+    whole = path.with_name(f"whole{path.suffix}")
+    ffmpeg(*counting_picture(4, 16), *tone(1), *H264, "-g", 16, *AAC, whole)
+    ffmpeg("-ss", 2, "-i", whole, "-map", 0, "-c", "copy", path)
+    whole.unlink()
+
+
+def unknown_audio(tracks: int) -> Maker:
+    """Makes audio tracks of which the first has a codec that no decoder knows."""
+
+    def make(path: Path) -> None:
+        maps = ("-map", "0:v", *("-map", "1:a") * tracks)
+        ffmpeg(*counting_picture(2, 16), *tone(2), *maps, *H264, "-c:a", "pcm_s16le", path)
+        path.write_bytes(path.read_bytes().replace(b"sowt", b"zzzz", 1))
+
+    return make
+
+
+def thumbnail_first(path: Path) -> None:
+    """A small still in front of the real video track."""
+    small = ("-f", "lavfi", "-i", "color=red:s=32x32:r=1:d=1")
+    maps = ("-map", "0:v", "-map", "1:v", "-map", "2:a", "-disposition:v:1", "default")
+    coding = (*H264, "-c:v:0", "mjpeg", "-pix_fmt:v:0", "yuvj420p", *AAC)
+    ffmpeg(*small, *counting_picture(4, 16), *tone(4), *maps, *coding, path)
+
+
+def webcam(path: Path) -> None:
+    """MJPEG whose every frame has a damaged header field, which harms no pixel."""
+    ffmpeg(*counting_picture(10, 32), *tone(10), "-c:v", "mjpeg", "-c:a", "pcm_s16le", path)
+    content = path.read_bytes()
+    assert content.count(b"\xff\xe0\x00\x10JFIF") > 300
+    path.write_bytes(content.replace(b"\xff\xe0\x00\x10JFIF", b"\xff\xe0\x00\x00JFIF"))
+
+
+def between_key_frames(path: Path) -> None:
+    """A recording whose first third depends on a key frame before its start."""
+    noise = ("-f", "lavfi", "-i", "color=gray:s=64x48:r=25:d=8,noise=alls=90:allf=t")
+    coding = (*LIBX264, "-g", 75, "-pix_fmt", "yuv420p", *AAC, "-f", "mpegts")
+    ffmpeg(*noise, *tone(8), *coding, path)
+    content = path.read_bytes()
+    path.write_bytes(content[len(content) // 188 // 16 * 188 :])

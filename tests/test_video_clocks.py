@@ -1,0 +1,193 @@
+"""Files from the field: the right frames and audio, whatever headers and clocks state."""
+
+import resource
+
+import numpy as np
+import pytest
+from support.made_videos import (
+    SETTINGS,
+    changed,
+    frame_numbers,
+    frames_of,
+    probed,
+    sound_of,
+)
+from support.odd_media import (
+    SEGMENT,
+    TWO_CHANNELS,
+    empty_track,
+    hour_ahead,
+    joined,
+    still,
+    thumbnail_first,
+)
+
+from mafnet.common.errors import MafnetError
+from mafnet.common.ffmpeg import ffmpeg_version
+from mafnet.features import decode_pool
+from mafnet.features.decode_pool import End, decode_in_parallel
+from mafnet.video import probe as probing
+from mafnet.video.config import SAMPLE_RATE
+from mafnet.video.decode import DecodeError, decode_audio, decode_frames
+from mafnet.video.media import Media
+from mafnet.video.packets import Packets
+from mafnet.video.probe import probe
+
+EACH = SETTINGS.frames_per_clip
+BLOCK = SAMPLE_RATE // 16
+
+
+def is_loud(samples):
+    """For each 1/16 s, True if there is a tone."""
+    return np.abs(samples.astype(int)).reshape(-1, BLOCK).max(1) > 2000
+
+
+@pytest.mark.parametrize("start", [3600, 0, 13, 1])
+def test_joined_segments_are_complete_and_in_step(tmp_path, start):
+    path = tmp_path / "a.ts"
+    joined(start)(path)
+    numbers = frame_numbers(frames_of(path)[0])
+    expected = np.arange(2 * SEGMENT * EACH)
+    # The audio of a segment may end 23 ms after its frames, so a frame may come one later.
+    assert len(numbers) == len(expected)
+    assert np.abs(np.array(numbers) - expected).max() <= 1
+    loud = is_loud(sound_of(path)[0])
+    assert len(loud) == len(expected)
+    assert loud[:-1].all()
+
+
+def test_interval_of_seconds_in_both_streams_is_kept_and_named(tmp_path):
+    path = tmp_path / "a.ts"
+    joined(8)(path)
+    media = probed(path)
+    assert (media.warnings, media.clock_offsets) == (("gap",), ())
+    assert media.duration_seconds == pytest.approx(8 + SEGMENT, abs=0.1)
+    assert frame_numbers(frames_of(path)[0])[7 * EACH] == SEGMENT * EACH - 1
+
+
+def test_clock_that_jumps_in_any_container_is_repaired_in_both_streams(tmp_path):
+    path = tmp_path / "a.mkv"
+    hour_ahead(path)
+    numbers = np.array(frame_numbers(frames_of(path)[0]))
+    assert np.abs(numbers - np.arange(2 * EACH)).max() <= 1
+    assert is_loud(sound_of(path)[0])[:-1].all()
+
+
+def test_jump_that_is_not_repaired_fills_no_memory(tmp_path):
+    path = tmp_path / "a.ts"
+    joined(36_000)(path)
+    # Without the row of the probe, the decoder knows nothing of the jump.
+    unknown = Media("a.ts", start_seconds=probed(path).start_seconds, audio_codec="aac")
+    for decode in (decode_frames, decode_audio):
+        with decode(path, unknown, changed(decoder_memory_mb=1000)) as decoding:
+            assert len(list(decoding)) == SETTINGS.clips
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [((), TWO_CHANNELS), (TWO_CHANNELS, ()), ((), ("-ar", 48000)), (("-ar", 22050), ())],
+)
+def test_audio_that_changes_is_decoded_to_its_end(tmp_path, before, after):
+    path = tmp_path / "a.ts"
+    joined(SEGMENT, before, after)(path)
+    samples, decoding = sound_of(path)
+    loud = is_loud(samples)[: 2 * SEGMENT * 16]
+    assert len(loud) == 2 * SEGMENT * 16
+    # At the change, each encoder's delay (1,024 or 2,048 samples) may be silent.
+    assert loud[:-1].sum() >= len(loud) - 4
+    assert (decoding.warnings, decoding.error_lines) == ((), 0)
+
+
+def test_last_frame_is_held_to_the_end_of_the_file(tmp_path):
+    path = tmp_path / "a.mp4"
+    still(1, "-c:v", "libx264", "-qp", "0", "-pix_fmt", "yuv420p", "-c:a", "aac")(path)
+    frames, _ = frames_of(path)
+    assert frame_numbers(frames) == [min(n, EACH - 1) for n in range(4 * EACH)]
+
+
+def test_track_that_moves_is_taken_before_a_still(tmp_path):
+    path = tmp_path / "a.mov"
+    thumbnail_first(path)
+    assert frame_numbers(frames_of(path)[0])[:EACH] == list(range(EACH))
+    assert (probed(path).width, probed(path).video_track) == (64, 1)
+
+
+def test_audio_track_without_packets_is_no_audio(tmp_path):
+    path = tmp_path / "a.mp4"
+    empty_track(path)
+    assert (probed(path).audio_codec, len(sound_of(path)[0])) == ("", 0)
+
+
+def test_decoder_that_fills_its_memory_is_stopped_and_named(tmp_path):
+    path = tmp_path / "a.ts"
+    joined(36_000)(path)
+    # Two hours of clips and no row of the probe: ffmpeg fills the jump with frames.
+    unknown = Media("a.ts", start_seconds=probed(path).start_seconds)
+    settings = changed(clips=7200, frame_size=224, decoder_memory_mb=1000, timeout_seconds=5)
+    # ffmpeg 9 keeps these frames in memory; ffmpeg 5 hands them out one by one and takes long.
+    reason = "timeout" if ffmpeg_version().startswith("5.") else "out_of_memory"
+    with (
+        decode_frames(path, unknown, settings) as decoding,
+        pytest.raises(DecodeError, match=rf"^{reason}"),
+    ):
+        for _ in decoding:
+            pass
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    assert peak < 1000
+
+
+def test_exception_in_a_probe_is_the_row_of_its_file(tmp_path, monkeypatch):
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    monkeypatch.setattr(probing, "_opened", lambda *_: 1 / 0)
+    row = probe(tmp_path / "a.mp4", "a.mp4")
+    assert (row.video, row.status) == ("a.mp4", "crashed")
+    assert row.error == "ZeroDivisionError: division by zero"
+
+
+def test_exception_about_one_file_leaves_the_others(tmp_path, monkeypatch):
+    media = []
+    for name in ("a.ts", "b.ts"):
+        joined(SEGMENT)(tmp_path / name)
+        media.append(probe(tmp_path / name, name))
+
+    def decode(path, media, settings):
+        if media.video == "a.ts":
+            raise KeyError("odd")
+        return decode_frames(path, media, settings)
+
+    monkeypatch.setitem(decode_pool.DECODE, "visual", decode)
+    events = decode_in_parallel(media, tmp_path, "visual", SETTINGS, 1)
+    ends = [event for event in events if isinstance(event, End)]
+    assert [(end.video, end.status) for end in ends] == [(0, "crashed"), (1, "ok")]
+    assert ends[0].error == "KeyError: 'odd'"
+
+
+def test_fault_of_the_machine_ends_the_run(tmp_path, monkeypatch):
+    joined(SEGMENT)(tmp_path / "a.ts")
+    media = [probe(tmp_path / "a.ts", "a.ts")]
+
+    def decode(path, media, settings):
+        raise MafnetError("no ffmpeg")
+
+    monkeypatch.setitem(decode_pool.DECODE, "visual", decode)
+    with pytest.raises(MafnetError, match="no ffmpeg"):
+        list(decode_in_parallel(media, tmp_path, "visual", SETTINGS, 1))
+
+
+def test_packets_of_the_earlier_clock_may_come_after_the_jump():
+    packets = Packets()
+    for stream, second in ((0, 0), (1, 0), (0, 1), (0, 100), (1, 1), (1, 100), (0, 101)):
+        packets.add(stream, second, second, 1, joins=True)
+    assert packets.offsets == [0, -98]
+    assert [(track.start, track.end) for track in packets.tracks.values()] == [(0, 4), (0, 3)]
+
+
+def test_interval_of_one_stream_is_no_new_clock():
+    packets = Packets()
+    for second in range(30):
+        packets.add(1, second, second, 1, joins=False)
+    packets.add(0, 0, 0, 1, joins=False)
+    packets.add(0, 25, 25, 1, joins=False)
+    assert packets.offsets == [0]
+    assert packets.tracks[0].gap
+    assert not packets.tracks[1].gap
