@@ -23,6 +23,7 @@ from mafnet.features.extract import extractor
 from mafnet.features.feature_file import open_features
 from mafnet.features.pack import pack
 from mafnet.features.shard_report import read_report, write_report
+from mafnet.features.weights.calibrate import calibrate
 from mafnet.video.media import Media, write_media
 from mafnet.video.probe import probe
 
@@ -147,6 +148,22 @@ def copies(home, root, count):
         free = (8 + number).to_bytes(4, "big") + b"free" + bytes(number)  # a box to be skipped
         (root / f"{number:02d}.mp4").write_bytes(content + free)
     return [probe(path, path.name) for path in sorted(root.iterdir())]
+
+
+def test_calibration_leaves_the_model_that_extraction_by_openvino_needs(
+    home, media, tmp_path, caplog
+):
+    """Calibration has imported torch anyway; extraction then does without it."""
+    pytest.importorskip("openvino")
+    manifest, weights = tmp_path / "manifest.csv", tmp_path / "audio.safetensors"
+    manifest.write_text("sample,video,label,subset\na,00.mp4,hum,train\n")
+    settings = SETTINGS["audio"] | {"random": {"seed": 0, "calibration_videos": 1}}
+    calibrate([manifest], home / "videos", settings, weights, 1)
+    caplog.set_level("INFO", "mafnet")
+    extraction = (home / "videos", weights, tmp_path / "cache", SETTINGS["audio"], 1, "cpu")
+    extractor(*extraction).extract(media[:1])
+    assert "by OpenVINO" in caplog.text
+    assert "converting" not in caplog.text
 
 
 def test_killed_extraction_goes_on_where_it_was(home, media, undisturbed, tmp_path, caplog):

@@ -62,8 +62,10 @@ def calibrate(
     manifests: tuple[Path, ...], root: Path, output: Path, settings: dict, threads: int
 ) -> None:
     """Make random weights whose normalisation fits the first training videos."""
+    from mafnet.common.memory import keep_freed_memory
     from mafnet.features.weights.calibrate import calibrate as run
 
+    keep_freed_memory()
     run(manifests, root, settings, output, threads)
 
 

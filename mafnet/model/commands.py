@@ -88,7 +88,7 @@ def computing_device(name: str, threads: int) -> "torch.device":  # noqa: F821 -
     import torch
 
     from mafnet.common.devices import choose_device
-    from mafnet.model.memory import keep_freed_memory
+    from mafnet.common.memory import keep_freed_memory
 
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # for debugging; costs a pass

@@ -1,17 +1,21 @@
 """The registry of backbones: frozen networks that turn one clip into one feature map.
 
-A new backbone is one file here with one class that follows `Backbone`, and one entry below. The
-specs can be read without importing torch.
+A new backbone is one file here with a subclass of `TorchBackbone`, and one entry below. OpenVINO
+computes it too, without further code. The specs can be read without importing torch.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from mafnet.common.errors import MafnetError
+from mafnet.features.backbones.network_inputs import frames, log_mel_patches
+
+if TYPE_CHECKING:
+    from mafnet.features.backbones.inference import TorchBackbone
 
 
 @dataclass(frozen=True)
@@ -23,13 +27,15 @@ class BackboneSpec:
     version: raised when the features of the same clip and weights change.
     batch: clips of one batch of torch on a CPU; every batch is filled up to it, so that a clip's
         features do not depend on its neighbours.
-    location, openvino: "module:class" by torch and by OpenVINO, the latter empty if there is none.
+    location: "module:class", a subclass of `TorchBackbone`.
+    inputs: makes the network's input (N, I, ...) of N decoded clips; the maps of a clip's I items
+        are averaged.
     """
 
     name: str
     modality: str
     location: str
-    openvino: str
+    inputs: Callable[[np.ndarray], np.ndarray]
     feature_shape: tuple[int, ...]
     version: int
     batch: int
@@ -56,30 +62,6 @@ class Backbone(Protocol):
         """
 
 
-class TorchBackbone(Backbone, Protocol):
-    """A backbone by torch, which also knows how its weights are made and published."""
-
-    @staticmethod
-    def random_weights(seed: int) -> dict:
-        """A state dict drawn from `seed`."""
-
-    @staticmethod
-    def calibrate(weights: dict, batches: Iterable[np.ndarray]) -> dict:
-        """The weights with normalisation statistics taken from batches of clips."""
-
-    @staticmethod
-    def own_weights(state: dict) -> dict:
-        """What the backbone needs of a published state dict, under its own names."""
-
-    def __init__(self, weights: dict, device: str, precision: str) -> None: ...
-
-
-class OpenVINOBackbone(Backbone, Protocol):
-    """A backbone by OpenVINO, on CPUs; its weights are those of torch, as arrays."""
-
-    def __init__(self, weights: Mapping[str, np.ndarray], precision: str, threads: int) -> None: ...
-
-
 BACKBONES = {
     spec.name: spec
     for spec in (
@@ -87,7 +69,7 @@ BACKBONES = {
             name="densenet201",
             modality="visual",
             location="mafnet.features.backbones.densenet:DenseNet201",
-            openvino="mafnet.features.backbones.densenet_openvino:DenseNet201OpenVINO",
+            inputs=frames,
             feature_shape=(7, 7, 1920),
             version=1,
             batch=1,
@@ -96,7 +78,7 @@ BACKBONES = {
             name="vggish",
             modality="audio",
             location="mafnet.features.backbones.vggish:VGGish",
-            openvino="mafnet.features.backbones.vggish_openvino:VGGishOpenVINO",
+            inputs=log_mel_patches,
             feature_shape=(12, 8, 512),
             version=1,
             batch=8,
@@ -112,16 +94,7 @@ def backbone_spec(name: str) -> BackboneSpec:
     return BACKBONES[name]
 
 
-def backbone_class(name: str) -> type[TorchBackbone]:
-    """The class of a backbone by torch, which is imported."""
-    return _located(backbone_spec(name).location)
-
-
-def openvino_class(name: str) -> type[OpenVINOBackbone]:
-    """The class of a backbone by OpenVINO; torch is not imported."""
-    return _located(backbone_spec(name).openvino)
-
-
-def _located(place: str) -> type:
-    module, _, attribute = place.partition(":")
+def backbone_class(name: str) -> "type[TorchBackbone]":
+    """The class of a backbone; torch is imported."""
+    module, _, attribute = backbone_spec(name).location.partition(":")
     return getattr(import_module(module), attribute)

@@ -15,42 +15,37 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models import densenet201
 
 from mafnet.common.errors import MafnetError
-from mafnet.features.backbones import backbone_spec
-from mafnet.features.backbones.densenet_layers import IMAGENET_DEVIATION, IMAGENET_MEAN
-from mafnet.features.backbones.inference import (
-    as_tensor,
-    check_device,
-    frozen,
-    in_full_batches,
-    load_weights,
-    max_workers,
-    on_gpu,
-    settle,
-    start_worker,
-)
+from mafnet.features.backbones.inference import TorchBackbone, load_weights
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+"""Mean and standard deviation of RGB values in [0, 1], over ImageNet's training images."""
 
 CALIBRATION_FRAMES = 96
 
-GPU_BATCH = 32
-"""Clips of a batch on a GPU: 512 frames, an estimated 5 GB at float32."""
+
+class DenseNet201Network(nn.Module):
+    """Frames (M, H, W, 3) uint8 RGB to maps (M, 1920, H/32, W/32), post-ReLU."""
+
+    def __init__(self, features: nn.Module) -> None:
+        super().__init__()
+        self.features = features
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        return functional.relu(self.features(normalised(frames)))
 
 
-class DenseNet201:
+class DenseNet201(TorchBackbone):
     """The registry's `densenet201`: uint8 RGB clips (N, F, 224, 224, 3) to (N, 7, 7, 1920)."""
 
-    def __init__(self, weights: dict, device: str, precision: str) -> None:
-        """Build from a state dict of `features` or of torchvision's whole network."""
-        check_device(device, precision)
-        settle(device)
-        self.device, self.precision = device, precision
-        self.batch = GPU_BATCH if on_gpu(device) else backbone_spec("densenet201").batch
-        network = _fused(_network(weights))
-        self.network = network.to(device, memory_format=torch.channels_last)
-        self.max_workers = max_workers(device)
+    name = "densenet201"
+    gpu_batch = 32  # 512 frames, an estimated 5 GB at float32
 
-    def start_worker(self, threads: int) -> None:
-        """Prepare a thread that is to call the network."""
-        start_worker(self.device, threads)
+    @staticmethod
+    def build(weights: dict) -> nn.Module:
+        """Frames to maps; weights of `features`, or of torchvision's whole network."""
+        network = DenseNet201Network(_fused(_network(weights)))
+        return network.to(memory_format=torch.channels_last).eval()
 
     @staticmethod
     def random_weights(seed: int) -> dict:
@@ -72,7 +67,7 @@ class DenseNet201:
         network = _network(weights)
         _restart_statistics(network)
         with torch.no_grad():
-            network(normalised(frames[None], "cpu"))
+            network(normalised(torch.from_numpy(frames)))
         return network.state_dict()
 
     @staticmethod
@@ -86,21 +81,6 @@ class DenseNet201:
             for key, value in own.items()
             if not key.startswith("classifier.")
         }
-
-    def __call__(self, clips: np.ndarray) -> np.ndarray:
-        """Maps (N, H/32, W/32, 1920) float16, post-ReLU, mean over the F frames."""
-        if clips.ndim != 5 or clips.shape[-1] != 3 or clips.dtype != np.uint8:
-            raise ValueError(f"frames are uint8 (N, F, H, W, 3), not {clips.dtype} {clips.shape}")
-        if len(clips) == 0:
-            return np.zeros((0, *backbone_spec("densenet201").feature_shape), np.float16)
-        return in_full_batches(self._forward, clips, self.batch)
-
-    def _forward(self, clips: np.ndarray) -> np.ndarray:
-        with frozen(self.device, self.precision):
-            frames = normalised(clips, self.device)  # (N * F, 3, H, W)
-            maps = functional.relu(self.network(frames)).float()  # (N * F, 1920, h, w)
-            maps = maps.unflatten(0, clips.shape[:2]).mean(dim=1)  # (N, 1920, h, w)
-            return maps.permute(0, 2, 3, 1).half().cpu().numpy()
 
 
 def _network(weights: dict) -> nn.Module:
@@ -147,9 +127,11 @@ def _restart_statistics(network: nn.Module) -> None:
     network.train()
 
 
-def normalised(clips: np.ndarray, device: str) -> torch.Tensor:
-    """Frames (N * F, 3, H, W) float32, channels last in memory; bytes are what is uploaded."""
-    frames = as_tensor(clips, device).flatten(0, 1).permute(0, 3, 1, 2)
-    mean = torch.tensor(IMAGENET_MEAN, device=device).view(3, 1, 1)
-    deviation = torch.tensor(IMAGENET_DEVIATION, device=device).view(3, 1, 1)
-    return (frames.float() / 255.0 - mean) / deviation
+def normalised(frames: torch.Tensor) -> torch.Tensor:
+    """Frames (M, H, W, 3) uint8 as (M, 3, H, W) float32, channels last in memory.
+
+    Part of the network, so that a GPU is sent bytes.
+    """
+    mean = torch.tensor(IMAGENET_MEAN, device=frames.device).view(3, 1, 1)
+    deviation = torch.tensor(IMAGENET_DEVIATION, device=frames.device).view(3, 1, 1)
+    return (frames.permute(0, 3, 1, 2).float() / 255.0 - mean) / deviation

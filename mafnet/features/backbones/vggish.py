@@ -12,19 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from mafnet.common.errors import MafnetError
-from mafnet.features.backbones import backbone_spec
-from mafnet.features.backbones.inference import (
-    as_tensor,
-    check_device,
-    frozen,
-    in_full_batches,
-    load_weights,
-    max_workers,
-    on_gpu,
-    settle,
-    start_worker,
-)
-from mafnet.features.backbones.logmel import log_mel
+from mafnet.features.backbones.inference import TorchBackbone, load_weights
 from mafnet.features.backbones.vggish_layers import CHANNELS, POOLED
 
 PORT_LAYERS = {
@@ -36,8 +24,6 @@ PORT_LAYERS = {
     "conv4_2": 13,
 }
 """Index of each convolution in `features` of github.com/harritaylor/torchvggish."""
-
-GPU_BATCH = 128
 
 
 class VGGishNetwork(nn.Module):
@@ -57,24 +43,19 @@ class VGGishNetwork(nn.Module):
         return maps
 
 
-class VGGish:
+class VGGish(TorchBackbone):
     """The registry's `vggish`: int16 clips (N, 16000) at 16 kHz to float16 maps (N, 12, 8, 512)."""
 
-    def __init__(self, weights: dict, device: str, precision: str) -> None:
-        """Build from a state dict; `weights` may also be the PyTorch port's."""
-        check_device(device, precision)
-        settle(device)
-        self.device, self.precision = device, precision
-        self.batch = GPU_BATCH if on_gpu(device) else backbone_spec("vggish").batch
+    name = "vggish"
+    gpu_batch = 128
+
+    @staticmethod
+    def build(weights: dict) -> nn.Module:
+        """Log-mel patches (N, 1, 96, 64) to maps (N, 512, 12, 8), post-ReLU."""
         with torch.device("meta"):
             network = VGGishNetwork()
-        load_weights(network, self.own_weights(weights), "vggish")
-        self.network = network.eval().to(device, torch.float32, memory_format=torch.channels_last)
-        self.max_workers = max_workers(device)
-
-    def start_worker(self, threads: int) -> None:
-        """Prepare a thread that is to call the network."""
-        start_worker(self.device, threads)
+        load_weights(network, VGGish.own_weights(weights), "vggish")
+        return network.eval().to(torch.float32).to(memory_format=torch.channels_last)
 
     @staticmethod
     def random_weights(seed: int) -> dict:
@@ -98,22 +79,6 @@ class VGGish:
         """The state dict under our names; `state` may be the PyTorch port's."""
         port = any(key.startswith("features.") for key in state)
         return port_weights(state) if port else state
-
-    def __call__(self, clips: np.ndarray) -> np.ndarray:
-        """Maps (N, 12, 8, 512) float16, post-ReLU, of clips (N, S) int16."""
-        if clips.ndim != 2 or clips.dtype != np.int16:
-            raise ValueError(f"sound is int16 (N, S), not {clips.dtype} {clips.shape}")
-        if len(clips) == 0:
-            return np.zeros((0, *backbone_spec("vggish").feature_shape), np.float16)
-        return in_full_batches(self._forward, clips, self.batch)
-
-    def _forward(self, clips: np.ndarray) -> np.ndarray:
-        # float32 also at lower precisions, as the logarithm is steep.
-        patches = log_mel(clips.astype(np.float32) / 32768.0)[:, None]  # (N, 1, 96, 64)
-        with frozen(self.device, self.precision):
-            own = as_tensor(patches, self.device).contiguous(memory_format=torch.channels_last)
-            maps = self.network(own)
-        return maps.permute(0, 2, 3, 1).half().cpu().numpy()
 
 
 def port_weights(state: dict) -> dict:

@@ -1,6 +1,7 @@
 """Random weights of a backbone, with normalisation statistics that fit the training videos."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from mafnet.common.errors import MafnetError
 from mafnet.common.files import replacing
 from mafnet.dataset.manifest import calibration_videos
 from mafnet.features.backbones import backbone_class, backbone_spec
+from mafnet.features.backends import prepare
 from mafnet.features.config import FeatureSettings, RandomWeights
 from mafnet.features.decode_pool import Clip, decode_in_parallel
 from mafnet.video.config import VideoSettings
@@ -24,7 +26,8 @@ def calibrate(
 ) -> None:
     """Write random weights calibrated on the first training videos of the first manifest.
 
-    The first ones, so that a video added at the end of the manifest changes no weights.
+    The first ones, so that a video added at the end of the manifest changes no weights. Where
+    OpenVINO extracts, its model is made too: here torch is imported anyway, later it is not.
     settings: {"video": {...}, "features": {...}, "random": {...}}, as in the config.
     """
     from safetensors.torch import save
@@ -37,12 +40,15 @@ def calibrate(
     media = [row for row in probe_many(root, videos, threads, PROBE_SECONDS) if row.ok]
     if not media:
         raise MafnetError(f"{manifests[0]}: none of the first {count} training videos can be read")
-    batches = _clips(media, root, backbone_spec(features.backbone).modality, video)
+    modality = backbone_spec(features.backbone).modality
     backbone = backbone_class(features.backbone)
-    weights = backbone.calibrate(backbone.random_weights(seed), batches)
+    clips = _clips(media, root, modality, video)
+    weights = backbone.calibrate(backbone.random_weights(seed), clips)
     tensors = {key: value.contiguous() for key, value in weights.items()}
     with replacing(output) as beside:
         beside.write_bytes(save(tensors, {"source": f"random, seed {seed}"}))
+    for first in islice(_clips(media, root, modality, video), 1):
+        prepare(features, output, first)
 
 
 def _clips(

@@ -11,8 +11,8 @@ def keep_freed_memory() -> None:
     """Make glibc keep freed memory for the next arrays; other C libraries stay as they are.
 
     By default glibc returns the memory of large arrays to the system. The system must clear the
-    pages of the next arrays, which takes a fifth of a training step. A command calls this once,
-    because it changes the whole process.
+    pages of the next arrays, which takes a fifth of a training step and a third of a calibration.
+    A command calls this once, because it changes the whole process.
     """
     with contextlib.suppress(AttributeError):  # another C library
         mallopt = ctypes.CDLL(None).mallopt
