@@ -1,4 +1,4 @@
-"""Tells a video that was replaced from one that was only touched, without reading every file."""
+"""Detects replaced videos without reading every file; a new modification time is not enough."""
 
 import contextlib
 import json
@@ -11,12 +11,12 @@ from mafnet.video.media import Media
 
 
 class Seen(NamedTuple):
-    """A file as it was last looked at.
+    """The state of a file at the last check.
 
     size: bytes.
-    mtime_ns: time of its last change.
-    since_ns: that time when these bytes were first seen.
-    sha256: of the bytes, empty until it was needed.
+    mtime_ns: modification time.
+    since_ns: modification time when this content was first seen.
+    sha256: digest of the content; empty until it is needed.
     """
 
     size: int
@@ -28,18 +28,18 @@ class Seen(NamedTuple):
 def identities(
     root: Path, videos: Iterable[str], memo: Path, probed: Callable[[], Mapping[str, Media]]
 ) -> list[str]:
-    """`video:size:time` of each video; another text only if its bytes are others.
+    """The identity `video:size:time` of each video; it changes only if the content changes.
 
-    A file whose time is new is read, once, and compared with what probing saw.
-    memo: JSON file that keeps what was seen between calls; it may be deleted at any time.
-    probed: gives the rows of earlier media tables; called only if a file's time is new.
+    A file with a new modification time is read once and compared with its digest from probing.
+    memo: JSON file with the results of earlier calls; it may be deleted at any time.
+    probed: returns the rows of earlier media tables; called only if a modification time is new.
     """
     before = _load(memo)
-    now = {video: _look(root / video, before.get(video), video, probed) for video in videos}
-    # What is absent for the moment is remembered, in case it comes back as it was.
+    now = {video: _check(root / video, before.get(video), video, probed) for video in videos}
+    # An absent file keeps its entry, because it may come back unchanged.
     kept = before | {video: seen for video, seen in now.items() if seen}
     if kept != before:
-        # What cannot be kept is looked at again; a run must not fail for that.
+        # Without the memo the next call only checks the files again, so this is no error.
         with contextlib.suppress(OSError):
             write_json(kept, memo)
     return [
@@ -48,10 +48,10 @@ def identities(
     ]
 
 
-def _look(
+def _check(
     path: Path, before: Seen | None, video: str, probed: Callable[[], Mapping[str, Media]]
 ) -> Seen | None:
-    """A file as it is now, None if it is absent."""
+    """The present state of a file; None if it is absent."""
     try:
         status = path.stat()
     except OSError:
@@ -67,12 +67,12 @@ def _look(
 
 
 def _probed_sha256(row: Media | None, before: Seen) -> str:
-    """The digest of the bytes that were seen before, empty where probing did not read those."""
+    """The digest of the earlier content; empty if the file was probed in another state."""
     return row.sha256 if row and row.mtime_ns == before.mtime_ns else ""
 
 
 def _load(memo: Path) -> dict[str, Seen]:
-    """What was seen before; nothing where there is no memo that can be read."""
+    """The results of earlier calls; empty if the memo is missing or damaged."""
     try:
         return {video: Seen(*seen) for video, seen in json.loads(memo.read_text()).items()}
     except (OSError, ValueError, TypeError):
