@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from support.made_videos import AAC, H264, counting_picture, ffmpeg, tone
+from support.made_videos import AAC, H264, counting_frames, ffmpeg, tone
 
 REPOSITORY = Path(__file__).parents[2]
 CHECKED_OUT = (
@@ -112,7 +112,7 @@ def copy_checkout(folder: Path) -> Path:
 def make_video(path: Path, number: int) -> Path:
     """A video of one second; frame rate and pitch differ for each number."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    ffmpeg(*counting_picture(1, 10 + number), *tone(1, 300 + 50 * number), *H264, *AAC, path)
+    ffmpeg(*counting_frames(1, 10 + number), *tone(1, 300 + 50 * number), *H264, *AAC, path)
     return path
 
 
