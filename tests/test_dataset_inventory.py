@@ -119,7 +119,8 @@ def test_own_manifest(tmp_path):
 def test_unknown_data_set_is_one_line(tmp_path):
     done = mafnet(tmp_path, "check", "avee")
     assert done.returncode == 1
-    assert done.stderr.strip() == "mafnet check: avee: is not in the config's datasets (demo)"
+    message = "mafnet check: avee is not in the config's datasets; choose one of demo"
+    assert done.stderr.strip() == message
 
 
 @pytest.mark.parametrize(
