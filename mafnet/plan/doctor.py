@@ -130,7 +130,7 @@ def _openvino() -> tuple[bool, str]:
     from mafnet.features.backbones.openvino_runtime import installed, openvino, suits
 
     if not installed():
-        return True, "not installed; CPUs extract with torch, at half the speed"
+        return True, "cannot be imported; CPUs extract with torch, at half the speed"
     precisions = [name for name in ("float32", "bfloat16") if suits(name)]
     version = openvino().__version__.partition("-")[0]
     return True, f"{version}, {' and '.join(precisions)} on this processor"

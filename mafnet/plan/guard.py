@@ -52,7 +52,7 @@ def claim_directory(folder: Path) -> None:
 def _lock(path: Path, holder: Path) -> bool:
     """Lock a file with flock; False if the file system has no flock.
 
-    MafnetError if another process holds it.
+    MafnetError if another process has locked it.
     """
     file = path.open("a")
     try:

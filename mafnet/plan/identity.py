@@ -10,7 +10,7 @@ from mafnet.common.files import sha256_of, write_json
 from mafnet.video.media import Media
 
 
-class Seen(NamedTuple):
+class FileState(NamedTuple):
     """The state of a file at the last check.
 
     size: bytes.
@@ -37,20 +37,20 @@ def identities(
     before = _load(memo)
     now = {video: _check(root / video, before.get(video), video, probed) for video in videos}
     # An absent file keeps its entry, because it may come back unchanged.
-    kept = before | {video: seen for video, seen in now.items() if seen}
+    kept = before | {video: state for video, state in now.items() if state}
     if kept != before:
         # Without the memo the next call only checks the files again, so this is no error.
         with contextlib.suppress(OSError):
             write_json(kept, memo)
     return [
-        f"{video}:{seen.size}:{seen.since_ns}" if seen else f"{video}:absent"
-        for video, seen in now.items()
+        f"{video}:{state.size}:{state.since_ns}" if state else f"{video}:absent"
+        for video, state in now.items()
     ]
 
 
 def _check(
-    path: Path, before: Seen | None, video: str, probed: Callable[[], Mapping[str, Media]]
-) -> Seen | None:
+    path: Path, before: FileState | None, video: str, probed: Callable[[], Mapping[str, Media]]
+) -> FileState | None:
     """The present state of a file; None if it is absent."""
     try:
         status = path.stat()
@@ -62,18 +62,18 @@ def _check(
     if before and before.size == size:
         sha256 = before.sha256 or _probed_sha256(probed().get(video), before)
         if sha256 and sha256_of(path) == sha256:
-            return Seen(size, mtime, before.since_ns, sha256)
-    return Seen(size, mtime, mtime, "")
+            return FileState(size, mtime, before.since_ns, sha256)
+    return FileState(size, mtime, mtime, "")
 
 
-def _probed_sha256(row: Media | None, before: Seen) -> str:
+def _probed_sha256(row: Media | None, before: FileState) -> str:
     """The digest of the earlier content; empty if the file was probed in another state."""
     return row.sha256 if row and row.mtime_ns == before.mtime_ns else ""
 
 
-def _load(memo: Path) -> dict[str, Seen]:
+def _load(memo: Path) -> dict[str, FileState]:
     """The results of earlier calls; empty if the memo is missing or damaged."""
     try:
-        return {video: Seen(*seen) for video, seen in json.loads(memo.read_text()).items()}
+        return {video: FileState(*state) for video, state in json.loads(memo.read_text()).items()}
     except (OSError, ValueError, TypeError):
         return {}

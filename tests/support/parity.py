@@ -87,8 +87,8 @@ def reference_network(dtype: torch.dtype):
 
 def reference_batch(dtype: torch.dtype, batch: int = 4, tag: str = "parity"):
     """Features and labels (B,) of the reference's batch `tag`."""
-    image, sound, labels, _ = recipe.maf_inputs(batch, tag)
-    features = Features(torch.from_numpy(image).to(dtype), torch.from_numpy(sound).to(dtype))
+    visual, audio, labels, _ = recipe.maf_inputs(batch, tag)
+    features = Features(torch.from_numpy(visual).to(dtype), torch.from_numpy(audio).to(dtype))
     return features, torch.from_numpy(labels).long()
 
 
