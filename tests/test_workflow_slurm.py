@@ -20,6 +20,8 @@ pytestmark = pytest.mark.workflow
 
 PATIENCE_SECONDS = 300
 TARGET = "results/mine/metrics.json"
+AFTER_PROBING = ("features", "main", "media.tsv", "metrics.json")
+"""All results that depend on the extraction."""
 MEMORY_HOG = "python -c 'import time; data = bytes(range(1, 101)) * 12_000_000; time.sleep(5)'"
 """Uses 1.2 GB of memory for some seconds, long enough for Slurm to detect it."""
 
@@ -89,10 +91,10 @@ class Cluster:
         return output
 
     def delete(self, *names):
-        """Delete files and folders in results/mine, so that they are computed again."""
+        """Delete existing files and folders in results/mine, to compute them again."""
         for name in names:
             path = self.folder / "results/mine" / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def wait_for(condition):
@@ -156,7 +158,7 @@ def test_the_command_of_the_readme_runs_every_job_on_slurm(slurm, cluster):
 @pytest.mark.slurm
 def test_further_options_keep_gpu_and_partition(slurm, cluster, last):
     before = last()
-    cluster.delete("features", "main", "media.tsv", "metrics.json")
+    cluster.delete(*AFTER_PROBING)
     options = ("--set-resources", "media:runtime=11", "--default-resources", "runtime=12")
     cluster.run(*options, "--resources", "downloads=1", "--group-components", "run=2")
     assert_on_gpu(slurm.of_rule("extract", before), 2)
@@ -203,7 +205,7 @@ def test_a_model_is_kept_if_its_evaluation_fails(slurm, cluster, last):
 @pytest.mark.slurm
 def test_ctrl_c_cancels_the_jobs(slurm, cluster, last):
     before = last()
-    cluster.delete("features", "media.tsv")
+    cluster.delete(*AFTER_PROBING)
     process = cluster.start()
     wait_for(lambda: len(slurm.of_rule("extract", before)) == 2)
     os.killpg(process.pid, signal.SIGINT)
@@ -214,7 +216,7 @@ def test_ctrl_c_cancels_the_jobs(slurm, cluster, last):
 @pytest.mark.slurm
 def test_leftover_jobs_of_a_killed_snakemake_are_not_submitted_twice(slurm, cluster, last):
     before = last()
-    shutil.rmtree(cluster.folder / "results/mine/features", ignore_errors=True)
+    cluster.delete(*AFTER_PROBING)
     process = cluster.start()
     leftover = wait_for(lambda: slurm.of_rule("extract", before))
     os.killpg(process.pid, signal.SIGKILL)
