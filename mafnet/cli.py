@@ -1,4 +1,4 @@
-"""The command line: one command for every step of the workflow, grouped by stage."""
+"""The command line: one command for each step of the workflow, grouped by stage."""
 
 import logging
 import sys
@@ -18,7 +18,7 @@ from mafnet.report.commands import figure, metrics, report, study, table
 from mafnet.video.commands import probe
 
 STAGES = {
-    "before any work": (check, doctor),
+    "checks": (check, doctor),
     "dataset": (demo, download, unpack, prepare),
     "video": (probe,),
     "features": (convert, fetch, calibrate, extract, media, pack, cache),
@@ -28,16 +28,16 @@ STAGES = {
 
 
 class ByStage(click.Group):
-    """Lists the commands by stage."""
+    """A group whose help lists the commands by stage."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write one section per stage."""
+        """Write one section for each stage."""
         for stage, commands in STAGES.items():
             with formatter.section(stage):
                 formatter.write_dl([(verb.name, verb.get_short_help_str(200)) for verb in commands])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; a MafnetError prints one line and gives exit status 1."""
+        """Run a command; print a MafnetError as one line and exit with status 1."""
         try:
             return super().invoke(ctx)
         except MafnetError as error:
@@ -47,12 +47,12 @@ class ByStage(click.Group):
 
 @click.group(cls=ByStage, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="mafnet")
-@click.option("--quiet", is_flag=True, help="Only warnings and errors.")
+@click.option("--quiet", is_flag=True, help="Show only warnings and errors.")
 def main(quiet: bool) -> None:
-    """Audio-visual event recognition with MAFnet, from raw videos to numbers.
+    """Audio-visual event recognition with MAFnet, from raw videos to metrics.
 
-    The workflow runs these commands; each can also be run manually. Completion for bash:
-    eval "$(_MAFNET_COMPLETE=bash_source mafnet)" (similar for zsh and fish).
+    The workflow runs these commands. You can also run each of them yourself. For completion in
+    bash, run: eval "$(_MAFNET_COMPLETE=bash_source mafnet)" (similar for zsh and fish).
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(PrintableFormatter("%(asctime)s %(message)s", "%H:%M:%S"))

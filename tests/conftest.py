@@ -1,4 +1,4 @@
-"""What tests share: a finished tiny run of the workflow, made once, and torch on one thread."""
+"""Shared fixtures: one finished tiny run of the workflow, and torch on one thread."""
 
 import shutil
 
@@ -8,13 +8,13 @@ from support.tiny_run import METRICS, REPOSITORY, Workflow, copy_checkout, make_
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory):
-    """A copy of the repository that tests may edit if they put it back (`edited`)."""
+    """A copy of the repository; tests may edit it with `edited`, which restores it."""
     return copy_checkout(tmp_path_factory.mktemp("checkout") / "mafnet")
 
 
 @pytest.fixture(scope="session")
 def finished_run(checkout, tmp_path_factory):
-    """A run from videos to metrics; not to be changed, see `run`."""
+    """A finished run from videos to metrics. Tests must not change it; `run` is a copy."""
     folder = tmp_path_factory.mktemp("finished")
     shutil.copy(REPOSITORY / "tests/tiny.yaml", folder)
     make_data(folder)
@@ -25,7 +25,7 @@ def finished_run(checkout, tmp_path_factory):
 
 @pytest.fixture
 def run(finished_run, tmp_path):
-    """A copy of the finished run, times of the files included."""
+    """A copy of the finished run, with the same modification times."""
     folder = tmp_path / "run"
     shutil.copytree(finished_run.folder, folder)
     return Workflow(finished_run.checkout, folder)
@@ -33,7 +33,7 @@ def run(finished_run, tmp_path):
 
 @pytest.fixture
 def edited(checkout):
-    """Edits a file of the checkout until the test is over: `edited(path, old, new)`."""
+    """Edits a file of the checkout until the test ends: `edited(path, old, new)`."""
     before = {}
 
     def edit(path, old, new):
@@ -50,7 +50,7 @@ def edited(checkout):
 
 @pytest.fixture(scope="module")
 def one_thread():
-    """Torch on one thread, so that sums are made in one order and tests do not fight for cores."""
+    """Torch on one thread, for a fixed order of sums and less load on the machine."""
     import torch
 
     threads = torch.get_num_threads()

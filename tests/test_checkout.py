@@ -1,4 +1,4 @@
-"""The checkout itself: `make lint` gives the same answer before and after the workflow has run."""
+"""The checkout: `make lint` has the same result before and after a run of the workflow."""
 
 import re
 import shutil
@@ -9,24 +9,24 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def made_folders():
-    """The folders at the root that git ignores, because mafnet or a tool makes them."""
+def ignored_folders():
+    """The folders at the root that git ignores, because mafnet or a tool creates them."""
     lines = (ROOT / ".gitignore").read_text().splitlines()
     return [name[1] for line in lines if (name := re.fullmatch(r"/?([\w.-]+)/", line))]
 
 
-def test_folders_that_the_workflow_makes_do_not_change_what_ruff_says(tmp_path):
-    """ruff takes a folder at the root for a package; `results/` changed the order of imports."""
+def test_folders_of_the_workflow_do_not_change_the_result_of_ruff(tmp_path):
+    """Ruff treats a folder at the root as a package, so `results/` changed the order of imports."""
     for name in ("mafnet", "tests", "benchmarks"):
         shutil.copytree(
             ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.npz")
         )
     for name in ("pyproject.toml", "LICENSE", "README.md"):
         shutil.copy(ROOT / name, tmp_path / name)
-    assert {"results", "data", "cache", "logs", "weights"} <= set(made_folders())
-    for name in made_folders():
+    assert {"results", "data", "cache", "logs", "weights"} <= set(ignored_folders())
+    for name in ignored_folders():
         (tmp_path / name).mkdir(exist_ok=True)
-    # A file whose name is that of such a folder: its import must stay where it is.
+    # Imports of modules with the names of such folders must keep their position.
     (tmp_path / "benchmarks/uses_folders.py").write_text(
         "import logs\nimport numpy\nimport results\n\nprint(logs, numpy, results)\n"
     )

@@ -12,7 +12,7 @@ from mafnet.common.errors import MafnetError
 from mafnet.dataset.config import DemoSettings
 from mafnet.dataset.demo.generate import CLASSES, plan
 from mafnet.dataset.demo.noise import CLOUDS, LOUDNESS, clouds, hiss
-from mafnet.plan.config import merged
+from mafnet.plan.config import merge
 from mafnet.plan.stages import Plan
 
 ROOT = Path(__file__).parents[1]
@@ -87,7 +87,7 @@ def test_noise_changes_neither_the_plan_nor_the_default():
 def test_an_entry_of_the_config_reaches_the_demo():
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     hard = yaml.safe_load((ROOT / "benchmarks/hard_demo.yaml").read_text())
-    found = json.loads(Plan(merged(config, hard)).demo_settings("demo_hard"))
+    found = json.loads(Plan(merge(config, hard)).demo_settings("demo_hard"))
     own = hard["datasets"]["demo_hard"]
     assert found == own["demo"] | {"seconds": own["video"]["clips"]}
     assert plan(DemoSettings(**found))

@@ -9,7 +9,7 @@ from support.miniature_runs import ROOT, mafnet, write_config
 
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import read_manifest
-from mafnet.plan.config import check_config, merged, read_config
+from mafnet.plan.config import check_config, merge, read_config
 
 
 def config_of(place, name, **entry):
@@ -119,7 +119,8 @@ def test_own_manifest(tmp_path):
 def test_unknown_data_set_is_one_line(tmp_path):
     done = mafnet(tmp_path, "check", "avee")
     assert done.returncode == 1
-    assert done.stderr.strip() == "mafnet check: avee: is not in the config's datasets (demo)"
+    message = "mafnet check: avee is not in the config's datasets; choose one of demo"
+    assert done.stderr.strip() == message
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_unknown_data_set_is_one_line(tmp_path):
 )
 def test_wrong_entries_are_named(entry, words):
     base = yaml.safe_load((ROOT / "config.yaml").read_text())
-    config = merged(base, {"datasets": {"mine": entry}})
+    config = merge(base, {"datasets": {"mine": entry}})
     with pytest.raises(MafnetError, match=words.replace("?", r"\?")):
         check_config(config)
 

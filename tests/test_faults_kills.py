@@ -1,6 +1,8 @@
 """SIGKILL at random moments of extraction, packing and training: a rerun gives the same bytes.
 
-One moment a stage in the normal run; 20 each with: pytest -m slow tests/test_faults_kills.py -s
+The normal run tests one kill for each stage. This command tests 20 kills for each:
+
+    pytest -m slow tests/test_faults_kills.py -s
 """
 
 import json
@@ -18,7 +20,7 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 from support.made_features import made_data, made_samples
-from support.made_videos import AAC, H264, counting_picture, ffmpeg, tone
+from support.made_videos import AAC, H264, counting_frames, ffmpeg, tone
 
 from mafnet.features.backbones import backbone_class
 from mafnet.features.cache import Entry
@@ -38,10 +40,11 @@ TRAINING = {"learning_rate": 1e-2, "batch_size": 8, "max_epochs": 20, "patience"
 
 @dataclass(frozen=True)
 class Stage:
-    """A verb that can be killed.
+    """A command of mafnet that can be killed.
 
-    command: its arguments for a folder to work in. begun: the pattern of a file that shows that
-    the work has begun. lasting: the pattern of files that, once there, are never made again.
+    command: its arguments for a working folder.
+    begun: pattern of a file that shows that the work has begun.
+    lasting: pattern of files that are complete when they exist, and are never written again.
     """
 
     command: Callable[[Path], list[str]]
@@ -50,7 +53,7 @@ class Stage:
 
 
 def in_cache(home: Path, work: Path, table: Path, *verb: str) -> list[str]:
-    """Arguments that `extract` and `pack` share."""
+    """Arguments of both `extract` and `pack`."""
     return [
         *verb, "--media", str(table), "--root", str(home / "videos"),
         "--weights", str(home / "audio.safetensors"), "--cache", str(work / "cache"),
@@ -59,11 +62,11 @@ def in_cache(home: Path, work: Path, table: Path, *verb: str) -> list[str]:
 
 
 def extraction(home: Path) -> Stage:
-    """Sound of real files through VGGish."""
+    """Extraction of audio features by VGGish from real files."""
     (home / "videos").mkdir(parents=True)
     for number in range(VIDEOS):
-        sound = tone(3, 200 + 50 * number)
-        ffmpeg(*counting_picture(1, 5), *sound, *H264, *AAC, home / "videos" / f"{number}.mp4")
+        audio = tone(3, 200 + 50 * number)
+        ffmpeg(*counting_frames(1, 5), *audio, *H264, *AAC, home / "videos" / f"{number}.mp4")
     weights = backbone_class("vggish").random_weights(0)
     tensors = {name: tensor.contiguous() for name, tensor in weights.items()}
     save_file(tensors, home / "audio.safetensors")
@@ -77,9 +80,9 @@ def extraction(home: Path) -> Stage:
 
 
 def packing(home: Path) -> Stage:
-    """A cache of made-up features, the same for every run."""
+    """Packing of random features from a cache, the same for every run."""
     home.mkdir()
-    (home / "audio.safetensors").write_bytes(b"never read as weights")
+    (home / "audio.safetensors").write_bytes(b"only its digest is used")
     cache = extractor(home, home / "audio.safetensors", home / "cache", SETTINGS, 1, "cpu").cache
     generator = np.random.default_rng(SEED)
     rows = [Media(f"{number}.mp4", f"{number:064x}") for number in range(20 * VIDEOS)]
@@ -101,10 +104,10 @@ def cache_shape() -> tuple[int, ...]:
 
 
 def training(home: Path) -> Stage:
-    """A small MAFnet, saved after every epoch."""
+    """Training of a small MAFnet that is saved after every epoch."""
     samples = made_samples({"train": 6, "val": 2, "test": 2})
     data = made_data(home, samples, ("visual", "audio"))
-    chosen = {"variant": "tried", "network": "mafnet", "options": {"hidden": 8}}
+    chosen = {"variant": "small", "network": "mafnet", "options": {"hidden": 8}}
     features = [part for file in data.files.values() for part in ("--features", str(file.path))]
 
     def command(work: Path) -> list[str]:
@@ -121,11 +124,11 @@ STAGES = {"extraction": extraction, "packing": packing, "training": training}
 
 
 class Harness:
-    """Runs a stage undisturbed once, then kills and reruns it in folders of its own."""
+    """Runs a stage once without a kill, then kills and reruns it in separate folders."""
 
     def __init__(self, stage: Stage, folder: Path) -> None:
         self.stage, self.folder = stage, folder
-        work = self._new("undisturbed")
+        work = self._new_folder("complete")
         process = self._start(work)
         begun = self._wait_for_work(process, work)
         assert process.wait(300) == 0
@@ -133,24 +136,27 @@ class Harness:
         self.expected = contents(work)
 
     def kill_and_rerun(self, number: int, moment: float) -> tuple[bool, int]:
-        """Whether the kill came in time, and how many lasting files were done by then."""
-        work = self._new(f"killed{number}")
+        """Kill at `moment` (0 to 1 of the run time) and rerun.
+
+        Returns whether the command was still running, and the number of lasting files by then.
+        """
+        work = self._new_folder(f"killed{number}")
         process = self._start(work)
         begun = self._wait_for_work(process, work)
         with suppress(subprocess.TimeoutExpired):
             process.wait(moment * self.seconds)
-            # The machine is quicker now than it was for the undisturbed run.
+            # The command ended before the kill: the machine is faster now than in the first run.
             self.seconds = min(self.seconds, time.monotonic() - begun)
         process.kill()
         in_time = process.wait(60) == -signal.SIGKILL
         done = lasting(work, self.stage.lasting)
         assert self._start(work).wait(300) == 0
         after = lasting(work, self.stage.lasting)
-        assert done.items() <= after.items(), "what was done was done again"
+        assert done.items() <= after.items(), "a finished file was written again"
         assert contents(work) == self.expected
         return in_time, len(done)
 
-    def _new(self, name: str) -> Path:
+    def _new_folder(self, name: str) -> Path:
         work = self.folder / name
         work.mkdir()
         return work
@@ -168,22 +174,22 @@ class Harness:
 
 
 def contents(work: Path) -> dict[str, bytes]:
-    """Every file that a run left, leftovers included."""
+    """All files in the folder, including temporary ones."""
     files = (path for path in work.rglob("*") if path.is_file())
     return {str(path.relative_to(work)): path.read_bytes() for path in files}
 
 
 def lasting(work: Path, pattern: str) -> dict[str, tuple[int, int]]:
-    """Which file each name is, and since when."""
+    """Inode and modification time of each file that matches the pattern."""
     paths = work.glob(pattern) if pattern else ()
     return {str(path): (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
 
 
 def kill(name: str, folder: Path, times: int) -> list[int]:
-    """Kill a stage so many times in mid-work, at moments drawn by its own seed.
+    """Kill a stage `times` times while it works, at random moments with a fixed seed.
 
-    Returns how many lasting files were done at each kill. One that came too late is checked, but
-    not counted; every stage is killed at most three times as often as asked.
+    Returns the number of lasting files at each kill. A kill that is too late is checked but not
+    counted, so there are up to three times as many attempts.
     """
     moments = random.Random(f"{SEED} {name}")
     harness = Harness(STAGES[name](folder / "home"), folder)
@@ -197,14 +203,14 @@ def kill(name: str, folder: Path, times: int) -> list[int]:
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_a_kill_changes_nothing(name, tmp_path):
+def test_one_kill_does_not_change_the_output(name, tmp_path):
     assert len(kill(name, tmp_path, SHORT)) == SHORT
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
-def test_twenty_kills_change_nothing(name, tmp_path, capsys):
+def test_twenty_kills_do_not_change_the_output(name, tmp_path, capsys):
     done = kill(name, tmp_path, LONG)
     with capsys.disabled():
-        print(f"\n{name}: {len(done)} kills in mid-work, files done by then: {done}")  # noqa: T201
+        print(f"\n{name}: {len(done)} kills during the work, finished files at each: {done}")  # noqa: T201
     assert len(done) == LONG

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from support.made_videos import AAC, H264, counting_picture, ffmpeg, tone
+from support.made_videos import AAC, H264, counting_frames, ffmpeg, tone
 
 from mafnet.common.errors import MafnetError
 from mafnet.features.backbones import backbone_class
@@ -48,8 +48,8 @@ def home(tmp_path_factory):
     (home / "videos").mkdir()
     for number in range(VIDEOS):
         sound = tone(1.2, 200 + 100 * number)
-        ffmpeg(*counting_picture(1, 5), *sound, *H264, *AAC, home / "videos" / f"{number:02d}.mp4")
-    ffmpeg(*counting_picture(1, 5), *H264, home / "videos" / "mute.mp4")
+        ffmpeg(*counting_frames(1, 5), *sound, *H264, *AAC, home / "videos" / f"{number:02d}.mp4")
+    ffmpeg(*counting_frames(1, 5), *H264, home / "videos" / "mute.mp4")
     for modality, settings in SETTINGS.items():
         weights = backbone_class(settings["features"]["backbone"]).random_weights(0)
         tensors = {name: tensor.contiguous() for name, tensor in weights.items()}

@@ -1,6 +1,6 @@
-"""Files that mafnet reads back, damaged at random: each is read rightly or refused in one line.
+"""Randomly damaged files of mafnet: each is read correctly or refused with one line.
 
-The long run takes minutes: pytest -m slow tests/test_fuzz.py -s
+The long test takes minutes: pytest -m slow tests/test_fuzz.py -s
 """
 
 import time
@@ -53,7 +53,7 @@ def read_entry(path: Path) -> Entry:
     cache = extractor(path.parent, "audio").cache
     cache.path(SHA256).write_bytes(path.read_bytes())
     header, entry = cache.header(SHA256), cache.read(SHA256)
-    assert header is not None, "an entry that can be read has a header"
+    assert header is not None, "a readable entry must have a header"
     return entry
 
 
@@ -78,18 +78,18 @@ edits = st.lists(
 
 
 def damaged(content: bytes, changes: list[tuple[float, int, bytes]]) -> bytes:
-    """The content with bytes cut out and others put in at some places."""
-    for where, cut, put in changes:
-        place = round(where * len(content))
-        content = content[:place] + put + content[place + cut :]
+    """The content with changes: relative position, number of deleted bytes, inserted bytes."""
+    for position, deleted, inserted in changes:
+        start = round(position * len(content))
+        content = content[:start] + inserted + content[start + deleted :]
     return content
 
 
 def fuzz(name: str, folder: Path, examples: int) -> int:
-    """Read so many damaged files; returns how many were still taken for whole."""
-    make, read = FILES[name]
-    path, taken = folder / "file", 0
-    make(path)
+    """Read `examples` damaged files; returns how many were accepted."""
+    write, read = FILES[name]
+    path, accepted = folder / "file", 0
+    write(path)
     whole = path.read_bytes()
     original = _as_bytes(read(path)) if name == "cache_entry" else b""
 
@@ -98,24 +98,26 @@ def fuzz(name: str, folder: Path, examples: int) -> int:
     )
     @given(edits)
     def check(changes):
-        nonlocal taken
+        nonlocal accepted
         path.write_bytes(damaged(whole, changes))
         found, refusal = _read(read, path)
         if refusal:
             assert str(path.parent) in refusal
             return
-        taken += 1
+        accepted += 1
         if name == "cache_entry":
-            assert _as_bytes(found) == original, "other values were taken for what was written"
+            assert _as_bytes(found) == original, (
+                "values that differ from the written ones were accepted"
+            )
         elif name in ("media_table", "report"):
             _read_again_is_the_same(name, found, path)
 
     check()
-    return taken
+    return accepted
 
 
 def _read(read: Callable, path: Path) -> tuple[object, str]:
-    """What is read, or the one line with which it is refused."""
+    """The content, or the one line of the error."""
     try:
         return read(path), ""
     except (MafnetError, DamagedEntryError) as error:
@@ -123,16 +125,16 @@ def _read(read: Callable, path: Path) -> tuple[object, str]:
 
 
 def _as_bytes(entry: Entry) -> bytes:
-    """All that an entry holds; what stands behind its end in the file is no part of it."""
+    """The whole entry as bytes; data after its end in the file is not part of it."""
     return entry.clips.tobytes() + repr((entry.warnings, entry.error, entry.error_lines)).encode()
 
 
 def _read_again_is_the_same(name: str, rows: list, path: Path) -> None:
-    """Whatever was read has fields of the right types: it can be written and read back."""
+    """Rows that were read have fields of valid types: writing and reading gives the same rows."""
     write = write_media if name == "media_table" else write_report
     read = FILES[name][1]
     write(rows, path)
-    # Compared as text, because a number may be NaN.
+    # The comparison uses texts, because a number may be NaN.
     assert list(map(str, read(path))) == list(map(str, sorted(rows, key=lambda row: row.video)))
 
 
@@ -143,9 +145,9 @@ def test_damaged_files_are_read_or_refused(name, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
-def test_damaged_files_are_read_or_refused_for_long(name, tmp_path, capsys):
+def test_damaged_files_are_read_or_refused_in_a_long_run(name, tmp_path, capsys):
     start = time.monotonic()
-    taken = fuzz(name, tmp_path, LONG)
+    accepted = fuzz(name, tmp_path, LONG)
     with capsys.disabled():
         seconds = time.monotonic() - start
-        print(f"\n{name}: {LONG} damaged files in {seconds:.0f} s, {taken} read")  # noqa: T201
+        print(f"\n{name}: {LONG} damaged files in {seconds:.0f} s, {accepted} accepted")  # noqa: T201

@@ -1,4 +1,4 @@
-"""Hostile input: files that would make mafnet open others, run code or write elsewhere."""
+"""Hostile input: files that try to open other files, run code or write elsewhere."""
 
 import logging
 import os
@@ -71,13 +71,14 @@ PLAYLISTS = {
 
 @contextmanager
 def listener():
-    """A port of this machine; after the block, `touched` says whether anyone connected."""
+    """A server socket on this machine; `has_connection` tells whether a program connected to it."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0)
         yield server
 
 
-def touched(server) -> bool:
+def has_connection(server) -> bool:
+    """True if a program has connected to the server."""
     with suppress(BlockingIOError):
         server.accept()[0].close()
         return True
@@ -85,11 +86,11 @@ def touched(server) -> bool:
 
 
 class Canary:
-    """A FIFO that notices whoever opens it: a reader cannot go on before a writer came."""
+    """A FIFO that detects any reader, because a reader waits until a writer opens the FIFO."""
 
     def __init__(self, path):
         os.mkfifo(path)
-        self.path, self.touched, self._done = path, False, threading.Event()
+        self.path, self.opened, self._done = path, False, threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
     def __enter__(self):
@@ -102,12 +103,12 @@ class Canary:
 
     def _watch(self):
         while not self._done.wait(0.002):
-            with suppress(OSError):  # ENXIO: nobody reads
+            with suppress(OSError):  # ENXIO: no reader
                 os.close(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK))
-                self.touched = True
+                self.opened = True
 
 
-def test_the_canary_and_the_listener_notice(tmp_path):
+def test_canary_and_listener_detect_access(tmp_path):
     listed = tmp_path / "list"
     with Canary(tmp_path / "canary.ts") as canary, listener() as server:
         for name, options in (
@@ -119,12 +120,12 @@ def test_the_canary_and_the_listener_notice(tmp_path):
             command = [ffmpeg_path(), "-v", "error", *options, "-i", str(listed), "-f", "null", "-"]
             with suppress(subprocess.TimeoutExpired):
                 subprocess.run(command, capture_output=True, timeout=2, stdin=subprocess.DEVNULL)
-        assert canary.touched
-        assert touched(server)
+        assert canary.opened
+        assert has_connection(server)
 
 
 @pytest.mark.parametrize("name", PLAYLISTS)
-def test_playlists_open_nothing(tmp_path, name):
+def test_playlists_open_no_other_file_or_address(tmp_path, name):
     settings = VideoSettings(frame_size=32, timeout_seconds=20)
     with Canary(tmp_path / "canary.ts") as canary, listener() as server:
         port = server.getsockname()[1]
@@ -133,7 +134,7 @@ def test_playlists_open_nothing(tmp_path, name):
             path = tmp_path / f"a{extension}"
             path.write_text(PLAYLISTS[name].format(path=canary.path, url=url, port=port))
             assert probe(path, path.name).status == "unreadable"
-        # The extension decides little for ffmpeg's own program; two are enough.
+        # The extension matters little for the ffmpeg program, so two are enough.
         for path in (tmp_path / "a.mp4", tmp_path / "a.m3u8"):
             with decode_frames(path, Media("a"), settings) as clips, pytest.raises(DecodeError):
                 next(clips)
@@ -142,11 +143,11 @@ def test_playlists_open_nothing(tmp_path, name):
                 pytest.raises(DecodeError),
             ):
                 next(clips)
-        assert not canary.touched
-        assert not touched(server)
+        assert not canary.opened
+        assert not has_connection(server)
 
 
-def test_numbered_pictures_are_no_video(tmp_path):
+def test_numbered_images_are_not_a_video(tmp_path):
     for number in range(3):
         command = ("-v", "error", "-f", "lavfi", "-i", "color=s=64x48", "-frames:v", "1")
         subprocess.run([ffmpeg_path(), *command, tmp_path / f"{number:04d}.png"], check=True)
@@ -167,14 +168,14 @@ NAMES = (
 )  # fmt: skip
 
 
-def test_any_name_goes_from_manifest_to_features(tmp_path, monkeypatch):
+def test_videos_with_any_name_get_features(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     root = tmp_path / "root"
-    made = counting_video(tmp_path / "made.mp4", 1, 8)
+    video = counting_video(tmp_path / "video.mp4", 1, 8)
     for name in NAMES:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        os.link(made, root / name)
-    # One file has other bytes, so that not all videos share an entry of the cache.
+        os.link(video, root / name)
+    # One file has other content, so not all videos share one entry of the cache.
     (root / NAMES[0]).unlink()
     counting_video(root / NAMES[0], 1, 9)
     manifest = tmp_path / "manifest.csv"
@@ -202,7 +203,7 @@ def _audio_extractor(tmp_path, root):
     return extractor(root, tmp_path / "w", tmp_path / "cache", settings, 1, "cpu")
 
 
-def test_names_do_not_reach_the_terminal_as_commands(tmp_path):
+def test_names_cannot_send_commands_to_the_terminal(tmp_path):
     rows = [Media(name, status="missing") for name in NAMES]
     console = Console(file=(tmp_path / "out").open("w"), force_terminal=True, width=200)
     console.print(outcome_table([Media("[red]\x1b]0;title\x07.mp4", status="missing"), *rows], "t"))
@@ -218,8 +219,8 @@ def test_names_do_not_reach_the_terminal_as_commands(tmp_path):
     assert printable("\udcff\x9b") == r"\udcff\x9b"
 
 
-class Owned:
-    """Unpickled, it writes a file: what a weights file must not be able to do."""
+class Exploit:
+    """Creates a folder when it is unpickled; weights files must not be able to do this."""
 
     def __init__(self, path):
         self.path = path
@@ -228,9 +229,9 @@ class Owned:
         return os.mkdir, (self.path,)
 
 
-def test_weights_run_no_code(tmp_path):
+def test_weights_files_run_no_code(tmp_path):
     owned = tmp_path / "owned"
-    torch.save({"weight": Owned(str(owned))}, tmp_path / "weights.pth")
+    torch.save({"weight": Exploit(str(owned))}, tmp_path / "weights.pth")
     digest = sha256_of(tmp_path / "weights.pth")
     published = Published("vggish", "x", "1", "torch", "weights.pth", digest, ())
     with pytest.raises(MafnetError, match="is not a torch file of weights"):
@@ -240,7 +241,7 @@ def test_weights_run_no_code(tmp_path):
     assert not owned.exists()
 
 
-def test_settings_run_no_code(tmp_path, monkeypatch):
+def test_config_files_run_no_code(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.yaml").write_text("!!python/object/apply:os.mkdir [owned]\n")
     with pytest.raises(MafnetError, match="cannot be read as YAML"):
@@ -248,7 +249,7 @@ def test_settings_run_no_code(tmp_path, monkeypatch):
     assert not (tmp_path / "owned").exists()
 
 
-def test_fifo_as_manifest_is_not_waited_for(tmp_path):
+def test_fifo_or_device_as_manifest_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "manifest.csv")
     start = time.monotonic()
     for path in (tmp_path / "manifest.csv", type(tmp_path)("/dev/zero")):

@@ -1,4 +1,4 @@
-"""The package follows the data: no module imports a stage that comes after its own."""
+"""The structure of the package: no module imports from a stage after its own."""
 
 import ast
 import re
@@ -15,14 +15,14 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "mafnet"
 
 ORDER = ("common", "dataset", "video", "features", "model", "report", "plan")
-"""A folder may import those before it, and itself; `cli` and `__main__` may import all."""
+"""A folder may import from itself and the folders before it; `cli` and `__main__` from all."""
 
 REGISTRY = {name for name in vars(figures) if not name.startswith("_")}
-"""What the registry of figures defines, which everything may import."""
+"""The names in the registry of figures, which all modules may import."""
 
 
 def imported(path):
-    """Names of the modules of the package that a file imports, anywhere in it."""
+    """Line numbers and names of the package's modules that a file imports anywhere."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("mafnet"):
             yield node.lineno, node.module
@@ -32,44 +32,44 @@ def imported(path):
 
 
 def run_files(run):
-    """All files that a run may have."""
+    """All files that a run can have."""
     return (run.weights, run.settings, run.history, run.resume, run.predictions, run.attention,
             run.metrics)  # fmt: skip
 
 
 @pytest.mark.parametrize("folder", ORDER)
-def test_no_import_runs_against_the_order_of_the_data(folder):
+def test_no_folder_imports_from_a_later_one(folder):
     later = set(ORDER[ORDER.index(folder) + 1 :]) | {"cli", "__main__"}
-    against = [
+    wrong = [
         f"{path.relative_to(ROOT)}:{line} imports {module}"
         for path in sorted((PACKAGE / folder).rglob("*.py"))
         for line, module in imported(path)
         if module.split(".")[1:2] and module.split(".")[1] in later
     ]
-    assert not against, "\n".join(against)
+    assert not wrong, "\n".join(wrong)
 
 
-def test_figures_and_pages_import_the_rest_of_the_report_and_not_the_reverse():
-    """But for the commands, and the registry of figures, which imports no matplotlib."""
-    upper = [PACKAGE / "report/figures", PACKAGE / "report/page"]
-    lower = [
+def test_other_modules_do_not_import_figures_or_pages():
+    """Exceptions: the commands may, and all may import the registry, which needs no matplotlib."""
+    folders = [PACKAGE / "report/figures", PACKAGE / "report/page"]
+    others = [
         path
         for folder in ("model", "report", "plan")
         for path in sorted((PACKAGE / folder).rglob("*.py"))
-        if path.parent not in upper and path != PACKAGE / "report/commands.py"
+        if path.parent not in folders and path != PACKAGE / "report/commands.py"
     ]
-    against = [
+    wrong = [
         f"{path.relative_to(ROOT)}:{line} imports {module}"
-        for path in lower
+        for path in others
         for line, module in imported(path)
         if module.startswith(("mafnet.report.figures.", "mafnet.report.page"))
         and module.removeprefix("mafnet.report.figures.") not in REGISTRY
     ]
-    assert not against, "\n".join(against)
+    assert not wrong, "\n".join(wrong)
 
 
-def test_the_registry_of_figures_imports_the_standard_library_only():
-    """The workflow asks it at parse time, in each of its processes."""
+def test_the_registry_of_figures_imports_only_the_standard_library():
+    """The workflow imports it at parse time, in each of its processes."""
     text = (PACKAGE / "report/figures/__init__.py").read_text()
     modules = re.findall(r"^ *(?:from|import) (\w+)", text, re.MULTILINE)
     assert set(modules) <= sys.stdlib_module_names
@@ -82,23 +82,23 @@ def test_pages_and_figures_do_not_import_each_other():
             assert not [name for name in names if name.startswith(f"mafnet.report.{other}")]
 
 
-def test_a_module_of_the_report_has_a_name_of_its_own():
+def test_modules_of_the_report_have_unique_names():
     stems = Counter(
         path.stem
         for path in PACKAGE.rglob("*.py")
         if path.stem not in ("__init__", "commands", "config")
     )
     folders = {path.parent.name for path in PACKAGE.rglob("__init__.py")}
-    twice = [
+    duplicates = [
         str(path.relative_to(ROOT))
         for path in sorted((PACKAGE / "report").rglob("*.py"))
         if stems[path.stem] > 1 or path.stem in folders
     ]
-    assert not twice, "give each another name: " + ", ".join(twice)
+    assert not duplicates, "rename these modules: " + ", ".join(duplicates)
 
 
 def test_only_run_folder_names_the_files_of_a_run():
-    """Other modules ask it, so that a change of the format is a change of one module."""
+    """Other modules use RunFolder, so a change of the format is a change of one module."""
     names = [path.name for path in run_files(RunFolder(Path()))]
     texts = {
         f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}"
@@ -110,17 +110,17 @@ def test_only_run_folder_names_the_files_of_a_run():
     assert not texts, "\n".join(sorted(texts))
 
 
-def test_every_folder_of_the_package_has_its_place_in_the_order():
+def test_order_contains_every_folder_of_the_package():
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert folders == set(ORDER)
 
 
-def test_nothing_lies_loose_at_the_root_of_the_package():
+def test_the_root_of_the_package_contains_only_entry_points():
     assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py", "cli.py"}
 
 
 def test_every_module_of_the_package_is_used():
-    """A module is imported or run by another one, a rule or make, or a registry names it."""
+    """Another module, a rule, make or a registry must import or run it."""
     files = [*PACKAGE.rglob("*.py"), *ROOT.glob("workflow/rules/*.smk"), ROOT / "Makefile"]
     texts = {path: path.read_text() for path in files}
     for path in PACKAGE.rglob("*.py"):
@@ -133,4 +133,4 @@ def test_every_module_of_the_package_is_used():
             rf"|[.\"]{stem}:\w+\"|run_module\('{re.escape(name)}'|-m {re.escape(name)}\b"
         )
         others = (text for other, text in texts.items() if other != path)
-        assert any(re.search(pattern, text) for text in others), f"{name}: nothing uses it"
+        assert any(re.search(pattern, text) for text in others), f"{name}: is not used"

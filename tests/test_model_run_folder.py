@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from support.made_runs import made_run, samples_to_test
+from support.made_runs import made_run, made_test_samples
 
 from mafnet.common.errors import MafnetError
 from mafnet.model.config import Training
@@ -24,7 +24,7 @@ names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
 
 @pytest.fixture
 def made(tmp_path):
-    return RunFolder(made_run(tmp_path, samples_to_test(HOSTILE), HOSTILE))
+    return RunFolder(made_run(tmp_path, made_test_samples(HOSTILE), HOSTILE))
 
 
 def test_reading_and_writing_again_gives_the_same_bytes(made, tmp_path):

@@ -1,4 +1,4 @@
-"""The config: every mistake is one line with what to do; what results record of it."""
+"""The config: each mistake gives one line with the fix; settings that results record."""
 
 import json
 import subprocess
@@ -13,17 +13,17 @@ from pydantic import Field
 from mafnet.common.config import LATER, Settings
 from mafnet.common.errors import MafnetError
 from mafnet.model.config import Training
-from mafnet.plan.config import check_config, merged
+from mafnet.plan.config import check_config, merge
 from mafnet.plan.stages import Plan
 
 ROOT = Path(__file__).parents[1]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
 
 
-def complaints(change):
-    """The lines about a config with a change."""
+def messages(change):
+    """The lines of the error for config.yaml with a change."""
     with pytest.raises(MafnetError) as error:
-        check_config(merged(CONFIG, change))
+        check_config(merge(CONFIG, change))
     first, *lines = str(error.value).splitlines()
     assert first == "config: fix these keys:"
     return [line.strip() for line in lines]
@@ -78,19 +78,19 @@ def complaints(change):
         ),
         (
             {"datasets": {"demo": {"video": {"frame_size": 224}}}},
-            "datasets.demo.video.frame_size: is no key any more, because frames are always 224 "
-            "pixels wide and high; delete it",
+            "datasets.demo.video.frame_size: was removed, because frames are always 224 x 224 "
+            "pixels; delete the key",
         ),
-        ({"video": {"frame_size": 224}}, "video.frame_size: is no key any more, because frames"),
+        ({"video": {"frame_size": 224}}, "video.frame_size: was removed, because frames"),
     ],
 )
-def test_a_mistake_is_one_line_with_the_key_in_full(change, line):
-    (found,) = complaints(change)
+def test_each_mistake_gives_one_line_with_the_full_key(change, line):
+    (found,) = messages(change)
     assert found.startswith(line)
 
 
-def test_all_mistakes_are_named_at_once():
-    found = complaints(
+def test_all_mistakes_are_reported_together():
+    found = messages(
         {
             "datasets": {
                 "demo": {"video": {"clips": 0, "clip": 1}, "folder": "f"},
@@ -108,13 +108,13 @@ def test_all_mistakes_are_named_at_once():
 
 def test_names_are_checked_in_the_merged_settings_of_each_data_set():
     change = {"datasets": {"demo": {"model": {"main": "mine"}}}}
-    (found,) = complaints(change)
+    (found,) = messages(change)
     assert found.startswith("model.main: variant 'mine' is not in model.variants; did you mean")
     own = {"variants": {"mine": {"network": "mafnet"}}}
-    check_config(merged(CONFIG, merged(change, {"datasets": {"demo": {"model": own}}})))
+    check_config(merge(CONFIG, merge(change, {"datasets": {"demo": {"model": own}}})))
 
 
-# What Snakemake compares. These texts may not change: each change makes finished results again.
+# Snakemake compares these texts. They must not change, because a change reruns finished results.
 EXTRACTION = (
     '{"features":{"backbone":"densenet201","precision":"float32","weights":"random"},'
     '"video":{"clips":3,"frame_size":224,"frames_per_clip":16,"interpolation":"bilinear",'
@@ -135,54 +135,54 @@ RECORDED = {
     "demo_settings": '{"seconds":3}',
     "holdout": '{"seed":0,"share":0.1}',
 }
-ASKED = {"dataset": "demo", "modality": "visual", "variant": "drop_00"}
+ARGUMENTS = {"dataset": "demo", "modality": "visual", "variant": "drop_00"}
 
 
-@pytest.mark.parametrize(("question", "text"), RECORDED.items(), ids=RECORDED)
-def test_the_text_that_snakemake_compares_stays(question, text):
-    method = getattr(Plan(CONFIG), question)
-    names = [name for name in ASKED if name in method.__code__.co_varnames]
-    assert method(**{name: ASKED[name] for name in names}) == text
+@pytest.mark.parametrize(("name", "text"), RECORDED.items(), ids=RECORDED)
+def test_recorded_settings_do_not_change(name, text):
+    method = getattr(Plan(CONFIG), name)
+    names = [name for name in ARGUMENTS if name in method.__code__.co_varnames]
+    assert method(**{name: ARGUMENTS[name] for name in names}) == text
 
 
-def test_the_text_of_audio_has_what_audio_depends_on():
+def test_audio_records_only_settings_that_audio_depends_on():
     found = json.loads(Plan(CONFIG).extraction("demo", "audio"))
     assert found["video"] == {"clips": 3, "timeout_seconds": 300}
 
 
-def test_the_settings_of_a_run_are_the_same_without_config_yaml():
-    """A user's config.yaml may leave out what the models know."""
+def test_missing_keys_have_the_same_values_as_in_config_yaml():
+    """A user's config.yaml may leave out keys that have a default."""
     short = {"datasets": CONFIG["datasets"], "model": {"variants": CONFIG["model"]["variants"]}}
-    for question in ("evaluation", "policies"):
-        assert getattr(Plan(short), question)("demo") == RECORDED[question]
+    for name in ("evaluation", "policies"):
+        assert getattr(Plan(short), name)("demo") == RECORDED[name]
     assert Plan(short).training("demo", "drop_00") == RECORDED["training"]
 
 
-class Younger(Training):
-    """Training with a key that came later, and one without the mark."""
+class TrainingWithLaterKey(Training):
+    """The section `training` with a key that was added after version 0.1."""
 
     warmup: Annotated[int, LATER] = Field(0, ge=0)
 
 
-def test_a_later_key_is_recorded_only_where_it_is_not_its_default():
-    assert Younger().recorded() == Training().recorded()
-    assert Younger(warmup=0).recorded() == Training().recorded()
-    assert Younger(warmup=5).recorded() == Training().recorded() | {"warmup": 5}
+def test_a_later_key_is_recorded_only_if_it_differs_from_its_default():
+    assert TrainingWithLaterKey().recorded() == Training().recorded()
+    assert TrainingWithLaterKey(warmup=0).recorded() == Training().recorded()
+    assert TrainingWithLaterKey(warmup=5).recorded() == Training().recorded() | {"warmup": 5}
 
 
-def test_a_number_stays_as_it_was_written():
-    """1 and 1.0 are two texts, so a conversion would make runs again."""
+def test_numbers_are_recorded_as_written():
+    """1 and 1.0 are different texts, so a conversion would rerun finished runs."""
     for value in (0, 0.0, 0.5):
         assert json.dumps(Training(drop_rate=value).recorded()["drop_rate"]) == json.dumps(value)
 
 
-def test_the_list_of_commands_does_not_import_the_models():
-    """Pydantic takes as long to import as all else that `mafnet --help` needs."""
+def test_mafnet_help_does_not_import_pydantic():
+    """Pydantic takes as long to import as everything else that `mafnet --help` needs."""
     command = "import sys, mafnet.cli; sys.exit('pydantic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0
 
 
-def test_settings_cannot_be_changed():
+def test_settings_are_immutable():
     with pytest.raises(ValueError, match="frozen"):
         Training().patience = 1
     assert issubclass(Training, Settings)

@@ -1,4 +1,4 @@
-"""`mafnet doctor --videos`: a collection is checked before any work, whatever decoders do."""
+"""`mafnet doctor --videos` checks a collection of videos, even if the decoder crashes."""
 
 import os
 import subprocess
@@ -23,15 +23,15 @@ exec {ffmpeg} "$@"
 
 @pytest.fixture
 def collection(tmp_path):
-    """A folder of two good videos, two damaged ones, one that is none, and a text."""
+    """A folder with two good videos, two damaged videos, a text named .mp4, and a text file."""
     root = tmp_path / "videos"
     (root / "a b").mkdir(parents=True)
     counting_video(root / "good.mp4", 1, 8)
     counting_video(root / "a b" / "[red]\x1b[31m.MP4", 1, 8, "-f", "mp4")
     truncated(root / "truncated.mp4")
     overwritten(root / "overwritten.mp4")
-    (root / "-words.mp4").write_text("words")
-    (root / "notes.txt").write_text("words")
+    (root / "-text.mp4").write_text("text")
+    (root / "notes.txt").write_text("text")
     return root
 
 
@@ -43,15 +43,15 @@ def test_folder(collection, tmp_path):
     result = doctor("--videos", collection, "--list", tmp_path / "fetch.txt")
     assert result.exit_code == 1
     assert "1 of 5 videos cannot be used" in result.output
-    assert "3 videos to fetch again" in result.output
+    assert "3 videos to download again" in result.output
     fetch = (tmp_path / "fetch.txt").read_text().splitlines()
-    assert fetch == ["-words.mp4", "overwritten.mp4", "truncated.mp4"]
+    assert fetch == ["-text.mp4", "overwritten.mp4", "truncated.mp4"]
     rows = [line.replace("│", " ").split() for line in result.output.splitlines()]
     shown = {tuple(row[:3]) for row in rows if len(row) > 2}
     assert {("failed", "unreadable", "1"), ("warned", "decoder_errors", "2")} <= shown
 
 
-def test_manifest_and_names_that_would_recolour_the_terminal(collection, tmp_path):
+def test_manifest_whose_names_contain_terminal_commands(collection, tmp_path):
     manifest = tmp_path / "manifest.csv"
     name = "a b/[red]\x1b[31m.MP4"
     manifest.write_text(
@@ -64,7 +64,7 @@ def test_manifest_and_names_that_would_recolour_the_terminal(collection, tmp_pat
     assert "1 of 2 videos" in result.output
 
 
-def test_all_is_well(collection):
+def test_folder_of_good_videos(collection):
     result = doctor("--videos", collection / "a b")
     assert (result.exit_code, "1" in result.output) == (0, True)
 
@@ -75,7 +75,7 @@ def test_folder_without_videos(tmp_path):
     assert "no file in it has a suffix of a video" in result.output
 
 
-def test_decoder_that_crashes_costs_its_video_alone(tmp_path):
+def test_crash_of_the_decoder_affects_one_video_only(tmp_path):
     program = tmp_path / "bin" / "ffmpeg"
     program.parent.mkdir()
     program.write_text(CRASHING.format(ffmpeg=ffmpeg_path()))

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
-from support.made_runs import made_inputs, made_run, samples_to_test, write_made_study
+from support.made_runs import made_inputs, made_run, made_test_samples, write_made_study
 from support.made_videos import counting_video, probed
 from support.tiny_run import REPOSITORY
 
@@ -38,7 +38,7 @@ def inputs(tmp_path_factory):
     """Two variants with two seeds of six classes; only the first two videos can be decoded."""
     folder = tmp_path_factory.mktemp("made")
     given = made_inputs(folder, CLASSES)
-    rows = [Media(sample.video) for sample in samples_to_test(CLASSES)]
+    rows = [Media(sample.video) for sample in made_test_samples(CLASSES)]
     for number in (0, 1):
         path = counting_video(folder / rows[number].video)
         rows[number] = replace(probed(path), video=rows[number].video)
@@ -138,7 +138,9 @@ def test_intervals_are_named_and_samples_counted(inputs, tmp_path):
 
 
 def test_splits_are_named_and_their_samples_added(tmp_path):
-    samples = {split: samples_to_test(("cat", "dog"), each) for split, each in (("a", 2), ("b", 3))}
+    samples = {
+        split: made_test_samples(("cat", "dog"), each) for split, each in (("a", 2), ("b", 3))
+    }
     folders = [
         made_run(tmp_path / "runs", rows, ("cat", "dog"), seed, split=split)
         for split, rows in samples.items()
@@ -154,7 +156,7 @@ def test_splits_are_named_and_their_samples_added(tmp_path):
 
 def test_confusion_adds_up_the_seeds(tmp_path):
     """Four samples in each class, two seeds, always right: eight predictions in each cell."""
-    samples = samples_to_test(("cat", "dog"))
+    samples = made_test_samples(("cat", "dog"))
     folders = [
         made_run(tmp_path / "runs", samples, ("cat", "dog"), seed, right=1) for seed in (0, 1)
     ]
@@ -175,7 +177,7 @@ def test_frames_are_images_or_a_reason(inputs, tmp_path):
 
 
 def test_a_timeline_of_many_seconds_shows_some_of_them(tmp_path):
-    samples = samples_to_test(("cat", "dog"), 1, clips=50)
+    samples = made_test_samples(("cat", "dog"), 1, clips=50)
     run = made_run(tmp_path / "runs", samples, ("cat", "dog"), clips=50)
     for sample in samples:
         counting_video(tmp_path / sample.video, 14)
@@ -208,7 +210,7 @@ def test_examples_show_disagreements_first(inputs, tmp_path):
 
 
 def test_missing_events_are_a_note(inputs, tmp_path):
-    samples = [replace(sample, event=None) for sample in samples_to_test(CLASSES)]
+    samples = [replace(sample, event=None) for sample in made_test_samples(CLASSES)]
     write_manifest(samples, tmp_path / "none.csv")
     given = replace(inputs, splits={"main": tmp_path / "none.csv"})
     found = texts(drawn("event_attention", given, tmp_path))
@@ -219,7 +221,7 @@ def test_missing_events_are_a_note(inputs, tmp_path):
 
 
 def test_a_single_modality_has_one_row(tmp_path):
-    samples = samples_to_test(("cat", "dog"))
+    samples = made_test_samples(("cat", "dog"))
     run = made_run(tmp_path / "runs", samples, ("cat", "dog"), modalities=("audio",))
     write_manifest(samples, tmp_path / "other.csv")
     given = replace(made_inputs(tmp_path), folders=[run], splits={"main": tmp_path / "other.csv"})
@@ -232,7 +234,7 @@ def test_a_single_modality_has_one_row(tmp_path):
 
 
 def test_rates_of_dropped_updates_become_a_line(inputs, tmp_path):
-    samples = samples_to_test(CLASSES)
+    samples = made_test_samples(CLASSES)
     folders = [
         made_run(tmp_path / "runs", samples, CLASSES, seed, f"drop_{rate}", network="mafnet",
                  training=Training(drop_rate=rate / 10))
@@ -306,7 +308,7 @@ def test_a_missing_input_is_one_line(inputs, tmp_path):
 
 def test_a_manifest_without_the_samples_is_one_line(inputs, tmp_path):
     other = [
-        replace(sample, sample=f"other-{sample.sample}") for sample in samples_to_test(CLASSES)
+        replace(sample, sample=f"other-{sample.sample}") for sample in made_test_samples(CLASSES)
     ]
     write_manifest(other, tmp_path / "other.csv")
     given = replace(inputs, splits={"main": tmp_path / "other.csv"})

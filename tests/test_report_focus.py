@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from support.made_features import made_data, made_samples
-from support.made_runs import made_inputs, made_run, samples_to_test
+from support.made_runs import made_inputs, made_run, made_test_samples
 from support.made_videos import counting_video, probed, rotated
 
 from mafnet.dataset.config import DemoData, OwnData, PublishedData
@@ -33,7 +33,7 @@ CLASSES = ("cat", "dog")
 def focus_with(tmp_path, weights, event, seed=0):
     """The focus of a run whose every sample has the same weights (T, K) and event."""
     weights = np.asarray(weights, np.float32)
-    samples = [replace(row, event=event) for row in samples_to_test(CLASSES)]
+    samples = [replace(row, event=event) for row in made_test_samples(CLASSES)]
     attention = np.repeat(weights[None], len(samples), axis=0)
     folder = made_run(tmp_path, samples, CLASSES, seed, clips=len(weights), attention=attention)
     return focus_of(read_run(folder), {sample.sample: sample for sample in samples})
@@ -196,7 +196,7 @@ def test_neighbours_of_the_same_video_do_not_count():
 
 
 def test_preferred_samples_come_first_and_classes_in_turn():
-    samples = samples_to_test(("cat", "dog", "owl"), 3)
+    samples = made_test_samples(("cat", "dog", "owl"), 3)
     liked = [sample for sample in samples if sample.label == "owl"][:2]
     others = [sample for sample in samples if sample not in liked]
     chosen = drawn(liked, others, 4)
@@ -218,7 +218,7 @@ def test_which_data_sets_have_events(tmp_path):
     assert records_events(origin_of("ave", ave))
     assert not records_events(origin_of("ucf51", ucf51))
     own = OwnData(root=str(tmp_path), splits={"main": str(tmp_path / "manifest.csv")})
-    samples = samples_to_test(CLASSES)
+    samples = made_test_samples(CLASSES)
     write_manifest(samples, tmp_path / "manifest.csv")
     assert records_events(origin_of("own", own))
     write_manifest([replace(row, event=None) for row in samples], tmp_path / "manifest.csv")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from support.made_page import Results, noisy
+from support.made_page import Results, predictions_with_errors
 
 from mafnet.cli import main
 from mafnet.common.errors import MafnetError
@@ -63,7 +63,7 @@ def test_vote_of_the_runs(tmp_path):
 
 def test_tie_goes_to_the_more_probable(tmp_path):
     made = results(tmp_path, [1] * 6)
-    made.run("main", 1, np.array([0] * 6), sure=0.9)
+    made.run("main", 1, np.array([0] * 6), confidence=0.9)
     assert {one.predicted for one in judged(made)} == {"cat"}
 
 
@@ -291,7 +291,7 @@ def test_banner_of_synthetic_data_and_random_weights(tmp_path, protocol, weights
 
 def test_page_stays_small_and_counts_what_is_left_out(tmp_path):
     made = Results(tmp_path, CLASSES, 2500)
-    made.run("main", 0, noisy(made.labels, 3, 0, wrong=0.1))
+    made.run("main", 0, predictions_with_errors(made.labels, 3, 0, wrong=0.1))
     page = render(gathered(made))
     assert "2,000 of 2,500 test samples" in page
     assert "24 of them are shown" in page

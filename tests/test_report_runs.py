@@ -1,7 +1,7 @@
 """Evaluated runs in memory: grouping, counting, and errors."""
 
 import pytest
-from support.made_runs import made_run, samples_to_test
+from support.made_runs import made_run, made_test_samples
 
 from mafnet.common.errors import MafnetError
 from mafnet.report.statistics.runs import count_test_samples, grouped, read_run, seed_means
@@ -12,7 +12,7 @@ CLASSES = ("cat", "dog")
 @pytest.fixture
 def runs(tmp_path):
     """Two seeds of two splits with 4 and 6 test samples, the later seed first."""
-    samples = {"one": samples_to_test(CLASSES, 2), "other": samples_to_test(CLASSES, 3)}
+    samples = {"one": made_test_samples(CLASSES, 2), "other": made_test_samples(CLASSES, 3)}
     return [
         read_run(made_run(tmp_path, rows, CLASSES, seed, split=split))
         for split, rows in samples.items()

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from support.made_videos import (
     SETTINGS,
+    audio_of,
     changed,
     frame_numbers,
     frames_of,
     probed,
-    sound_of,
 )
 from support.odd_media import (
     SEGMENT,
@@ -53,7 +53,7 @@ def test_joined_segments_are_complete_and_in_step(tmp_path, start):
     # The audio of a segment may end 23 ms after its frames, so a frame may come one later.
     assert len(numbers) == len(expected)
     assert np.abs(np.array(numbers) - expected).max() <= 1
-    loud = is_loud(sound_of(path)[0])
+    loud = is_loud(audio_of(path)[0])
     assert len(loud) == len(expected)
     assert loud[:-1].all()
 
@@ -72,7 +72,7 @@ def test_clock_that_jumps_in_any_container_is_repaired_in_both_streams(tmp_path)
     hour_ahead(path)
     numbers = np.array(frame_numbers(frames_of(path)[0]))
     assert np.abs(numbers - np.arange(2 * EACH)).max() <= 1
-    assert is_loud(sound_of(path)[0])[:-1].all()
+    assert is_loud(audio_of(path)[0])[:-1].all()
 
 
 def test_jump_that_is_not_repaired_fills_no_memory(tmp_path):
@@ -92,7 +92,7 @@ def test_jump_that_is_not_repaired_fills_no_memory(tmp_path):
 def test_audio_that_changes_is_decoded_to_its_end(tmp_path, before, after):
     path = tmp_path / "a.ts"
     joined(SEGMENT, before, after)(path)
-    samples, decoding = sound_of(path)
+    samples, decoding = audio_of(path)
     loud = is_loud(samples)[: 2 * SEGMENT * 16]
     assert len(loud) == 2 * SEGMENT * 16
     # At the change, each encoder's delay (1,024 or 2,048 samples) may be silent.
@@ -117,7 +117,7 @@ def test_track_that_moves_is_taken_before_a_still(tmp_path):
 def test_audio_track_without_packets_is_no_audio(tmp_path):
     path = tmp_path / "a.mp4"
     empty_track(path)
-    assert (probed(path).audio_codec, len(sound_of(path)[0])) == ("", 0)
+    assert (probed(path).audio_codec, len(audio_of(path)[0])) == ("", 0)
 
 
 def test_decoder_that_fills_its_memory_is_stopped_and_named(tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support.bad_media import LONG, noisy, overwritten, truncated, two_hours
 from support.corpus import CASES, table
-from support.made_videos import SETTINGS, frames_of, sound_of
+from support.made_videos import SETTINGS, audio_of, frames_of
 
 from mafnet.features.media_table import media_counts
 from mafnet.features.video_check import check_videos
@@ -36,7 +36,7 @@ def rows(tmp_path_factory):
 def test_outcome(rows, case):
     row = rows[case.name]
     assert (row.status, row.warnings) == (case.status, case.warnings), row
-    assert case.words in row.error
+    assert case.error in row.error
     assert bool(row.error_lines) == ("decoder_errors" in row.warnings)
 
 
@@ -61,7 +61,7 @@ def test_good_seconds_of_an_overwritten_file_are_right(tmp_path):
     # 20 kB lie within half a second; concealment ends at the next key frame, at most a second on.
     assert same.sum() >= LONG - 2
     assert not same.all()
-    heard = _equal_clips(sound_of(whole)[0], sound_of(damaged)[0], SAMPLE_RATE)
+    heard = _equal_clips(audio_of(whole)[0], audio_of(damaged)[0], SAMPLE_RATE)
     # A clip borders on a spoilt packet of AAC (23 ms), which overlaps with the next.
     assert heard.sum() >= LONG - 2
     assert heard[[0, LONG - 1]].all()
@@ -71,7 +71,7 @@ def test_good_seconds_of_a_truncated_file_are_right(tmp_path):
     noisy(tmp_path / "whole.mp4")
     truncated(tmp_path / "damaged.mp4")
     whole, damaged = ((tmp_path / name) for name in ("whole.mp4", "damaged.mp4"))
-    for decode, size in ((frames_of, EACH), (sound_of, SAMPLE_RATE)):
+    for decode, size in ((frames_of, EACH), (audio_of, SAMPLE_RATE)):
         expected, found = decode(whole)[0], decode(damaged)[0]
         assert len(expected) == LONG * size
         # All but the last clip, which ends early.

@@ -11,7 +11,8 @@ from support.made_videos import (
     AAC,
     H264,
     SETTINGS,
-    counting_picture,
+    audio_of,
+    counting_frames,
     counting_video,
     ffmpeg,
     flash_and_click,
@@ -19,7 +20,6 @@ from support.made_videos import (
     frames_of,
     probed,
     rotated,
-    sound_of,
     tone,
     with_clips,
 )
@@ -57,28 +57,28 @@ def test_last_frame_is_held_to_the_end_of_the_last_clip(tmp_path, seconds, clips
     path = counting_video(tmp_path / "a.mp4", seconds, 15)
     frames, decoding = frames_of(path)
     assert frame_numbers(frames) == shown(15, seconds, clips * EACH)
-    sound, sounding = sound_of(path)
+    sound, sounding = audio_of(path)
     assert len(sound) == clips * SAMPLE_RATE
     assert decoding.warnings == sounding.warnings == ()
 
 
 def test_three_seconds_of_ntsc_are_three_clips(tmp_path):
     path = tmp_path / "a.mp4"
-    ffmpeg(*counting_picture(4, 30), "-r", "30000/1001", "-frames:v", 90, *H264, path)
+    ffmpeg(*counting_frames(4, 30), "-r", "30000/1001", "-frames:v", 90, *H264, path)
     assert probed(path).duration_seconds > 3
     assert len(frames_of(path)[0]) == 3 * EACH
 
 
 def test_one_frame(tmp_path):
     path = tmp_path / "a.mp4"
-    ffmpeg(*counting_picture(1), "-frames:v", 1, *H264, path)
+    ffmpeg(*counting_frames(1), "-frames:v", 1, *H264, path)
     assert frame_numbers(frames_of(path)[0]) == [0] * EACH
 
 
 def test_variable_frame_rate(tmp_path):
     path = tmp_path / "a.mp4"
     keep = "select='lt(n,20)+gte(n,50)*not(mod(n,7))'"
-    ffmpeg(*counting_picture(3), "-vf", keep, "-fps_mode", "vfr", *H264, path)
+    ffmpeg(*counting_frames(3), "-vf", keep, "-fps_mode", "vfr", *H264, path)
     kept = [n for n in range(90) if n < 20 or (n >= 50 and n % 7 == 0)]
     numbers = frame_numbers(frames_of(path)[0])
     assert numbers == [max(k for k in kept if k <= n * 30 / EACH + 1e-6) for n in range(48)]
@@ -87,7 +87,7 @@ def test_variable_frame_rate(tmp_path):
 def test_video_that_starts_late_shows_its_first_frame_before(tmp_path):
     path = tmp_path / "a.mkv"
     filters = ("-vf", "trim=start=1")
-    ffmpeg(*counting_picture(3), *tone(3), *filters, *H264, "-c:a", "pcm_s16le", path)
+    ffmpeg(*counting_frames(3), *tone(3), *filters, *H264, "-c:a", "pcm_s16le", path)
     assert probed(path).video_start_seconds == pytest.approx(1, abs=0.001)
     assert frame_numbers(frames_of(path)[0]) == [max(n, 30) for n in shown(30, 3, 48)]
 
@@ -110,7 +110,7 @@ def test_flash_and_click_stay_together(tmp_path, name):
     path = tmp_path / name
     ffmpeg(*flash_and_click(FLASH), *H264, *AAC, *START_OFFSETS[name], path)
     flash = np.argmax(frames_of(path)[0].mean((1, 2, 3)) > 128) / EACH
-    click = np.argmax(np.abs(sound_of(path)[0].astype(int)) > 5000) / SAMPLE_RATE
+    click = np.argmax(np.abs(audio_of(path)[0].astype(int)) > 5000) / SAMPLE_RATE
     # A sample time lies up to 1/16 s after the frame's own; AAC may smear by one packet, 23 ms.
     assert flash == pytest.approx(click, abs=1 / EACH + 0.024)
     assert flash == pytest.approx(FLASH, abs=1 / EACH + 0.001)
@@ -119,8 +119,8 @@ def test_flash_and_click_stay_together(tmp_path, name):
 def test_late_sound_is_preceded_by_exact_silence(tmp_path):
     path = tmp_path / "a.mkv"
     late = ("-af", "atrim=start=1.2")
-    ffmpeg(*counting_picture(3), *tone(3), *late, *H264, "-c:a", "pcm_s16le", path)
-    sound, decoding = sound_of(path)
+    ffmpeg(*counting_frames(3), *tone(3), *late, *H264, "-c:a", "pcm_s16le", path)
+    sound, decoding = audio_of(path)
     heard = np.flatnonzero(sound)
     # The resampler's filter rings for 16 input samples before the onset: 6 output samples.
     assert heard[0] == pytest.approx(1.2 * SAMPLE_RATE, abs=17)
@@ -131,8 +131,8 @@ def test_late_sound_is_preceded_by_exact_silence(tmp_path):
 def test_gap_in_the_sound_is_silence(tmp_path):
     path = tmp_path / "a.mkv"
     gap = ("-af", "aselect='not(between(t,1,2))'")
-    ffmpeg(*counting_picture(3), *tone(3), *gap, *H264, "-c:a", "pcm_s16le", path)
-    sound = sound_of(path)[0].astype(int)
+    ffmpeg(*counting_frames(3), *tone(3), *gap, *H264, "-c:a", "pcm_s16le", path)
+    sound = audio_of(path)[0].astype(int)
     loud = np.abs(sound).reshape(-1, 1000).max(1) > 2000
     # Blocks of 1/16 s; the borders may fall one packet of 1,024 samples inside a block.
     assert loud[:15].all()
@@ -142,8 +142,8 @@ def test_gap_in_the_sound_is_silence(tmp_path):
 
 def test_sound_shorter_than_the_picture(tmp_path):
     path = tmp_path / "a.mp4"
-    ffmpeg(*counting_picture(3), *tone(1.4), *H264, *AAC, path)
-    sound, decoding = sound_of(path)
+    ffmpeg(*counting_frames(3), *tone(1.4), *H264, *AAC, path)
+    sound, decoding = audio_of(path)
     assert len(sound) == 2 * SAMPLE_RATE
     assert not sound[int(1.5 * SAMPLE_RATE) :].any()
     assert decoding.warnings == ("short_audio",)
@@ -152,8 +152,8 @@ def test_sound_shorter_than_the_picture(tmp_path):
 
 def test_no_sound(tmp_path):
     path = tmp_path / "a.mp4"
-    ffmpeg(*counting_picture(1), *H264, path)
-    sound, decoding = sound_of(path)
+    ffmpeg(*counting_frames(1), *H264, path)
+    sound, decoding = audio_of(path)
     assert len(sound) == 0
     assert decoding.warnings == ()
 
@@ -163,8 +163,8 @@ def test_mono_is_the_plain_mean_of_the_channels(tmp_path, levels):
     path = tmp_path / "a.mkv"
     constant = f"aevalsrc='{'|'.join(map(str, levels))}':s=16000:d=1"
     sound = ("-f", "lavfi", "-i", constant, "-c:a", "pcm_s16le")
-    ffmpeg(*counting_picture(1), *sound, *H264, path)
-    decoded = sound_of(path)[0]
+    ffmpeg(*counting_frames(1), *sound, *H264, path)
+    decoded = audio_of(path)[0]
     # One step for rounding each channel to 16 bits, one for rounding the mean.
     assert decoded == pytest.approx(np.full(SAMPLE_RATE, np.mean(levels) * 32768), abs=2)
 
@@ -172,8 +172,8 @@ def test_mono_is_the_plain_mean_of_the_channels(tmp_path, levels):
 @pytest.mark.parametrize("rate", [8000, 44100, 48000, 96000])
 def test_any_sample_rate(tmp_path, rate):
     path = tmp_path / "a.mkv"
-    ffmpeg(*counting_picture(1), *tone(1, 440, rate), *H264, "-c:a", "pcm_s16le", path)
-    sound = sound_of(path)[0][1000:-1000]
+    ffmpeg(*counting_frames(1), *tone(1, 440, rate), *H264, "-c:a", "pcm_s16le", path)
+    sound = audio_of(path)[0][1000:-1000]
     times = np.arange(1000, SAMPLE_RATE - 1000) / SAMPLE_RATE
     expected = 32768 / 8 * np.sin(2 * np.pi * 440 * times)
     # 1 % of the amplitude: the pass band's ripple.
@@ -217,7 +217,7 @@ def test_same_bytes_same_arrays_from_many_threads(tmp_path):
     path = counting_video(tmp_path / "a.mp4", 2)
     with ThreadPoolExecutor(4) as pool:
         frames = [frames for frames, _ in pool.map(frames_of, [path] * 8)]
-        sounds = [sound for sound, _ in pool.map(sound_of, [path] * 8)]
+        sounds = [sound for sound, _ in pool.map(audio_of, [path] * 8)]
     assert all((one == frames[0]).all() for one in frames)
     assert all((one == sounds[0]).all() for one in sounds)
 
@@ -225,7 +225,7 @@ def test_same_bytes_same_arrays_from_many_threads(tmp_path):
 def test_only_so_many_clips(tmp_path):
     path = counting_video(tmp_path / "a.mp4", 3, 8)
     assert len(frames_of(path, with_clips(2))[0]) == 2 * EACH
-    sound, decoding = sound_of(path, with_clips(2))
+    sound, decoding = audio_of(path, with_clips(2))
     assert len(sound) == 2 * SAMPLE_RATE
     assert decoding.warnings == ()
 

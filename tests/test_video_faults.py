@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from support.made_videos import SETTINGS, changed, counting_video, frames_of, probed, sound_of
+from support.made_videos import SETTINGS, audio_of, changed, counting_video, frames_of, probed
 
 from mafnet.video.config import SAMPLE_RATE
 from mafnet.video.decode import DecodeError, decode_audio, decode_frames
@@ -19,7 +19,7 @@ def test_names_are_plain_files(tmp_path, name, monkeypatch):
     counting_video(tmp_path / "made.mp4", 1, 8).rename(tmp_path / name)
     path = type(tmp_path)(name)
     assert len(frames_of(path)[0]) == EACH
-    assert len(sound_of(path)[0]) == SAMPLE_RATE
+    assert len(audio_of(path)[0]) == SAMPLE_RATE
 
 
 def test_truncated_file_gives_what_it_has_and_says_so(tmp_path):
@@ -32,7 +32,7 @@ def test_truncated_file_gives_what_it_has_and_says_so(tmp_path):
     assert decoding.error
     assert decoding.error_lines > 0
     assert (frames[:EACH] == whole[:EACH]).all()
-    assert "short_audio" in sound_of(path)[1].warnings
+    assert "short_audio" in audio_of(path)[1].warnings
 
 
 @pytest.mark.parametrize("content", [b"", bytes(range(256)) * 40, b"words\n" * 99, b"#EXTM3U\n"])

@@ -6,7 +6,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.made_videos import AAC, H264, counting_picture, counting_video, ffmpeg, rotated, tone
+from support.made_videos import AAC, H264, counting_frames, counting_video, ffmpeg, rotated, tone
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.ffmpeg import ffmpeg_path, ffmpeg_version
@@ -56,7 +56,7 @@ def test_rotation_and_two_sound_tracks(tmp_path):
 
 def test_no_sound(tmp_path):
     path = tmp_path / "a.mp4"
-    ffmpeg(*counting_picture(1), *H264, path)
+    ffmpeg(*counting_frames(1), *H264, path)
     media = probe(path, "a.mp4")
     assert (media.status, media.warnings) == ("ok", ("no_audio",))
     assert (media.audio_codec, media.audio_channels) == ("", None)
@@ -65,7 +65,7 @@ def test_no_sound(tmp_path):
 def test_sound_and_cover_are_no_video(tmp_path):
     path = tmp_path / "a.mp4"
     cover = ("-disposition:v", "attached_pic", "-c:v", "png", "-frames:v", 1)
-    ffmpeg(*tone(1), *counting_picture(1), *AAC, *cover, path)
+    ffmpeg(*tone(1), *counting_frames(1), *AAC, *cover, path)
     assert probe(path, "a.mp4").status == "no_video"
 
 
@@ -98,7 +98,7 @@ def test_what_is_no_video(tmp_path, content, status):
 
 def test_still_picture_is_no_video(tmp_path):
     path = tmp_path / "a.mp4"
-    ffmpeg(*counting_picture(1), "-frames:v", 1, "-c:v", "png", "-f", "image2pipe", path)
+    ffmpeg(*counting_frames(1), "-frames:v", 1, "-c:v", "png", "-f", "image2pipe", path)
     assert probe(path, "a.mp4").status == "unreadable"
 
 

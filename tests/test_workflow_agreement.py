@@ -1,4 +1,4 @@
-"""Files that say the same must agree: config, schemas, code, environments, outputs."""
+"""Files with the same information must agree: config, schemas, code, environments, outputs."""
 
 import json
 import re
@@ -28,12 +28,12 @@ def test_generated_files_are_up_to_date():
 
 
 def test_the_schema_accepts_config_yaml_and_refuses_unknown_keys():
-    """Editors check with the schema what the workflow checks with the models."""
+    """Editors validate with the schema, and the workflow validates with the models."""
     validator = Draft202012Validator(schema("config.schema.yaml"))
     assert [error.message for error in validator.iter_errors(config())] == []
     for section in ("video", "features", "model", "report", "datasets"):
         changed = config()
-        changed[section]["unheard of"] = 1
+        changed[section]["unknown key"] = 1
         assert not validator.is_valid(changed), section
 
 
@@ -50,67 +50,71 @@ def test_config_has_the_defaults_of_the_networks():
     assert config()["model"]["network"] == defaults
 
 
-def test_every_key_is_described_and_every_object_closed():
-    """But for settings by name (data sets, variants), which are described where they are used."""
+def test_every_key_has_a_description_and_every_object_is_closed():
+    """Entries by name (data sets, variants) are described in the key that contains them."""
     for name in ("config.schema.yaml", "metrics.schema.json", "run.schema.json"):
-        for place, node in objects(schema(name)):
-            assert "additionalProperties" in node, f"{name}: {place} is open"
+        for path, node in objects(schema(name)):
+            assert "additionalProperties" in node, f"{name}: {path} accepts unknown keys"
             for key, inner in node.get("properties", {}).items():
                 described = "description" in inner or "$ref" in inner
-                assert described, f"{name}: describe {place}.{key}"
+                assert described, f"{name}: {path}.{key} needs a description"
 
 
-def objects(node, place="schema"):
-    """Every object of a schema with its place."""
+def objects(node, path="schema"):
+    """Every object of a schema with its path."""
     if isinstance(node, dict):
         if node.get("type") == "object":
-            yield place, node
+            yield path, node
         for key, inner in node.items():
-            yield from objects(inner, f"{place}.{key}")
+            yield from objects(inner, f"{path}.{key}")
 
 
 def pins(lines):
-    """Package to specifier of lines such as `numpy==2.4.6`."""
+    """Map each package to its version, from lines such as `numpy==2.4.6`."""
     return dict(re.fullmatch(r"([\w.-]+)(?:\[.*\])?\s*(\S*)", line).groups() for line in lines)
 
 
 def environment(name):
-    """The pip packages of an environment of the rules, and its python."""
+    """The pip packages and the Python version of an environment of the rules."""
     content = yaml.safe_load((REPOSITORY / "envs" / name).read_text())["dependencies"]
     (pip,) = (entry["pip"] for entry in content if isinstance(entry, dict))
     (python,) = (entry for entry in content if str(entry).startswith("python "))
     return pins(pip), python
 
 
-def test_the_environments_have_the_pins_of_the_package():
+def test_the_environment_pins_the_versions_of_pyproject():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     wanted = pins(project["dependencies"]) | pins(project["optional-dependencies"]["openvino"])
     found, python = environment("mafnet.yaml")
-    assert found == wanted, "envs/mafnet.yaml: copy the pins of pyproject.toml (with openvino's)"
+    assert found == wanted, (
+        "envs/mafnet.yaml: copy the versions of pyproject.toml, with those of openvino"
+    )
     assert project["requires-python"].startswith(f">={python.removeprefix('python =')},")
 
 
-def test_the_environment_of_tensorflow_has_the_pins_of_its_extra():
+def test_the_tensorflow_environment_pins_the_versions_of_pyproject():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     found, _ = environment("vggish.yaml")
     extra = pins(project["optional-dependencies"]["vggish"])
     known = pins(project["dependencies"]) | extra
     for package, pin in found.items():
-        assert known[package] == pin, f"envs/vggish.yaml: {package} is {known[package]} elsewhere"
+        assert known[package] == pin, (
+            f"envs/vggish.yaml: pyproject.toml has {package} {known[package]}"
+        )
     assert set(extra) <= set(found)
 
 
-def test_outputs_follow_their_schemas(finished_run):
+def test_outputs_match_their_schemas(finished_run):
     results = finished_run.folder / "results/tiny"
     runs = sorted(results.glob("main/mafnet/seed*/metrics.json"))
     assert len(runs) == 2
     for path, name in [(results / "metrics.json", "metrics"), *((run, "run") for run in runs)]:
         validator = Draft202012Validator(schema(f"{name}.schema.json"))
         faults = [error.message for error in validator.iter_errors(json.loads(path.read_text()))]
-        assert faults == [], f"{path}: mend it or workflow/schemas/{name}.schema.json"
+        assert faults == [], f"{path}: fix it or mafnet/plan/schemas.py"
 
 
-def test_the_schema_of_outputs_refuses_what_is_missing_or_unknown(finished_run):
+def test_the_schema_of_outputs_refuses_missing_and_unknown_keys(finished_run):
     metrics = json.loads((finished_run.folder / METRICS).read_text())
     validator = Draft202012Validator(schema("metrics.schema.json"))
     assert not validator.is_valid(metrics | {"acuracy": 1})

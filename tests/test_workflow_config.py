@@ -1,4 +1,4 @@
-"""What users get wrong is one clear line; the form of the rules and how they find their python."""
+"""Each user mistake gives one clear line; the form of the rules, and how they find Python."""
 
 import os
 import re
@@ -30,13 +30,13 @@ def beginner(checkout, tmp_path):
     return Workflow(checkout, tmp_path)
 
 
-def complaint(workflow, change=None, target=METRICS):
-    """What follows `mafnet:` in the words of a run that is refused."""
-    said = workflow.run(target, change=change, succeeds=False).stdout
-    assert "Traceback" not in said
-    assert "Exception" not in said
-    assert not (workflow.folder / "results").exists(), "no work may begin"
-    return said[said.index("\nmafnet: ") + 9 :]
+def error_message(workflow, change=None, target=METRICS):
+    """The text after `mafnet:` in the output of a run that is refused."""
+    output = workflow.run(target, change=change, succeeds=False).stdout
+    assert "Traceback" not in output
+    assert "Exception" not in output
+    assert not (workflow.folder / "results").exists(), "the run must stop before it writes results"
+    return output[output.index("\nmafnet: ") + 9 :]
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def complaint(workflow, change=None, target=METRICS):
     ],
     ids=["keys and values", "origin"],
 )
-def test_every_wrong_setting_is_one_line(beginner, change, expected):
-    first, *lines = complaint(beginner, change).splitlines()
+def test_each_wrong_setting_gives_one_line(beginner, change, expected):
+    first, *lines = error_message(beginner, change).splitlines()
     assert first == "config: fix these keys:"
     assert_lines(lines, {f"datasets.tiny{line}" for line in expected})
 
@@ -99,14 +99,14 @@ def test_every_wrong_setting_is_one_line(beginner, change, expected):
     ],
     ids=["unknown", "of the other modality"],
 )
-def test_every_wrong_name_is_one_line(beginner, change, expected):
-    first, *lines = complaint(beginner, change).splitlines()
+def test_each_wrong_name_gives_one_line(beginner, change, expected):
+    first, *lines = error_message(beginner, change).splitlines()
     assert first == "config: fix these keys:"
     assert_lines(lines, expected)
 
 
 def assert_lines(lines, beginnings):
-    """Each line begins in another of these ways, and all of them occur."""
+    """Each beginning matches exactly one line."""
     left = set(beginnings)
     for line in lines:
         found = {beginning for beginning in left if line.startswith(f"  {beginning}")}
@@ -115,40 +115,40 @@ def assert_lines(lines, beginnings):
     assert left == set()
 
 
-def test_all_bad_rows_of_all_manifests_are_named_at_once(beginner):
+def test_all_bad_rows_of_all_manifests_are_reported_together(beginner):
     (beginner.folder / "manifest.csv").write_text(BAD_ROWS)
     (beginner.folder / "other.csv").write_text(BAD_ROWS)
     change = {"splits": {"main": "manifest.csv", "other": "other.csv"}}
-    said = complaint(beginner, change)
-    assert said.count("faults; fix these rows:") == 2
+    output = error_message(beginner, change)
+    assert output.count("faults; fix these rows:") == 2
     for row in ("row 3: video '../b.mp4'", "row 4: label is empty", "row 3: sample 'a'", "row 5: "):
-        assert said.count(f"  {row}") == 2
+        assert output.count(f"  {row}") == 2
 
 
-def test_a_missing_manifest_is_one_line(beginner):
+def test_a_missing_manifest_gives_one_line(beginner):
     (beginner.folder / "manifest.csv").unlink()
-    (line,) = complaint(beginner).splitlines()
+    (line,) = error_message(beginner).splitlines()
     assert line.startswith("manifest.csv: cannot be read")
 
 
-def test_a_missing_root_is_one_line(beginner):
+def test_a_missing_folder_of_videos_gives_one_line(beginner):
     (beginner.folder / "videos").rmdir()
-    (line,) = complaint(beginner).splitlines()
-    assert "videos is not a folder; give the one that holds the videos" in line
+    (line,) = error_message(beginner).splitlines()
+    assert "videos is not a folder; set the folder that contains the videos" in line
 
 
-def test_a_study_that_the_config_lacks_is_one_line(beginner):
+def test_an_unknown_study_gives_one_line(beginner):
     for target in ("studies/fuson.csv", "figures/study-fuson.svg"):
-        said = beginner.run(f"results/tiny/{target}", succeeds=False).stdout
-        assert "Traceback" not in said
-        line = said[said.index("\nmafnet: ") + 1 :].strip()
+        output = beginner.run(f"results/tiny/{target}", succeeds=False).stdout
+        assert "Traceback" not in output
+        line = output[output.index("\nmafnet: ") + 1 :].strip()
         assert line == (
             "mafnet: study 'fuson' is not in report.studies of tiny; did you mean fusion?"
         )
 
 
-def test_other_data_sets_do_not_disturb(beginner):
-    """Who has no videos of one data set yet can work on another."""
+def test_a_data_set_without_files_does_not_block_another(beginner):
+    """A user who does not have one data set's videos yet can work on another data set."""
     (beginner.folder / "manifest.csv").unlink()
     assert beginner.planned("results/demo/metrics.json")["demo"] == 1
 
@@ -161,8 +161,8 @@ def test_snakemake_lints_the_workflow(checkout, tmp_path):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_every_rule_says_what_it_makes(beginner):
-    """As `snakemake --list-rules` shows it."""
+def test_every_rule_has_a_docstring_of_one_sentence(beginner):
+    """`snakemake --list-rules` shows it."""
     listed = beginner.run("--list-rules").stdout
     names = {
         name
@@ -173,17 +173,17 @@ def test_every_rule_says_what_it_makes(beginner):
     assert names <= set(described), "give each rule a docstring of one sentence"
 
 
-def test_the_rules_need_no_installed_package(run, tmp_path):
-    """As in a conda environment: the packages are there, mafnet is not; the checkout's is used."""
-    place = tmp_path / "environment"
-    venv.create(place, with_pip=False, symlinks=True)
-    python = place / "bin/python"
-    (packages,) = place.glob("lib/python*/site-packages")
-    # A path in a .pth file is searched, but the .pth files in it (mafnet's own) are not read.
+def test_the_rules_use_the_mafnet_of_the_checkout(run, tmp_path):
+    """As in a conda environment, which has the dependencies but not mafnet."""
+    environment = tmp_path / "environment"
+    venv.create(environment, with_pip=False, symlinks=True)
+    python = environment / "bin/python"
+    (packages,) = environment.glob("lib/python*/site-packages")
+    # Python searches the path in a .pth file, but does not read the .pth files there (mafnet's).
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    bare = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    alone = subprocess.run([python, "-c", "import mafnet"], cwd=tmp_path, env=bare, check=False)
-    assert alone.returncode != 0
+    variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    command = [python, "-c", "import mafnet"]
+    assert subprocess.run(command, cwd=tmp_path, env=variables, check=False).returncode != 0
 
     (run.folder / "results/tiny/media.tsv").unlink()
     other = Workflow(run.checkout, run.folder, str(python))
@@ -192,9 +192,7 @@ def test_the_rules_need_no_installed_package(run, tmp_path):
 
 
 @pytest.mark.parametrize("target", ["results/ave/metrics.json", "results/ave/studies/fusion.csv"])
-def test_a_data_set_that_the_config_lacks_is_one_line(beginner, target):
-    """Those of the paper stand in config.yaml as comments."""
-    said = complaint(beginner, target=target)
-    assert said.splitlines()[0].startswith(
-        "'ave' is not a data set of the config, which has demo, tiny;"
-    )
+def test_an_unknown_data_set_gives_one_line(beginner, target):
+    """The data sets of the paper are comments in config.yaml."""
+    (line,) = error_message(beginner, target=target).splitlines()
+    assert line.startswith("'ave' is not a data set of the config, which has demo, tiny; add it ")

@@ -1,4 +1,4 @@
-"""What the commands of a finished run import: nothing that they have no work for."""
+"""The commands of a finished run import no slow package that they do not need."""
 
 import os
 import re
@@ -17,7 +17,7 @@ SLOW = {"torch", "torchvision", "openvino", "tensorflow", "matplotlib", "sklearn
 
 @pytest.fixture(scope="module")
 def finished(finished_run, tmp_path_factory):
-    """A copy of the finished run, and the command of the last job of each rule."""
+    """A copy of the finished run, and the arguments of the last job of each rule."""
     folder = tmp_path_factory.mktemp("imports") / "run"
     shutil.copytree(finished_run.folder, folder)
     workflow = Workflow(finished_run.checkout, folder)
@@ -38,8 +38,8 @@ def finished(finished_run, tmp_path_factory):
         ("study", {"pandas", "scipy", "sklearn"}),
     ],
 )
-def test_where_all_is_done_nothing_slow_is_imported(finished, verb, needed):
-    """`extract` finds every video in the cache: torch, and 5 s of imports, are not needed."""
+def test_finished_commands_import_no_slow_package(finished, verb, needed):
+    """`extract` finds every video in the cache, so it needs no torch and saves 5 s of imports."""
     workflow, commands = finished
     command = [sys.executable, "-X", "importtime", "-m", "mafnet", verb, *commands[verb]]
     environment = os.environ | {"PYTHONPATH": str(workflow.checkout)}

@@ -1,4 +1,4 @@
-"""Killed or stopped at any moment, the same command again finishes with the same numbers."""
+"""After a kill or Ctrl-C, the same command finishes the run with the same results."""
 
 import os
 import shutil
@@ -13,32 +13,32 @@ from support.tiny_run import METRICS
 pytestmark = pytest.mark.workflow
 
 PATIENCE_SECONDS = 240
-"""A busy machine may take long to get to the point that a test waits for."""
+"""A busy machine may need this long to reach the state that a test waits for."""
 
 
 def wait_for(condition, process):
-    """Wait until a condition holds while Snakemake is at work; returns what it gave."""
+    """Wait until a condition is true while Snakemake runs; returns the condition's value."""
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
         if found := condition():
             return found
-        assert process.poll() is None, "Snakemake ended before the point that was waited for"
+        assert process.poll() is None, "Snakemake ended before the expected state"
         time.sleep(0.02)
-    raise AssertionError("the point that was waited for did not come")
+    raise AssertionError("the expected state was not reached")
 
 
 def stop(run, process, number):
-    """Signal the whole process group, as a terminal does, and wait until nothing of it is left."""
+    """Send a signal to the process group, as a terminal does, and wait until all processes end."""
     os.killpg(process.pid, number)
     assert process.wait(PATIENCE_SECONDS) != 0
     end = time.monotonic() + PATIENCE_SECONDS
-    while at_work(run.folder) and time.monotonic() < end:
+    while processes_in(run.folder) and time.monotonic() < end:
         time.sleep(0.02)
-    assert at_work(run.folder) == []
+    assert processes_in(run.folder) == []
 
 
-def at_work(folder):
-    """The processes whose working directory this is, where the system tells them."""
+def processes_in(folder):
+    """The processes with this working directory; always empty on systems without /proc."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -50,13 +50,13 @@ def at_work(folder):
 
 
 def extracting(run):
-    """The visual features in the cache, once there are two, while the rest is being extracted."""
+    """The visual features in the cache, as soon as there are at least two."""
     entries = list((run.folder / "cache/densenet201").glob("*/*/*"))
     return entries if len(entries) >= 2 else []
 
 
 def training(run):
-    """The folder of a run whose training has begun and not ended."""
+    """The folder of a run whose training has begun but not ended."""
     for seed in (0, 1):
         log = run.folder / f"logs/model/train/tiny-main-mafnet-{seed}.log"
         folder = run.folder / f"results/tiny/main/mafnet/seed{seed}"
@@ -68,7 +68,7 @@ def training(run):
 
 @pytest.fixture
 def unfinished(run):
-    """A run with media table of its shard and weights, but no visual features and what follows."""
+    """A run with probed videos and weights, but without visual features and later files."""
     for path in ("results/tiny/features", "results/tiny/main", "cache/densenet201", "logs"):
         shutil.rmtree(run.folder / path)
     (run.folder / METRICS).unlink()
@@ -76,17 +76,17 @@ def unfinished(run):
     return run
 
 
-def test_killed_and_stopped_runs_are_resumed_to_the_same_numbers(unfinished, finished_run):
+def test_runs_resume_after_kills_and_ctrl_c_with_the_same_results(unfinished, finished_run):
     run = unfinished
     process = run.start(METRICS)
     wait_for(lambda: extracting(run), process)
 
     second = run.run(METRICS, succeeds=False).stdout
-    who = f"process {process.pid} on {socket.gethostname()}"
-    expected = f"another snakemake ({who}) is at work in {run.folder}; wait for it or stop it"
-    assert second.splitlines()[-1] == f"mafnet: {expected}"
+    name = f"process {process.pid} on {socket.gethostname()}"
+    expected = f"another snakemake ({name}) is running in {run.folder}; wait until it ends, or stop"
+    assert second.splitlines()[-1] == f"mafnet: {expected} it"
     assert "Traceback" not in second
-    assert run.planned(), "a dry run disturbs nobody, so it is allowed"
+    assert run.planned(), "a dry run changes nothing, so it is allowed"
 
     before = len(extracting(run))
     stop(run, process, signal.SIGKILL)
@@ -98,7 +98,7 @@ def test_killed_and_stopped_runs_are_resumed_to_the_same_numbers(unfinished, fin
     assert not (trained / "model.safetensors").exists()
     log = run.log("features/extract/tiny-visual-0000.log")
     in_cache = int(log.split("visual: ")[1].split()[0])
-    assert before <= in_cache <= 8, "what was extracted before the kill is not done again"
+    assert before <= in_cache <= 8, "features from before the kill are not extracted again"
 
     shutil.rmtree(run.folder / "logs")
     process = run.start(METRICS)

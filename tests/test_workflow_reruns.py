@@ -1,4 +1,4 @@
-"""What runs again after a change: each row of the table in workflow/README.md is a test here."""
+"""Which jobs a change reruns: each row of the table in workflow/README.md is a test here."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ ONE_MODALITY_ON = {"extract": 1} | MEDIA_ON
 PROBING_ON = {"probe": 1, "extract": 2} | MEDIA_ON
 
 
-def test_nothing_changed_nothing_runs(run):
+def test_without_a_change_nothing_reruns(run):
     assert run.planned() == {}
 
 
@@ -34,7 +34,7 @@ def test_nothing_changed_nothing_runs(run):
     ],
     ids=str,
 )
-def test_a_setting_reruns_what_depends_on_it(run, change, expected):
+def test_a_changed_setting_reruns_the_jobs_that_depend_on_it(run, change, expected):
     assert run.planned(change=change) == expected
 
 
@@ -46,11 +46,11 @@ def test_a_setting_reruns_what_depends_on_it(run, change, expected):
         ("visual", "audio", {"features": {"visual": {"backend": "torch"}}}),
     ],
 )
-def test_an_extraction_setting_reruns_its_modality(run, modality, other, change):
-    announced = run.run(METRICS, "-n", change=change).stdout
-    assert planned_jobs(announced) == {"calibrate": 1} | ONE_MODALITY_ON
-    assert f"Extracting {modality}" in announced
-    assert f"Extracting {other}" not in announced
+def test_a_changed_extraction_setting_reruns_one_modality(run, modality, other, change):
+    output = run.run(METRICS, "-n", change=change).stdout
+    assert planned_jobs(output) == {"calibrate": 1} | ONE_MODALITY_ON
+    assert f"Extracting {modality}" in output
+    assert f"Extracting {other}" not in output
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_raised_version_of_a_backbone_reruns_its_extraction(run, edited):
     assert run.planned() == {"calibrate": 1} | ONE_MODALITY_ON
 
 
-def test_one_more_video_is_extracted_alone(run):
+def test_an_added_video_is_extracted_alone(run):
     add_video(run.folder)
     assert run.planned() == PROBING_ON
     run.run("results/tiny/media.tsv")
@@ -87,8 +87,8 @@ def test_one_more_video_is_extracted_alone(run):
     assert run.planned("results/tiny/media.tsv") == {}
 
 
-def test_one_more_video_touches_one_shard_of_several(run):
-    """140 videos are two shards; links to the eight real ones, so that the cache has them all."""
+def test_an_added_video_reruns_one_of_two_shards(run):
+    """140 videos are two shards; 132 are links to the eight others, so the cache has them all."""
     for number in range(132):
         name = f"link{number}.mp4"
         os.link(run.folder / f"videos/{number % 8}.mp4", run.folder / "videos" / name)
@@ -107,25 +107,25 @@ def test_a_touched_video_or_manifest_reruns_nothing(run):
         os.utime(path)
     os.utime(run.folder / "manifest.csv")
     assert run.planned() == {}
-    assert run.planned() == {}, "the second look must not differ from the first"
+    assert run.planned() == {}, "the second dry run must not differ from the first"
 
 
 @pytest.mark.parametrize(
     ("video", "expected"),
     [("7.mp4", PROBING_ON), ("0.mp4", {"calibrate": 2} | PROBING_ON)],
-    ids=["another", "of the calibration"],
+    ids=["not in the calibration", "in the calibration"],
 )
 def test_a_replaced_video_reruns_its_shard(run, video, expected):
     path = run.folder / "videos" / video
     content = bytearray(path.read_bytes())
-    content[-1] ^= 1  # as long as before
+    content[-1] ^= 1  # the size stays the same
     path.write_bytes(content)
     assert run.planned() == expected
     run.run("results/tiny/media/0000.tsv")
     assert "probe" not in run.planned()
 
 
-def test_a_video_that_comes_back_as_it_was_reruns_nothing(run):
+def test_a_video_that_is_restored_unchanged_reruns_nothing(run):
     path = run.folder / "videos/7.mp4"
     shutil.copyfile(path, run.folder / "kept.mp4")
     path.unlink()
@@ -134,7 +134,7 @@ def test_a_video_that_comes_back_as_it_was_reruns_nothing(run):
     assert run.planned() == {}
 
 
-def test_another_label_reruns_training(run):
+def test_a_changed_label_reruns_training(run):
     manifest = run.folder / "manifest.csv"
     manifest.write_text(manifest.read_text().replace("s0,0.mp4,high", "s0,0.mp4,low"))
     assert run.planned() == TRAINING_ON
@@ -142,45 +142,45 @@ def test_another_label_reruns_training(run):
 
 def test_comments_rerun_nothing(run, edited):
     for path in ("mafnet/model/train.py", "mafnet/features/extract.py", "mafnet/video/decode.py"):
-        edited(path, "\nimport ", "\n# a remark\nimport ")
+        edited(path, "\nimport ", "\n# a comment\nimport ")
     for path in ("workflow/rules/features.smk", "workflow/rules/model.smk"):
-        edited(path, "    shell:\n", "    # a remark\n    shell:\n")
+        edited(path, "    shell:\n", "    # a comment\n    shell:\n")
     assert run.planned() == {}
 
 
-def test_the_cache_may_be_deleted(run):
+def test_a_deleted_cache_reruns_nothing(run):
     shutil.rmtree(run.folder / "cache")
     assert run.planned() == {}
 
 
-def test_target_rules_stop_halfway(run):
-    """They hold for all data sets, so the demo, which was not run, is announced too."""
+def test_target_rules_stop_before_later_stages(run):
+    """They apply to all data sets, so the dry run includes the demo, which has not run."""
     assert "train" not in run.planned("features")
     planned = run.planned("models")
-    assert planned["train"] == 3, "the runs of the demo, none of the finished ones"
+    assert planned["train"] == 3, "the runs of the demo only, because the others are finished"
     assert "metrics" not in planned
 
 
-def test_the_demo_is_planned_from_nothing(run):
-    """Its manifest is made by a rule, so its shards are not known yet."""
+def test_the_demo_can_be_planned_before_its_manifest_exists(run):
+    """A rule writes its manifest, so its shards are not known yet."""
     planned = run.planned("results/demo/metrics.json", "results/demo/studies/modalities.csv")
     assert planned["demo"] == 1
     assert planned["train"] == 9
 
 
 @pytest.mark.slow
-def test_the_demo_reruns_nothing_after_its_manifest_is_made(run):
+def test_the_demo_reruns_nothing_after_its_manifest_is_written(run):
     targets = ("results/demo/media/0000.tsv", "results/demo/weights/audio.safetensors")
     run.run(*targets)
     assert run.planned(*targets) == {}
 
 
-def test_a_checkout_that_moves_with_its_results_reruns_nothing(run, tmp_path):
-    """Results lie in the checkout where a user runs Snakemake there."""
+def test_a_checkout_that_is_moved_with_its_results_reruns_nothing(run, tmp_path):
+    """If a user runs Snakemake in the checkout, the results are in it."""
     before, after = tmp_path / "before", tmp_path / "after"
     shutil.copytree(run.checkout, before)
     shutil.copytree(run.folder, before, dirs_exist_ok=True)
-    # These were made elsewhere, so that what is summarised from them has another name here.
+    # The results come from another checkout, so the path of resources/paper.tsv has changed.
     Workflow(before, before).run(METRICS)
     before.rename(after)
     assert Workflow(after, after).planned() == {}

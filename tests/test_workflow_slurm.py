@@ -1,4 +1,4 @@
-"""The Slurm profile: without Slurm as far as that goes, and on a real Slurm of one machine."""
+"""The Slurm profile: some tests need no Slurm, the others use a real Slurm of one machine."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import time
 import pytest
 import yaml
 from support import slurm_node
-from support.tiny_run import METRICS, REPOSITORY, copy_checkout, make_data
+from support.tiny_run import METRICS, REPOSITORY, copy_checkout, make_data, start_process
 
 from mafnet.plan.slurm import memory_kills
 
@@ -20,18 +20,20 @@ pytestmark = pytest.mark.workflow
 
 PATIENCE_SECONDS = 300
 TARGET = "results/mine/metrics.json"
-HUNGRY = "python -c 'import time; data = bytes(range(1, 101)) * 12_000_000; time.sleep(5)'"
-"""Takes 1.2 GB for some seconds, long enough for Slurm to notice."""
+AFTER_PROBING = ("features", "main", "media.tsv", "metrics.json")
+"""All results that depend on the extraction."""
+MEMORY_HOG = "python -c 'import time; data = bytes(range(1, 101)) * 12_000_000; time.sleep(5)'"
+"""Uses 1.2 GB of memory for some seconds, long enough for Slurm to detect it."""
 
 
 def command_of_readme():
-    """The arguments of the README's Snakemake on Slurm."""
+    """The arguments of the README's command for Slurm."""
     lines = (REPOSITORY / "README.md").read_text().splitlines()
     (command,) = [line for line in lines if line.startswith("    snakemake --workflow-profile")]
     return shlex.split(command)[1:]
 
 
-def test_the_profile_starts_without_a_number_of_cores(run):
+def test_the_profile_needs_no_number_of_cores(run):
     command = run.command(METRICS, "--workflow-profile", "profiles/slurm")
     cores = command.index("--cores")
     done = subprocess.run(
@@ -42,22 +44,22 @@ def test_the_profile_starts_without_a_number_of_cores(run):
     assert "Nothing to be done" in done.stdout
 
 
-def test_a_job_that_was_killed_for_its_memory_is_named(tmp_path):
+def test_jobs_that_were_killed_for_memory_are_listed(tmp_path):
     logs = {
         "rule_extract/tiny/7.log": "slurmstepd: error: StepId=7.0 exceeded memory limit (2 > 1)",
         "group_run/8.log": "slurmstepd: error: Detected 1 oom_kill event in StepId=8.0.",
-        "rule_media/tiny/9.log": "mafnet media: a mistake",
+        "rule_media/tiny/9.log": "mafnet media: another error",
     }
     for name, text in logs.items():
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(text)
     began = (tmp_path / "rule_extract/tiny/7.log").stat().st_mtime
-    named = [message.split(",")[0] for message in memory_kills(tmp_path, began)]
-    assert named == ["Slurm killed job 8 (run)", "Slurm killed job 7 (extract)"]
+    listed = [message.split(",")[0] for message in memory_kills(tmp_path, began)]
+    assert listed == ["Slurm killed job 8 (run)", "Slurm killed job 7 (extract)"]
     assert list(memory_kills(tmp_path, began + 60)) == []
 
 
-def test_the_log_of_a_step_that_was_killed_says_why(run, edited):
+def test_the_log_of_a_killed_step_gives_the_reason(run, edited):
     command = "python -m mafnet"
     edited("workflow/rules/common.smk", command, f"timeout --signal KILL 0.01 {command}")
     (run.folder / METRICS).unlink()
@@ -66,7 +68,7 @@ def test_the_log_of_a_step_that_was_killed_says_why(run, edited):
 
 
 class Cluster:
-    """A checkout with the data set `mine`, whose Snakemake submits to Slurm."""
+    """A checkout with the data set `mine`, in which Snakemake submits its jobs to Slurm."""
 
     def __init__(self, folder):
         self.folder = copy_checkout(folder)
@@ -77,43 +79,39 @@ class Cluster:
         config.write_text(config.read_text().replace("datasets:\n", entry, 1))
 
     def start(self, *arguments):
-        """Start Snakemake in the checkout, in a process group of its own as a terminal does."""
+        """Start Snakemake in the checkout."""
         command = [sys.executable, "-m", "snakemake", *command_of_readme(), *arguments]
-        with (self.folder / "said").open("w") as log:
-            return subprocess.Popen(
-                command, cwd=self.folder, stdout=log, stderr=log, process_group=0,
-                env=os.environ | {"OMP_NUM_THREADS": "1"},
-            )  # fmt: skip
+        return start_process(command, self.folder / "output.log", cwd=self.folder)
 
     def run(self, *arguments, succeeds=True):
-        """Run Snakemake to its end; returns what it says."""
+        """Run Snakemake to its end; returns its output."""
         status = self.start(*arguments).wait(PATIENCE_SECONDS)
-        said = (self.folder / "said").read_text()
-        assert (status == 0) == succeeds, said
-        return said
+        output = (self.folder / "output.log").read_text()
+        assert (status == 0) == succeeds, output
+        return output
 
-    def make_again(self, *paths):
-        """Delete what lies below results/mine."""
-        for path in paths:
-            found = self.folder / "results/mine" / path
-            shutil.rmtree(found) if found.is_dir() else found.unlink()
+    def delete(self, *names):
+        """Delete existing files and folders in results/mine, to compute them again."""
+        for name in names:
+            path = self.folder / "results/mine" / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def wait_for(condition):
-    """Wait until a condition holds; returns what it gave."""
+    """Wait until a condition is true; returns the condition's value."""
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
         if found := condition():
             return found
         time.sleep(0.1)
-    raise AssertionError("the point that was waited for did not come")
+    raise AssertionError("the expected state was not reached")
 
 
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory):
     """A running Slurm, stopped at the end."""
     if shutil.which("slurmd") is None or shutil.which("munged") is None:
-        pytest.skip("no slurmd and munged here (Debian: slurm-wlm, munge)")
+        pytest.skip("slurmd or munged is not installed (Debian: slurm-wlm, munge)")
     if os.getuid() != 0:
         pytest.skip("slurmd needs root")
     folder = tmp_path_factory.mktemp("slurm")
@@ -127,7 +125,7 @@ def slurm(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster(slurm, tmp_path_factory):
-    """The README's command, to the letter, run to its end."""
+    """A cluster on which the README's unchanged command has run to its end."""
     cluster = Cluster(tmp_path_factory.mktemp("cluster") / "mafnet")
     cluster.run()
     return cluster
@@ -135,12 +133,12 @@ def cluster(slurm, tmp_path_factory):
 
 @pytest.fixture
 def last(slurm):
-    """The number of the last job before the test."""
+    """A function that returns the id of the last job so far."""
     return lambda: max(slurm.jobs(), default=0)
 
 
 def assert_on_gpu(jobs, count):
-    """So many jobs ran in the partition `gpu` with a GPU each."""
+    """`count` jobs ran in the partition `gpu`, each with one GPU."""
     found = [(job["JobState"], job["Partition"], job.get("TresPerNode")) for job in jobs]
     assert found == [("COMPLETED", "gpu", "gres:gpu:1")] * count
 
@@ -158,27 +156,27 @@ def test_the_command_of_the_readme_runs_every_job_on_slurm(slurm, cluster):
 
 
 @pytest.mark.slurm
-def test_one_option_more_loses_neither_gpu_nor_partition(slurm, cluster, last):
+def test_further_options_keep_gpu_and_partition(slurm, cluster, last):
     before = last()
-    cluster.make_again("features", "main", "media.tsv", "metrics.json")
+    cluster.delete(*AFTER_PROBING)
     options = ("--set-resources", "media:runtime=11", "--default-resources", "runtime=12")
     cluster.run(*options, "--resources", "downloads=1", "--group-components", "run=2")
     assert_on_gpu(slurm.of_rule("extract", before), 2)
     shared = slurm.of_rule("run", before)
     assert_on_gpu(shared, 1)
-    # Two runs one after another: the cores and the memory of one, and twice 240 + 60 minutes.
-    asked = [shared[0][name] for name in ("NumCPUs", "MinMemoryNode", "TimeLimit")]
-    assert asked == ["1", "4000M", "10:00:00"]
+    # Two runs, one after the other: cores and memory of one, and two times 240 + 60 minutes.
+    requested = [shared[0][name] for name in ("NumCPUs", "MinMemoryNode", "TimeLimit")]
+    assert requested == ["1", "4000M", "10:00:00"]
     assert [job["TimeLimit"] for job in slurm.of_rule("media", before)] == ["00:11:00"]
 
 
 @pytest.mark.slurm
-def test_a_job_that_was_killed_for_its_memory_comes_back_with_more(slurm, cluster, last):
+def test_a_job_that_was_killed_for_memory_is_retried_with_more(slurm, cluster, last):
     before = last()
     rules = cluster.folder / "workflow/rules/report.smk"
     text = rules.read_text()
-    rules.write_text(text.replace('"mafnet metrics', f'"{HUNGRY} && mafnet metrics', 1))
-    said = cluster.run()
+    rules.write_text(text.replace('"mafnet metrics', f'"{MEMORY_HOG} && mafnet metrics', 1))
+    output = cluster.run()
     rules.write_text(text)
     jobs = slurm.of_rule("metrics", before)
     found = [(job["JobState"], job["MinMemoryNode"]) for job in jobs]
@@ -186,12 +184,12 @@ def test_a_job_that_was_killed_for_its_memory_comes_back_with_more(slurm, cluste
         [("FAILED", "1000M"), ("COMPLETED", "2000M")],
         [("OUT_OF_MEMORY", "1000M"), ("COMPLETED", "2000M")],
     )
-    assert f"Slurm killed job {jobs[0]['JobId']} (metrics), because its memory ran out" in said
+    assert f"Slurm killed job {jobs[0]['JobId']} (metrics), because its memory ran out" in output
 
 
 @pytest.mark.slurm
-def test_a_model_stays_when_its_evaluation_fails(slurm, cluster, last):
-    cluster.make_again("main", "metrics.json")
+def test_a_model_is_kept_if_its_evaluation_fails(slurm, cluster, last):
+    cluster.delete("main", "metrics.json")
     rules = cluster.folder / "workflow/rules/model.smk"
     text = rules.read_text()
     rules.write_text(text.replace('"mafnet evaluate', '"exit 1; mafnet evaluate', 1))
@@ -207,7 +205,7 @@ def test_a_model_stays_when_its_evaluation_fails(slurm, cluster, last):
 @pytest.mark.slurm
 def test_ctrl_c_cancels_the_jobs(slurm, cluster, last):
     before = last()
-    cluster.make_again("features", "media.tsv")
+    cluster.delete(*AFTER_PROBING)
     process = cluster.start()
     wait_for(lambda: len(slurm.of_rule("extract", before)) == 2)
     os.killpg(process.pid, signal.SIGINT)
@@ -216,17 +214,17 @@ def test_ctrl_c_cancels_the_jobs(slurm, cluster, last):
 
 
 @pytest.mark.slurm
-def test_jobs_that_a_killed_snakemake_left_are_not_submitted_twice(slurm, cluster, last):
+def test_leftover_jobs_of_a_killed_snakemake_are_not_submitted_twice(slurm, cluster, last):
     before = last()
-    shutil.rmtree(cluster.folder / "results/mine/features", ignore_errors=True)
+    cluster.delete(*AFTER_PROBING)
     process = cluster.start()
-    left = wait_for(lambda: slurm.of_rule("extract", before))
+    leftover = wait_for(lambda: slurm.of_rule("extract", before))
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     message = cluster.run(succeeds=False).splitlines()[-1]
     assert "of an earlier snakemake" in message
-    assert left[0]["JobId"] in message
-    subprocess.run(message.split("type: ")[1], shell=True, check=True)
+    assert leftover[0]["JobId"] in message
+    subprocess.run(message.split("cancel them: ")[1], shell=True, check=True)
     wait_for(
         lambda: all(job["JobState"] == "CANCELLED" for job in slurm.of_rule("extract", before))
     )

@@ -1,1 +1,1 @@
-"""What Snakemake asks at parse time: config, names, paths of the stages, video identity."""
+"""What Snakemake needs at parse time: the checked config, paths, shards and video identities."""

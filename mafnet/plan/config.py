@@ -1,8 +1,8 @@
-"""The config as a whole: read, checked, and merged for each data set."""
+"""Reads and checks the whole config, and merges the settings of each data set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import yaml
 from pydantic import Discriminator, Field, Tag, ValidationError
@@ -27,16 +27,15 @@ from mafnet.report.config import ReportSection
 from mafnet.video.config import VideoSection
 
 REPLACED = {
-    "video.frame_size": "is no key any more, because frames are always 224 pixels wide and high; "
-    "delete it",
-    "video.max_error_lines": "is no key any more, because lines of errors are only a warning; "
-    "delete it and set video.max_lost_fraction, which counts lost and corrupt frames",
+    "video.frame_size": "was removed, because frames are always 224 x 224 pixels; delete the key",
+    "video.max_error_lines": "was removed, because messages of the decoder are only a warning; "
+    "delete the key and set video.max_lost_fraction, the limit of lost and corrupt frames",
 }
-"""Keys of earlier versions -> what to do. A key that was renamed: "is now called ..."."""
+"""Key of an earlier version -> the message for it. For a renamed key: "is now called ..."."""
 
 
 class Sections(Settings):
-    """The sections of the stages that follow the data sets."""
+    """The config's sections for the stages after `dataset`."""
 
     video: VideoSection = Field(VideoSection(), description="How videos are decoded and used.")
     features: FeaturesSection = Field(
@@ -47,117 +46,119 @@ class Sections(Settings):
 
 
 class OwnEntry(OwnData, Sections):
-    """Your own videos and manifests, and the settings that hold for them alone."""
+    """Your own videos and manifests, and settings for this data set only."""
 
 
 class DemoEntry(DemoData, Sections):
-    """Videos that mafnet draws, and the settings that hold for them alone."""
+    """Videos that mafnet generates, and settings for this data set only."""
 
 
 class PublishedEntry(PublishedData, Sections):
-    """A published data set, and the settings that hold for it alone."""
+    """A published data set, and settings for this data set only."""
 
 
-OWN, DRAWN, PUBLISHED = "a data set without `source`", "`source: demo`", "this `source`"
-"""The kinds of data sets, as messages name them."""
+OWN, GENERATED, PUBLISHED = "a data set without `source`", "`source: demo`", "this `source`"
+"""The kinds of data sets, as they are named in messages."""
 
 
 def _kind_of(entry: object) -> str:
     source = entry.get("source") if isinstance(entry, Mapping) else None
-    return OWN if source is None else DRAWN if source == DEMO else PUBLISHED
+    return OWN if source is None else GENERATED if source == DEMO else PUBLISHED
 
 
 Entry = Annotated[
     Annotated[OwnEntry, Tag(OWN)]
-    | Annotated[DemoEntry, Tag(DRAWN)]
+    | Annotated[DemoEntry, Tag(GENERATED)]
     | Annotated[PublishedEntry, Tag(PUBLISHED)],
     Discriminator(_kind_of),
 ]
 
 
 class Config(Sections):
-    """Settings of mafnet. Closed: a key with a spelling mistake is an error, never ignored."""
+    """Settings of mafnet. An unknown key, for example a misspelled one, is an error."""
 
     datasets: dict[Name, Entry] = Field(
         min_length=1,
-        description="The data sets, by name; the name is the folder below results/. An entry may "
-        "have sections `video`, `features`, `model` and `report` that hold for it alone.",
+        description="The data sets, by name. The name is also the name of the folder in results/. "
+        "An entry may contain the sections `video`, `features`, `model` and `report`; their values "
+        "override the common sections for this data set.",
     )
 
 
 def check_config(config: Mapping) -> Config:
-    """The config as a model; MafnetError has a line for every wrong key and every unknown name."""
+    """Validate the config; MafnetError has one line for each wrong key and each unknown name."""
     try:
         checked = Config.model_validate(config)
     except ValidationError as error:
-        raise _refused(faults(error, Config, REPLACED)) from error
-    of_all = [
-        fault
+        raise _error(faults(error, Config, REPLACED)) from error
+    messages = [
+        message
         for name, entry in checked.datasets.items()
-        for fault in _of_dataset(config, name, entry)
+        for message in _faults_after_merging(config, name, entry)
     ]
-    if of_all:
-        raise _refused(dict.fromkeys(of_all))
+    if messages:
+        # A wrong name in a common section is found once for each data set.
+        raise _error(dict.fromkeys(messages))
     return checked
 
 
-def _of_dataset(config: Mapping, dataset: str, entry: DataSet) -> list[str]:
-    """Faults of a data set's settings that appear only after merging with the common ones."""
-    own = dataset_sections(config, dataset)
-    unknown = unknown_names(own.features, own.model, own.report, resource("weights.tsv"))
+def _faults_after_merging(config: Mapping, dataset: str, entry: DataSet) -> list[str]:
+    """Messages for faults that are found only in a data set's merged settings."""
+    merged = dataset_sections(config, dataset)
+    unknown = unknown_names(merged.features, merged.model, merged.report, resource("weights.tsv"))
     try:
-        DemoSettings.model_validate(demo_values(entry, own.video.clips))
+        DemoSettings.model_validate(demo_values(entry, merged.video.clips))
     except ValidationError as error:
         return unknown + [f"datasets.{dataset}: {fault}" for fault in faults(error, DemoSettings)]
     return unknown
 
 
-def _refused(lines: Sequence[str] | Mapping[str, Any]) -> MafnetError:
+def _error(lines: Iterable[str]) -> MafnetError:
     return MafnetError("\n".join(["config: fix these keys:", *(f"  {line}" for line in lines)]))
 
 
 def read_config(files: Sequence[Path]) -> dict:
-    """The settings that the workflow would have: config.yaml with files laid over it, checked.
+    """The checked settings that the workflow would use: config.yaml, then `files` in order.
 
-    config.yaml is that of the current folder, or else the one that comes with mafnet.
+    config.yaml is read from the current folder. If there is none, mafnet's own file is used.
     """
-    own = Path("config.yaml")
+    local = Path("config.yaml")
     config: dict = {}
-    for path in (own if own.exists() else SHARED / "config.yaml", *files):
-        config = merged(config, _loaded(path))
+    for path in (local if local.exists() else SHARED / "config.yaml", *files):
+        config = merge(config, _load(path))
     check_config(config)
     return config
 
 
-def _loaded(path: Path) -> dict:
+def _load(path: Path) -> dict:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise MafnetError(f"{path}: cannot be read as YAML ({error})") from error
-    if not isinstance(found, dict):
-        raise MafnetError(f"{path}: is not a mapping of settings")
-    return found
+    if not isinstance(settings, dict):
+        raise MafnetError(f"{path}: must contain a mapping of settings, such as `video: {{...}}`")
+    return settings
 
 
-def own_sections(config: Mapping, dataset: str) -> dict:
-    """The stage sections of a data set as written: the common ones with its own laid over them."""
-    own = config["datasets"][dataset]
+def merged_sections(config: Mapping, dataset: str) -> dict:
+    """The stage sections for a data set, as written: its own values override the common ones."""
+    entry = config["datasets"][dataset]
     return {
-        section: merged(config.get(section, {}), own.get(section, {}))
+        section: merge(config.get(section, {}), entry.get(section, {}))
         for section in Sections.model_fields
     }
 
 
 def dataset_sections(config: Mapping, dataset: str) -> Sections:
-    """The same as models."""
-    return Sections.model_validate(own_sections(config, dataset))
+    """The stage sections for a data set, as models."""
+    return Sections.model_validate(merged_sections(config, dataset))
 
 
-def merged(base: Mapping, over: Mapping) -> dict:
-    """`base` with the keys of `over` laid over it, mapping by mapping."""
+def merge(base: Mapping, override: Mapping) -> dict:
+    """`base` with the values of `override`; nested mappings are merged, not replaced."""
     result = dict(base)
-    for key, value in over.items():
+    for key, value in override.items():
         inner = result.get(key)
-        both = isinstance(value, Mapping) and isinstance(inner, Mapping)
-        result[key] = merged(inner, value) if both else value
+        nested = isinstance(value, Mapping) and isinstance(inner, Mapping)
+        result[key] = merge(inner, value) if nested else value
     return result

@@ -1,44 +1,72 @@
-"""What the rules of the stage dataset ask: manifests, archives, lists."""
+"""The plan of the stage dataset: settings, manifests, archives and lists of each data set."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from mafnet.common.files import canonical_json
 from mafnet.dataset.collect import archives_of
 from mafnet.dataset.config import DEMO, demo_values
 from mafnet.dataset.lists import list_files
+from mafnet.dataset.origin import origin_of
 from mafnet.dataset.sources import SOURCES
-from mafnet.plan.answers import Answers
+from mafnet.plan.config import check_config, dataset_sections
 
 
-class DatasetAnswers(Answers):
-    """Where the manifests and videos come from."""
+class DatasetPlan:
+    """Where the manifests and videos of each data set come from.
+
+    datasets: names of the data sets.
+    lookup_values: for each data set, the values that rules read with Snakemake's `lookup`. The
+        table is small, because `lookup` searches all of it each time.
+    """
+
+    def __init__(self, config: Mapping) -> None:
+        self._config = config
+        self._entries = check_config(config).datasets
+        self.datasets = list(self._entries)
+        self._sections = {name: dataset_sections(config, name) for name in self.datasets}
+        self._origins = {name: origin_of(name, entry) for name, entry in self._entries.items()}
+        self.lookup_values = {name: self._lookup_values(name) for name in self.datasets}
+
+    def _lookup_values(self, dataset: str) -> dict[str, str | float]:
+        origin, sections = self._origins[dataset], self._sections[dataset]
+        return {
+            "root": origin.root,
+            "source": origin.source,
+            "archive": origin.archive,
+            "lists": origin.lists,
+            "protocol": origin.protocol,
+            "max_failed_fraction": sections.video.max_failed_fraction,
+            "cache": sections.features.cache,
+            "main": sections.model.main,
+        }
 
     def not_configured(self, dataset: str) -> str:
-        """What to do about a data set that the config lacks."""
+        """The error message for a data set that is not in the config."""
         known = ", ".join(sorted(self.datasets))
         return (
-            f"{dataset!r} is not a data set of the config, which has {known}; give it an entry in "
-            "`datasets` (config.yaml has one of each kind to uncomment), or name your file of "
-            "settings with --configfile"
+            f"{dataset!r} is not a data set of the config, which has {known}; add it to "
+            "`datasets` (config.yaml has a commented example of each kind), or pass your config "
+            "file with --configfile"
         )
 
     @property
     def demos(self) -> list[str]:
-        """The data sets that the checkpoint `demo` makes."""
+        """The data sets that the checkpoint `demo` generates."""
         return [name for name in self.datasets if self._origins[name].source == DEMO]
 
     @property
     def published(self) -> list[str]:
-        """The data sets whose manifests the checkpoint `prepare` makes."""
+        """The data sets whose manifests the checkpoint `prepare` writes."""
         return [name for name in self.datasets if self._origins[name].source in SOURCES]
 
     def splits(self, dataset: str) -> list[str]:
-        """The splits whose mean metrics.json shows."""
+        """The splits over which metrics.json computes the mean."""
         return list(self._origins[dataset].shown)
 
     def all_splits(self, dataset: str) -> list[str]:
-        """The splits that can have runs; all share the features."""
+        """All splits that can have runs; they share the features."""
         return list(self._origins[dataset].manifests)
 
     def manifest(self, dataset: str, split: str) -> str:
@@ -50,43 +78,43 @@ class DatasetAnswers(Answers):
         return list(self._origins[dataset].manifests.values())
 
     def classes(self, dataset: str) -> list[str]:
-        """The file of class names, if the data set has one; as a list, for a rule's input."""
-        own = self._origins[dataset].classes
-        return [own] if own else []
+        """The file of class names as a list for a rule's input; empty if there is none."""
+        classes = self._origins[dataset].classes
+        return [classes] if classes else []
 
     def archives(self, dataset: str) -> list[str]:
-        """The files that a published data set's videos are unpacked from."""
+        """The files from which a published data set's videos are unpacked."""
         origin = self._origins[dataset]
         if origin.download:
             return [f"data/{dataset}/downloads.tsv"]
         return [str(path) for path in archives_of(Path(origin.archive))]
 
     def unpacked(self, dataset: str) -> list[str]:
-        """The table of unpacked files if the videos come from archives, else nothing."""
+        """The table of unpacked files if the videos come from archives, else an empty list."""
         return [f"data/{dataset}/unpacked.tsv"] if self._origins[dataset].archive else []
 
     def own_lists(self, dataset: str) -> list[str]:
-        """The folder or file of a published data set's lists, if they are not with the videos."""
+        """A published data set's folder or file of lists, if it is not the folder of videos."""
         origin = self._origins[dataset]
         return [origin.lists] if origin.lists != origin.root else []
 
     def list_files(self, dataset: str) -> list[str]:
-        """The files that a published data set's lists are read from, without unpacked ones."""
+        """The list files of a published data set; empty if they are unpacked from an archive."""
         origin = self._origins[dataset]
         if origin.archive and origin.lists == origin.root:
             return []
         return [str(path) for path in list_files(SOURCES[origin.source], Path(origin.lists))]
 
     def holdout(self, dataset: str) -> str:
-        """How validation samples are held out of training lists."""
+        """How validation samples are selected from the training lists."""
         return canonical_json(self._origins[dataset].holdout.recorded())
 
     def demo_settings(self, dataset: str) -> str:
-        """The settings that the demo's videos depend on: those of its entry, and their length."""
+        """The settings that the demo's videos depend on: its own settings and the video length."""
         clips = self._sections[dataset].video.clips
         return canonical_json(demo_values(self._entries[dataset], clips))
 
-    def _awaited(self, dataset: str) -> bool:
-        """True if the rule that makes the data set's manifests has not run yet."""
-        made = bool(self._origins[dataset].source)
-        return made and not all(map(os.path.exists, self.manifests(dataset)))
+    def _needs_manifests(self, dataset: str) -> bool:
+        """True if a rule writes the data set's manifests and has not run yet."""
+        by_rule = bool(self._origins[dataset].source)
+        return by_rule and not all(map(os.path.exists, self.manifests(dataset)))

@@ -1,4 +1,4 @@
-"""What mafnet sees on this machine, and in a collection of videos."""
+"""`mafnet doctor`: checks the installation, or a collection of videos."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from mafnet.common.resources import SHARED, missing
 @click.option(
     "--cache", type=options.any_path,
     **options.config_default("features.config:FeaturesSection", "cache"),
-    help="Folder of the cache.",
+    help="Cache folder.",
 )  # fmt: skip
 @click.option(
     "--weights", type=options.any_path,
@@ -25,18 +25,24 @@ from mafnet.common.resources import SHARED, missing
 )  # fmt: skip
 @click.option(
     "--videos", type=click.Path(exists=True, path_type=Path),
-    help="Check a folder of videos, or those of a manifest, instead of the machine.",
+    help="Check this folder of videos, or this manifest's videos, instead of the machine.",
 )  # fmt: skip
-@click.option("--root", type=options.folder, help="Folder of the manifest's videos, if another.")
+@click.option(
+    "--root",
+    type=options.folder,
+    help="Folder of the manifest's videos; default: the manifest's folder.",
+)
 @click.option(
     "--clips", type=click.IntRange(1),
     **options.config_default("video.config:VideoSection", "clips"),
-    help="Seconds of each video that are decoded.",
+    help="Seconds to decode of each video.",
 )  # fmt: skip
-@click.option("--list", "fetch", type=options.new_file, help="Write what to fetch again here.")
+@click.option(
+    "--list", "fetch", type=options.new_file, help="File for the list of videos to download again."
+)
 @click.option(
     "--threads", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True,
-    help="Videos that are checked at a time.",
+    help="Videos to check at the same time.",
 )  # fmt: skip
 def doctor(
     cache: Path,
@@ -47,47 +53,57 @@ def doctor(
     fetch: Path | None,
     threads: int,
 ) -> None:
-    """Say what mafnet sees on this machine, or check --videos; exit 1 if something is wrong."""
+    """Check this machine, or a collection of videos; exit 1 if something is wrong."""
     if videos:
-        _check(videos, root, clips, fetch, threads)
+        _check_videos(videos, root, clips, fetch, threads)
     else:
-        _machine(cache, weights)
+        _check_machine(cache, weights)
 
 
-def _check(place: Path, root: Path | None, clips: int, fetch: Path | None, threads: int) -> None:
-    """Show the outcomes of a collection; MafnetError if a video cannot be used."""
+def _check_videos(
+    collection: Path, root: Path | None, clips: int, fetch: Path | None, threads: int
+) -> None:
+    """Print the outcomes of all videos; MafnetError if a video cannot be used."""
     from rich.console import Console
 
     from mafnet.features.media_table import media_counts, outcome_table
     from mafnet.features.video_check import check_videos, find_videos, write_fetch_list
     from mafnet.video.config import VideoSettings
 
-    rows = check_videos(*find_videos(place, root), VideoSettings(clips=clips), threads)
-    Console().print(outcome_table(rows, str(place)))
+    rows = check_videos(*find_videos(collection, root), VideoSettings(clips=clips), threads)
+    Console().print(outcome_table(rows, str(collection)))
     if fetch:
-        click.echo(f"{write_fetch_list(rows, fetch)} videos to fetch again are listed in {fetch}")
+        click.echo(
+            f"{write_fetch_list(rows, fetch)} videos to download again are listed in {fetch}"
+        )
     failed = media_counts(rows)["failed"]
     if failed:
-        hint = "" if fetch else "; --list FILE writes what to fetch again"
+        hint = "" if fetch else "; --list FILE lists the videos to download again"
         raise MafnetError(f"{failed} of {len(rows)} videos cannot be used{hint}")
 
 
-def _machine(cache: Path, weights: Path) -> None:
-    """Show workflow, ffmpeg, devices, weights and cache; MafnetError if one is missing."""
-    found = {"mafnet": (True, __version__), "workflow": _workflow()}
-    found |= {"ffmpeg": _ffmpeg(), "torch": _torch()}
-    found |= {"openvino": _openvino()}
-    found |= {"weights": _weights(weights), "cache": _cache(cache), "disk": _disk(cache)}
-    for name, (good, text) in found.items():
+def _check_machine(cache: Path, weights: Path) -> None:
+    """Print a line for each part that mafnet needs; MafnetError if a part is missing."""
+    parts = {
+        "mafnet": (True, __version__),
+        "workflow": _workflow(),
+        "ffmpeg": _ffmpeg(),
+        "torch": _torch(),
+        "openvino": _openvino(),
+        "weights": _weights(weights),
+        "cache": _cache(cache),
+        "disk": _disk(cache),
+    }
+    for name, (good, text) in parts.items():
         click.echo(f"{'ok ' if good else 'NO '} {name:8} {text}")
-    if not all(good for good, _ in found.values()):
+    if not all(good for good, _ in parts.values()):
         raise MafnetError("something is missing; see the lines marked NO")
 
 
 def _workflow() -> tuple[bool, str]:
-    """The Snakefile to give to snakemake, or the missing files that come with mafnet."""
-    if lacking := missing():
-        return False, f"{', '.join(lacking)} missing in {SHARED}; install mafnet again"
+    """The path of the Snakefile, or the files that are missing in mafnet's installation."""
+    if files := missing():
+        return False, f"{', '.join(files)} missing in {SHARED}; install mafnet again"
     return True, str(SHARED / "Snakefile")
 
 
@@ -114,7 +130,7 @@ def _openvino() -> tuple[bool, str]:
     from mafnet.features.backbones.openvino_runtime import installed, openvino, suits
 
     if not installed():
-        return True, "cannot be imported: torch extracts on CPUs, half as fast"
+        return True, "cannot be imported; CPUs extract with torch, at half the speed"
     precisions = [name for name in ("float32", "bfloat16") if suits(name)]
     version = openvino().__version__.partition("-")[0]
     return True, f"{version}, {' and '.join(precisions)} on this processor"
@@ -122,7 +138,7 @@ def _openvino() -> tuple[bool, str]:
 
 def _weights(folder: Path) -> tuple[bool, str]:
     names = sorted(path.name for path in folder.glob("*.safetensors"))
-    return True, f"{folder}: {', '.join(names) or 'none yet (fetched when first needed)'}"
+    return True, f"{folder}: {', '.join(names) or 'none yet (downloaded when needed)'}"
 
 
 def _cache(folder: Path) -> tuple[bool, str]:

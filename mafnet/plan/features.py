@@ -1,4 +1,4 @@
-"""What the rules of the stage features ask: weights, and what features depend on."""
+"""The plan of the stage features: weights, and the settings that features depend on."""
 
 from pathlib import Path
 
@@ -6,17 +6,17 @@ from mafnet.common.files import canonical_json
 from mafnet.dataset.manifest import calibration_videos
 from mafnet.features.config import FeatureSettings
 from mafnet.features.fingerprint import fingerprint_of
-from mafnet.plan.video import VideoAnswers
+from mafnet.plan.video import VideoPlan
 from mafnet.video.config import VideoSettings
 
 
-class FeaturesAnswers(VideoAnswers):
-    """Where the weights are, and the settings of calibration and extraction."""
+class FeaturesPlan(VideoPlan):
+    """The weights files, and the settings of calibration and extraction."""
 
     @property
     def weights_folders(self) -> list[str]:
         """The folders of published weights."""
-        return sorted({own.features.weights_folder for own in self._sections.values()})
+        return sorted({sections.features.weights_folder for sections in self._sections.values()})
 
     def random(self, dataset: str, modality: str) -> bool:
         """True if a modality's backbone has random weights."""
@@ -27,12 +27,12 @@ class FeaturesAnswers(VideoAnswers):
         if self.random(dataset, modality):
             return f"results/{dataset}/weights/{modality}.safetensors"
         folder = self._sections[dataset].features.weights_folder
-        own = self._backbone(dataset, modality)
-        return f"{folder}/{own.backbone}-{own.weights}.safetensors"
+        chosen = self._backbone(dataset, modality)
+        return f"{folder}/{chosen.backbone}-{chosen.weights}.safetensors"
 
-    def calibration_members(self, dataset: str) -> list[str]:
-        """The videos that calibrate random weights; a file that is replaced gives another text."""
-        if self._awaited(dataset):
+    def calibration_inputs(self, dataset: str) -> list[str]:
+        """The identity of each video that calibrates random weights (see `identities`)."""
+        if self._needs_manifests(dataset):
             return []
         count = self._sections[dataset].features.random.calibration_videos
         videos = calibration_videos(Path(self.manifests(dataset)[0]), count)
@@ -44,11 +44,11 @@ class FeaturesAnswers(VideoAnswers):
         return canonical_json(self._extraction(dataset, modality) | {"random": random})
 
     def extraction(self, dataset: str, modality: str) -> str:
-        """The settings that features depend on besides videos and weights."""
+        """The settings that features depend on, apart from videos and weights."""
         return canonical_json(self._extraction(dataset, modality))
 
     def extraction_version(self, dataset: str, modality: str) -> str:
-        """A digest that changes if the extraction gives other values for the same settings."""
+        """A digest that changes if the same settings give different features."""
         settings = self._extraction(dataset, modality)
         features = FeatureSettings.model_validate(settings["features"])
         video = VideoSettings.model_validate(settings["video"])
@@ -60,7 +60,7 @@ class FeaturesAnswers(VideoAnswers):
     def _extraction(self, dataset: str, modality: str) -> dict[str, dict]:
         """Settings of the stages video and features that one modality's features depend on.
 
-        They do not depend on what the machine chooses (`auto`) or on what is not used (`none`).
+        Values that are chosen by the machine (`auto`) or not used (`none`) are left out.
         """
         sections = {
             "video": self._sections[dataset].video.decoding(modality),

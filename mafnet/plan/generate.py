@@ -1,4 +1,4 @@
-"""Writes the files that follow from the package: `python -m mafnet.plan.generate`."""
+"""Writes the files that are generated from the models: `python -m mafnet.plan.generate`."""
 
 import textwrap
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ WIDTH = 100
 
 
 class _Schema(GenerateJsonSchema):
-    """JSON schema without the titles that only repeat the name of the key."""
+    """JSON schema without titles, which would only repeat the names of the keys."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401 - as in pydantic
         """No title."""
@@ -30,7 +30,7 @@ class _Schema(GenerateJsonSchema):
 
 
 def config_schema() -> str:
-    """workflow/schemas/config.schema.yaml, which documents every key and serves editors."""
+    """workflow/schemas/config.schema.yaml: documents every key; editors can use it too."""
     schema = Config.model_json_schema(schema_generator=_Schema)
     sections = schema.pop("$defs")
     ordered = {"$schema": _Schema.schema_dialect} | schema | {"$defs": sections}
@@ -39,7 +39,7 @@ def config_schema() -> str:
 
 
 def _closed(node: Any) -> Any:  # noqa: ANN401 - a node of a JSON schema
-    """A node whose mappings by name are closed, without the defaults that its own keys have."""
+    """A node whose mappings by name are closed, without defaults that its keys repeat."""
     if isinstance(node, list):
         return [_closed(entry) for entry in node]
     if not isinstance(node, dict):
@@ -53,16 +53,16 @@ def _closed(node: Any) -> Any:  # noqa: ANN401 - a node of a JSON schema
 
 
 def config_defaults() -> str:
-    """config.yaml with the generated part made anew; what is written by hand stays."""
+    """config.yaml with a new generated part; the parts written by hand stay."""
     before, _, rest = (ROOT / "config.yaml").read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}{''.join(_defaults(Sections(), 0, set())).lstrip()}{END}{after}"
 
 
-def _defaults(settings: Settings, depth: int, said: set[str]) -> Iterator[str]:
-    """The lines of a section; mappings by name (variants, studies) are written by hand.
+def _defaults(settings: Settings, depth: int, used: set[str]) -> Iterator[str]:
+    """The lines of a section, without mappings by name (variants, studies).
 
-    said: the comments so far; each is written once.
+    used: the comments so far, because each comment is written once.
     """
     indent = "  " * depth
     for key, field in type(settings).model_fields.items():
@@ -73,22 +73,22 @@ def _defaults(settings: Settings, depth: int, said: set[str]) -> Iterator[str]:
             continue
         if depth == 0:
             yield "\n"
-        if comment not in said:
-            said.add(comment)
+        if comment not in used:
+            used.add(comment)
             yield textwrap.fill(comment, WIDTH, initial_indent=first, subsequent_indent=first)
             yield "\n"
-        yield f"{indent}{key}:" + ("\n" if nested else f" {_written(value)}\n")
+        yield f"{indent}{key}:" + ("\n" if nested else f" {_as_yaml(value)}\n")
         if nested:
-            yield from _defaults(value, depth + 1, said)
+            yield from _defaults(value, depth + 1, used)
 
 
 def _has_defaults(settings: Settings) -> bool:
-    """True if not all keys of a section are mappings by name."""
+    """True if a section has a key that is not a mapping by name."""
     return any(not isinstance(value, dict) for _, value in settings)
 
 
 def _comment(field: FieldInfo) -> str:
-    """The description of a key, with its unit and the values that it may have."""
+    """The description of a key, with its unit and its allowed values."""
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     unit = f" Unit: {extra['unit']}." if "unit" in extra else ""
     values = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
@@ -97,8 +97,8 @@ def _comment(field: FieldInfo) -> str:
     return f"{field.description}{unit}{listed}"
 
 
-def _written(value: object) -> str:
-    """A value as YAML in one line."""
+def _as_yaml(value: object) -> str:
+    """A value as YAML on one line."""
     return yaml.safe_dump(value, default_flow_style=True).removesuffix("...\n").strip()
 
 
@@ -108,18 +108,18 @@ FILES: dict[str, Callable[[], str]] = {
     "workflow/schemas/run.schema.json": lambda: as_json(run_schema()),
     "workflow/schemas/metrics.schema.json": lambda: as_json(dataset_schema()),
 }
-"""Path in the repository -> what makes its text."""
+"""Path in the repository -> the function that returns the file's text."""
 
 
 def stale(root: Path = ROOT) -> list[str]:
-    """The files whose text is not the one that follows from the models."""
+    """The generated files that are out of date."""
     return [
-        path for path, made in FILES.items() if (root / path).read_text(encoding="utf-8") != made()
+        path for path, text in FILES.items() if (root / path).read_text(encoding="utf-8") != text()
     ]
 
 
 def main() -> None:
-    """Write the files that are stale."""
+    """Write the files that are out of date."""
     for path in stale():
         (ROOT / path).write_text(FILES[path](), encoding="utf-8")
         click.echo(f"{path}: written")

@@ -1,4 +1,4 @@
-"""The process that runs the workflow: its python, and its claim on the directory."""
+"""Locks the working directory for one Snakemake, and sets the Python of its jobs."""
 
 import atexit
 import fcntl
@@ -14,21 +14,23 @@ from mafnet.common.errors import MafnetError
 LOCK = "mafnet.lock"
 HOLDER = "mafnet.holder"
 
-_held: list[TextIO] = []
+_locked: list[TextIO] = []
+"""Files whose kernel lock is held; closing a file would release its lock."""
 
 
 def claim_directory(folder: Path) -> None:
-    """Claim the directory until this process ends; MafnetError if another process may hold it.
+    """Lock the directory until this process ends; MafnetError if another process may use it.
 
-    folder: the directory's .snakemake. Two files in it make the claim:
+    folder: the directory's .snakemake. The lock consists of two files in it:
 
-    - mafnet.lock carries a lock of the kernel (flock), which ends with its process, even after
-      SIGKILL. Some file systems have no flock, and some show it to one machine only.
-    - mafnet.holder is created atomically, on network file systems as well. It says which process
-      on which machine works here, and is removed when that process ends, except after SIGKILL.
+    - mafnet.lock has a kernel lock (flock), which ends with its process, even after SIGKILL. Some
+      file systems have no flock, and on some it is visible to one machine only.
+    - mafnet.holder is created atomically, on network file systems too. It contains the name of the
+      machine and the process id. It is removed when the process ends, except after SIGKILL.
 
-    A leftover mafnet.holder of this machine is replaced, because flock shows that its process has
-    ended. Any other one ends the run with one line that says what to type.
+    A leftover mafnet.holder of this machine is replaced, because flock proves that its process has
+    ended. With any other leftover file the run stops, and the message contains the command that
+    removes the file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     holder = folder / HOLDER
@@ -38,8 +40,8 @@ def claim_directory(folder: Path) -> None:
     except FileExistsError:
         if not has_flock or _host(holder) != socket.gethostname():
             raise MafnetError(
-                f"{_describe(holder)} in {folder.resolve().parent}; wait for it or stop it. "
-                f"If it no longer runs, type: rm {shlex.quote(str(holder.resolve()))}"
+                f"{_describe(holder)} in {folder.resolve().parent}; wait until it ends, or stop "
+                f"it. If it no longer runs, type: rm {shlex.quote(str(holder.resolve()))}"
             ) from None
         file = holder.open("w")
     with file:
@@ -48,37 +50,37 @@ def claim_directory(folder: Path) -> None:
 
 
 def _lock(path: Path, holder: Path) -> bool:
-    """Hold a kernel lock on a file; False if its file system has none.
+    """Lock a file with flock; False if the file system has no flock.
 
-    MafnetError if another process holds it.
+    MafnetError if another process has locked it.
     """
     file = path.open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise MafnetError(
-            f"{_describe(holder)} in {path.resolve().parents[1]}; wait for it or stop it"
+            f"{_describe(holder)} in {path.resolve().parents[1]}; wait until it ends, or stop it"
         ) from error
     except OSError:  # Lustre without -o flock: ENOSYS; NFS without a lock server: ENOLCK
         return False
-    _held.append(file)
+    _locked.append(file)
     return True
 
 
 def _describe(holder: Path) -> str:
-    """Who works in the directory, as far as mafnet.holder says."""
-    words = _read(holder)
-    process = f" (process {words[1]} on {words[0]})" if len(words) == 2 else ""
-    return f"another snakemake{process} is at work"
+    """The first words of the message about the other process; its id and machine if known."""
+    fields = _read(holder)
+    process = f" (process {fields[1]} on {fields[0]})" if len(fields) == 2 else ""
+    return f"another snakemake{process} is running"
 
 
 def _host(holder: Path) -> str:
-    """The machine that mafnet.holder names; empty if it names none."""
+    """The name of the machine in mafnet.holder; empty if the file is incomplete."""
     return "".join(_read(holder)[:1])
 
 
 def _read(holder: Path) -> list[str]:
-    """The machine and the process id in mafnet.holder; nothing while it is being written."""
+    """The machine and the process id in mafnet.holder; may be incomplete during writing."""
     try:
         return holder.read_text().split()
     except FileNotFoundError:
@@ -86,6 +88,6 @@ def _read(holder: Path) -> list[str]:
 
 
 def put_python_on_path() -> None:
-    """Make the python that runs Snakemake the first on the PATH of the jobs."""
+    """Put the Python that runs Snakemake first on the PATH of the jobs."""
     folder = str(Path(sys.executable).parent)
     os.environ["PATH"] = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])

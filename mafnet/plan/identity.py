@@ -1,4 +1,4 @@
-"""Tells a video that was replaced from one that was only touched, without reading every file."""
+"""Detects replaced videos without reading every file; a new modification time is not enough."""
 
 import contextlib
 import json
@@ -10,13 +10,13 @@ from mafnet.common.files import sha256_of, write_json
 from mafnet.video.media import Media
 
 
-class Seen(NamedTuple):
-    """A file as it was last looked at.
+class FileState(NamedTuple):
+    """The state of a file at the last check.
 
     size: bytes.
-    mtime_ns: time of its last change.
-    since_ns: that time when these bytes were first seen.
-    sha256: of the bytes, empty until it was needed.
+    mtime_ns: modification time.
+    since_ns: modification time when this content was first seen.
+    sha256: digest of the content; empty until it is needed.
     """
 
     size: int
@@ -28,30 +28,30 @@ class Seen(NamedTuple):
 def identities(
     root: Path, videos: Iterable[str], memo: Path, probed: Callable[[], Mapping[str, Media]]
 ) -> list[str]:
-    """`video:size:time` of each video; another text only if its bytes are others.
+    """The identity `video:size:time` of each video; it changes only if the content changes.
 
-    A file whose time is new is read, once, and compared with what probing saw.
-    memo: JSON file that keeps what was seen between calls; it may be deleted at any time.
-    probed: gives the rows of earlier media tables; called only if a file's time is new.
+    A file with a new modification time is read once and compared with its digest from probing.
+    memo: JSON file with the results of earlier calls; it may be deleted at any time.
+    probed: returns the rows of earlier media tables; called only if a modification time is new.
     """
     before = _load(memo)
-    now = {video: _look(root / video, before.get(video), video, probed) for video in videos}
-    # What is absent for the moment is remembered, in case it comes back as it was.
-    kept = before | {video: seen for video, seen in now.items() if seen}
+    now = {video: _check(root / video, before.get(video), video, probed) for video in videos}
+    # An absent file keeps its entry, because it may come back unchanged.
+    kept = before | {video: state for video, state in now.items() if state}
     if kept != before:
-        # What cannot be kept is looked at again; a run must not fail for that.
+        # Without the memo the next call only checks the files again, so this is no error.
         with contextlib.suppress(OSError):
             write_json(kept, memo)
     return [
-        f"{video}:{seen.size}:{seen.since_ns}" if seen else f"{video}:absent"
-        for video, seen in now.items()
+        f"{video}:{state.size}:{state.since_ns}" if state else f"{video}:absent"
+        for video, state in now.items()
     ]
 
 
-def _look(
-    path: Path, before: Seen | None, video: str, probed: Callable[[], Mapping[str, Media]]
-) -> Seen | None:
-    """A file as it is now, None if it is absent."""
+def _check(
+    path: Path, before: FileState | None, video: str, probed: Callable[[], Mapping[str, Media]]
+) -> FileState | None:
+    """The present state of a file; None if it is absent."""
     try:
         status = path.stat()
     except OSError:
@@ -62,18 +62,18 @@ def _look(
     if before and before.size == size:
         sha256 = before.sha256 or _probed_sha256(probed().get(video), before)
         if sha256 and sha256_of(path) == sha256:
-            return Seen(size, mtime, before.since_ns, sha256)
-    return Seen(size, mtime, mtime, "")
+            return FileState(size, mtime, before.since_ns, sha256)
+    return FileState(size, mtime, mtime, "")
 
 
-def _probed_sha256(row: Media | None, before: Seen) -> str:
-    """The digest of the bytes that were seen before, empty where probing did not read those."""
+def _probed_sha256(row: Media | None, before: FileState) -> str:
+    """The digest of the earlier content; empty if the file was probed in another state."""
     return row.sha256 if row and row.mtime_ns == before.mtime_ns else ""
 
 
-def _load(memo: Path) -> dict[str, Seen]:
-    """What was seen before; nothing where there is no memo that can be read."""
+def _load(memo: Path) -> dict[str, FileState]:
+    """The results of earlier calls; empty if the memo is missing or damaged."""
     try:
-        return {video: Seen(*seen) for video, seen in json.loads(memo.read_text()).items()}
+        return {video: FileState(*state) for video, state in json.loads(memo.read_text()).items()}
     except (OSError, ValueError, TypeError):
         return {}

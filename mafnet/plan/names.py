@@ -1,4 +1,4 @@
-"""Names in the config that only a registry, a table or another entry of the config knows."""
+"""Checks names in the config that a registry, a table or another part of the config defines."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from mafnet.report.config import ReportSection
 def unknown_names(
     features: FeaturesSection, model: ModelSection, report: ReportSection, weights_table: Path
 ) -> list[str]:
-    """A line for every wrong name in the sections of one data set.
+    """A message for each wrong name in the sections of one data set.
 
     weights_table: resources/weights.tsv.
     """
@@ -24,7 +24,7 @@ def unknown_names(
 
 
 def _backbones(features: FeaturesSection, weights_table: Path) -> Iterator[str]:
-    """Unknown backbones, backbones of the other modality, and weights that the table lacks."""
+    """Unknown backbones, backbones of the other modality, and weights not in the table."""
     for modality in MODALITIES:
         chosen = getattr(features, modality)
         name, weights = chosen.backbone, chosen.weights
@@ -40,7 +40,7 @@ def _backbones(features: FeaturesSection, weights_table: Path) -> Iterator[str]:
 
 
 def _networks(model: ModelSection) -> Iterator[str]:
-    """Unknown networks, and options that are wrong for a network."""
+    """Unknown networks, and options that a network does not accept."""
     for variant, settings in model.variants.items():
         key = f"model.variants.{variant}"
         try:
@@ -53,7 +53,7 @@ def _networks(model: ModelSection) -> Iterator[str]:
 
 
 def _variants(model: ModelSection, report: ReportSection) -> Iterator[str]:
-    """Variants that `main` or a study names and no entry defines."""
+    """Variants in `main` or in a study that are not in `variants`."""
     studies = {f"report.studies.{study}": names for study, names in report.studies.items()}
     known = list(model.variants)
     for key, variants in ({"model.main": [model.main]} | studies).items():

@@ -1,4 +1,4 @@
-"""What the rules of the stages model and report ask: runs, and the tables and figures of them."""
+"""The plan of the stages model and report: runs, tables and figures."""
 
 import json
 
@@ -6,17 +6,17 @@ from mafnet.common.errors import MafnetError, hint
 from mafnet.common.files import canonical_json, digest_of
 from mafnet.dataset.origin import records_events
 from mafnet.model.networks import network_spec
-from mafnet.plan.config import Sections, own_sections
-from mafnet.plan.features import FeaturesAnswers
+from mafnet.plan.config import Sections, merged_sections
+from mafnet.plan.features import FeaturesPlan
 from mafnet.report.figures import main_figures
 from mafnet.video.config import FRAME_SIZE
 
 
-class ResultsAnswers(FeaturesAnswers):
-    """The settings of runs, and which runs are shown together."""
+class ResultsPlan(FeaturesPlan):
+    """The settings of runs, and the runs of each study and figure."""
 
     def run_gpu_percent(self, dataset: str) -> int:
-        """The share of a GPU that a run takes, in percent."""
+        """The share of a GPU that a run uses, in percent."""
         return 100 // self._sections[dataset].model.runs_per_gpu
 
     def seeds(self, dataset: str) -> list[int]:
@@ -32,12 +32,12 @@ class ResultsAnswers(FeaturesAnswers):
         return self._sections[dataset].model.main
 
     def inputs(self, dataset: str, variant: str) -> tuple[str, ...]:
-        """The features that a variant reads, by the name of their file."""
-        own = self._sections[dataset].model.variants[variant]
-        return network_spec(own.network).inputs(own.options)
+        """The names of the feature files that a variant reads."""
+        settings = self._sections[dataset].model.variants[variant]
+        return network_spec(settings.network).inputs(settings.options)
 
     def training(self, dataset: str, variant: str) -> str:
-        """The settings that a run depends on besides its data and seed."""
+        """The settings that a run depends on, apart from its data and seed."""
         model = self._sections[dataset].model
         settings = {
             "variant": variant,
@@ -48,11 +48,11 @@ class ResultsAnswers(FeaturesAnswers):
         return canonical_json(settings)
 
     def evaluation(self, dataset: str) -> str:
-        """How a trained network is measured."""
+        """The settings of the evaluation of a trained network."""
         return canonical_json(self._sections[dataset].model.evaluation.recorded())
 
     def descriptions(self, dataset: str) -> list[str]:
-        """The descriptions of the shown splits that were written with their manifests."""
+        """The description files of the shown splits, which are written with the manifests."""
         return self._origins[dataset].descriptions
 
     def studies(self, dataset: str) -> dict[str, list[str]]:
@@ -62,12 +62,12 @@ class ResultsAnswers(FeaturesAnswers):
     def main_figures(self, dataset: str) -> list[str]:
         """The figures of the main variant, by name."""
         model = self._sections[dataset].model
-        own = model.variants[model.main]
-        film = network_spec(own.network).has_film(own.options)
+        main = model.variants[model.main]
+        film = network_spec(main.network).has_film(main.options)
         return main_figures(film, records_events(self._origins[dataset]))
 
     def study(self, dataset: str, study: str) -> list[str]:
-        """The variants of a study; MafnetError if the config has none of that name."""
+        """The variants of a study; MafnetError if the study is not in the config."""
         studies = self.studies(dataset)
         if study not in studies:
             raise MafnetError(
@@ -76,20 +76,21 @@ class ResultsAnswers(FeaturesAnswers):
         return studies[study]
 
     def shown_settings(self, dataset: str) -> str:
-        """All settings that hold for a data set, its entry first."""
+        """All settings of a data set as JSON, its entry in `datasets` first."""
         entry = self._config["datasets"][dataset]
-        own = {key: value for key, value in entry.items() if key not in Sections.model_fields}
-        return json.dumps({"dataset": own} | self._written(dataset), ensure_ascii=False)
+        about = {key: value for key, value in entry.items() if key not in Sections.model_fields}
+        return json.dumps({"dataset": about} | self._as_written(dataset), ensure_ascii=False)
 
     def config_digest(self, dataset: str) -> str:
-        """The digest of all settings that hold for a data set."""
-        return digest_of([self._config["datasets"][dataset], self._written(dataset)])
+        """The digest of all settings of a data set."""
+        return digest_of([self._config["datasets"][dataset], self._as_written(dataset)])
 
-    def _written(self, dataset: str) -> dict[str, dict]:
-        """The stage sections as written, with the size of the frames.
+    def _as_written(self, dataset: str) -> dict[str, dict]:
+        """The sections of the stages as the user wrote them, with the frame size.
 
-        It was a key once, and the digest in metrics.json has it.
+        The frame size was a key of earlier versions. It stays in the digest in metrics.json, so
+        that finished results keep their digest.
         """
-        sections = own_sections(self._config, dataset)
+        sections = merged_sections(self._config, dataset)
         sections["video"]["frame_size"] = FRAME_SIZE
         return sections

@@ -1,4 +1,4 @@
-"""JSON schemas of metrics.json: of a run and of a data set. The metrics are those of METRICS."""
+"""JSON schemas of metrics.json of a run and of a data set. METRICS defines the metrics."""
 
 import json
 

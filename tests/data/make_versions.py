@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
 
 from support.made_features import extractor, made_data, made_samples  # noqa: E402
-from support.made_videos import ffmpeg, frames_of, probed, sound_of, with_clips  # noqa: E402
+from support.made_videos import audio_of, ffmpeg, frames_of, probed, with_clips  # noqa: E402
 
 from mafnet.common import versions  # noqa: E402
 from mafnet.features.backbones import BACKBONES  # noqa: E402
@@ -57,7 +57,7 @@ def decode_visual(folder: Path) -> dict:
 
 def decode_audio(folder: Path) -> dict:
     """Root mean square of every tenth of a second."""
-    samples, decoding = sound_of(made_file(folder), with_clips(4))
+    samples, decoding = audio_of(made_file(folder), with_clips(4))
     loudness = np.sqrt((samples.reshape(-1, 1600).astype(float) ** 2).mean(axis=1))
     return {
         "samples": len(samples), "warnings": list(decoding.warnings), "loudness": numbers(loudness)

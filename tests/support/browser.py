@@ -1,4 +1,4 @@
-"""The browser of the tests: Debian's chromium, headless, without requests of its own."""
+"""The browser of the tests: Debian's chromium without its own network requests."""
 
 import shutil
 

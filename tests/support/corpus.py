@@ -1,6 +1,6 @@
-"""Bad and odd media, made anew by the tests, each with the outcome that mafnet must give it.
+"""Bad and unusual media that the tests generate, each with its expected outcome.
 
-`PYTHONPATH=tests python -m support.corpus docs/media.md` writes the table of them.
+`PYTHONPATH=tests python -m support.corpus docs/media.md` writes the table of all cases.
 """
 
 import os
@@ -14,20 +14,20 @@ from support.bad_media import (
     copied,
     device,
     encoded,
-    far_too_vast,
-    flagged,
+    huge_header,
+    large_frame,
     overwritten,
-    picture,
-    playlist,
     png,
     riddled,
+    rotated_video,
     silent_black,
     stub,
+    text_file,
     truncated,
     two_hours,
     two_tracks,
-    uneven,
-    vast,
+    unequal,
+    video_only,
     without_index,
     written,
 )
@@ -50,30 +50,30 @@ from support.odd_media import (
 from mafnet.video.status import MediaWarning, Status
 
 OK = Status.OK
-RANDOM = bytes(place * place * 7 % 251 for place in range(20_000))
+RANDOM = bytes(number * number * 7 % 251 for number in range(20_000))
 
 
 @dataclass(frozen=True)
 class Case:
-    """One input: how it is made at a path, and what its row of the media table must say.
+    """One input: the maker of the file, and the expected row of the media table.
 
-    words: what the row's error text must contain: the decoder's own words.
+    error: text that the row's error message must contain.
     """
 
     name: str
-    what: str
+    description: str
     make: Maker
     status: str = OK
     warnings: tuple[str, ...] = ()
-    words: str = ""
+    error: str = ""
 
 
 HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nplain.mp4\n#EXT-X-ENDLIST\n"
 CONCAT = "ffconcat version 1.0\nfile plain.mp4\n"
 PAGE = "<!DOCTYPE html><html><body>404 Not Found</body></html>"
 ALL_SHORT = ("decoder_errors", "short_video", "short_audio")
-LATE_SOUND = ("-af", "atrim=start=1")
-LATE_PICTURE = ("-vf", "trim=start=1")
+LATE_AUDIO = ("-af", "atrim=start=1")
+LATE_VIDEO = ("-vf", "trim=start=1")
 WAVE = ("-c:a", "pcm_s16le")
 VARIABLE = ("-vf", "select='lt(n,7)+not(mod(n,5))'", "-fps_mode", "vfr")
 MUTE = ("no_audio",)
@@ -82,36 +82,47 @@ VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-c:a", "libopus")
 STILLS = {"mp4": (*H264, *AAC), "mkv": (*H264, *AAC), "webm": VP9}
 RATE_48000 = ("-ar", 48000)
 
-NO_VIDEOS = (
+NOT_VIDEOS = (
     Case("empty.mp4", "0 bytes", written(b""), "empty"),
-    Case("random.mp4", "random bytes", written(RANDOM), "unreadable", words="Invalid data"),
-    Case("text.mp4", "text", playlist("these are words\n" * 99), "unreadable", words="Invalid"),
-    Case("page.mp4", "an error page of a download", playlist(PAGE), "unreadable", words="Invalid"),
-    Case("png.mp4", "a PNG picture", png, "unreadable", words="not on whitelist"),
-    Case("hls.mp4", "an HLS playlist", playlist(HLS), "unreadable", words="Invalid"),
-    Case("concat.mp4", "a concat list", playlist(CONCAT), "unreadable", words="whitelist"),
-    Case("sound.mp4", "sound alone", lambda path: ffmpeg(*tone(2), *AAC, path), "no_video"),
-    Case("gone.mp4", "no such file", lambda path: None, "missing"),
-    Case("folder.mp4", "a folder", Path.mkdir, "not_a_file"),
-    Case("fifo.mp4", "a FIFO, which stalls for ever", os.mkfifo, "not_a_file"),
-    Case("link.mp4", "a link to a device without end", device, "outside_root", words="/dev/zero"),
-    Case("vast.avi", "16384x8192 pixels", vast, "too_large", words="16384x8192"),
+    Case("random.mp4", "random bytes", written(RANDOM), "unreadable", error="Invalid data"),
+    Case("text.mp4", "text", text_file("some text\n" * 99), "unreadable", error="Invalid"),
     Case(
-        "claim.avi", "a header claiming 60000x60000", far_too_vast, "undecodable", words="rawvideo"
+        "page.mp4",
+        "an HTML error page, as after a failed download",
+        text_file(PAGE),
+        "unreadable",
+        error="Invalid",
+    ),
+    Case("png.mp4", "a PNG image", png, "unreadable", error="not on whitelist"),
+    Case("hls.mp4", "an HLS playlist", text_file(HLS), "unreadable", error="Invalid"),
+    Case("concat.mp4", "a concat list", text_file(CONCAT), "unreadable", error="whitelist"),
+    Case("audio.mp4", "audio only", lambda path: ffmpeg(*tone(2), *AAC, path), "no_video"),
+    Case("gone.mp4", "missing file", lambda path: None, "missing"),
+    Case("folder.mp4", "a folder", Path.mkdir, "not_a_file"),
+    Case("fifo.mp4", "a FIFO, which blocks forever", os.mkfifo, "not_a_file"),
+    Case("link.mp4", "a link to an endless device", device, "outside_root", error="/dev/zero"),
+    Case("large.avi", "16384x8192 pixels", large_frame, "too_large", error="16384x8192"),
+    Case(
+        "claim.avi", "a header claiming 60000x60000", huge_header, "undecodable", error="rawvideo"
     ),
 )
 DAMAGE = (
     Case(
-        "index.mp4", "no index, as after a broken upload", without_index, "unreadable", words="moov"
+        "index.mp4", "no index, as after a broken upload", without_index, "unreadable", error="moov"
     ),
-    Case("truncated.mp4", "index in front, second half missing", truncated, OK, ALL_SHORT),
+    Case("truncated.mp4", "index at the start, second half missing", truncated, OK, ALL_SHORT),
     Case(
-        "stub.mp4", "index in front, 9/10 missing", stub, "damaged", ALL_SHORT[:2], "clips are lost"
+        "stub.mp4",
+        "index at the start, 90 % missing",
+        stub,
+        "damaged",
+        ALL_SHORT[:2],
+        "clips are lost",
     ),
     Case("truncated.mkv", "Matroska, second half missing", truncated, OK, ALL_SHORT),
     Case("overwritten.mp4", "20 kB in the middle overwritten", overwritten, OK, ALL_SHORT[:1]),
-    Case("webcam.avi", "MJPEG, an error at every frame", webcam, OK, ALL_SHORT[:1]),
-    Case("cut_in.ts", "begins between key frames", between_key_frames, OK, ALL_SHORT[:1]),
+    Case("webcam.avi", "MJPEG, an error in each frame", webcam, OK, ALL_SHORT[:1]),
+    Case("cut_in.ts", "starts between key frames", between_key_frames, OK, ALL_SHORT[:1]),
     Case(
         "riddled.mp4",
         "8 of every 500 bytes overwritten",
@@ -123,15 +134,15 @@ DAMAGE = (
 )
 TIMES = (
     Case("plain.mp4", "H.264 and AAC", encoded(*H264, *AAC)),
-    Case("mute.mp4", "no sound", picture(*H264), OK, MUTE),
-    Case("short_sound.mp4", "sound of 1 s of 2 s", uneven(2, 1), OK, ("short_audio",)),
-    Case("short_picture.mp4", "picture of 1 s of 3 s", uneven(1, 3), OK, ("short_video",)),
-    Case("late_sound.mp4", "sound starts after 1 s", encoded(*LATE_SOUND, *H264, *AAC)),
-    Case("late_picture.mkv", "picture starts after 1 s", encoded(*LATE_PICTURE, *H264, *WAVE)),
+    Case("mute.mp4", "no audio", video_only(*H264), OK, MUTE),
+    Case("short_audio.mp4", "1 s of audio, 2 s of video", unequal(2, 1), OK, ("short_audio",)),
+    Case("short_video.mp4", "1 s of video, 3 s of audio", unequal(1, 3), OK, ("short_video",)),
+    Case("late_audio.mp4", "audio starts after 1 s", encoded(*LATE_AUDIO, *H264, *AAC)),
+    Case("late_video.mkv", "video starts after 1 s", encoded(*LATE_VIDEO, *H264, *WAVE)),
     Case("start_5.ts", "container starts at 5 s", encoded(*H264, *AAC, "-output_ts_offset", 5)),
     Case(
         "negative.mp4",
-        "B frames, edit list, first stamp < 0",
+        "B frames, edit list, first timestamp < 0",
         encoded("-c:v", "libx264", "-bf", 3, *AAC),
     ),
     Case("variable.mp4", "variable frame rate", encoded(*VARIABLE, *H264, *AAC)),
@@ -139,33 +150,33 @@ TIMES = (
         Case(f"fps_{rate}.mp4", f"{rate} frames/s", encoded(*H264, *AAC, rate=rate))
         for rate in (60, 8, 1)
     ),
-    Case("frame.mp4", "one frame", picture("-frames:v", 1, *H264), OK, MUTE),
+    Case("frame.mp4", "one frame", video_only("-frames:v", 1, *H264), OK, MUTE),
     Case("half.mp4", "0.5 s", encoded(*H264, *AAC, seconds=0.5)),
     Case("nearly_10.mp4", "9.93 s", encoded(*H264, *AAC, seconds=9.93)),
     Case("two_hours.mp4", "two hours", two_hours),
 )
-CLOCKS = (
-    Case("jump.ts", "joined, clock jumps ahead by an hour", joined(3600), OK, GAP),
-    Case("jump.mkv", "Matroska, clock jumps ahead by an hour", hour_ahead, OK, GAP),
-    Case("restart.ts", "joined, clock restarts", joined(0), OK, GAP),
+TIMESTAMPS = (
+    Case("jump.ts", "joined, timestamps jump by an hour", joined(3600), OK, GAP),
+    Case("jump.mkv", "Matroska, timestamps jump by an hour", hour_ahead, OK, GAP),
+    Case("restart.ts", "joined, timestamps restart", joined(0), OK, GAP),
     Case("gap.mkv", "1 s of the audio is missing", silent_middle, OK, GAP),
     Case(
         "live.mp4",
-        "fragments of a live stream, clock starts at 60 s",
+        "fragments of a live stream, timestamps start at 60 s",
         encoded(*H264, *AAC, *FRAGMENTS, "-output_ts_offset", 60, seconds=3),
     ),
     *(
         Case(f"{name}.{kind}", f"{what}, {kind}", still(seconds, *coding), OK, ("short_video",))
         for name, what, seconds in (
-            ("still", "one frame and 4 s of audio", 1 / 16),
-            ("still_end", "still after 2 s", 2),
+            ("still", "one frame, 4 s of audio", 1 / 16),
+            ("still_end", "video ends after 2 s, audio after 4 s", 2),
         )
         for kind, coding in STILLS.items()
     ),
 )
-PICTURES = (
+FRAMES = (
     *(
-        Case(f"turned_{turn}.mp4", f"flag: turn by {turn} degrees", flagged(turn))
+        Case(f"turned_{turn}.mp4", f"rotation flag of {turn} degrees", rotated_video(turn))
         for turn in (90, 180, 270)
     ),
     Case(
@@ -186,16 +197,16 @@ PICTURES = (
     *(
         Case(
             f"thumbnail.{kind}",
-            f"a still in front of the video track, {kind}",
+            f"a still image before the video track, {kind}",
             thumbnail_first,
             OK,
             ("several_video_tracks",),
         )
         for kind in ("mkv", "mov")
     ),
-    Case("black.mp4", "black picture, digital silence", silent_black),
+    Case("black.mp4", "black frames, digital silence", silent_black),
 )
-SOUNDS = (
+AUDIO = (
     Case("mono_stereo.ts", "mono, then stereo", joined(SEGMENT, (), TWO_CHANNELS)),
     Case("stereo_mono.ts", "stereo, then mono", joined(SEGMENT, TWO_CHANNELS)),
     Case("rates.ts", "44100 Hz, then 48000 Hz", joined(SEGMENT, (), RATE_48000)),
@@ -208,7 +219,7 @@ SOUNDS = (
         OK,
         ("several_audio_tracks",),
     ),
-    Case("two_tracks.mp4", "two sound tracks", two_tracks, OK, ("several_audio_tracks",)),
+    Case("two_tracks.mp4", "two audio tracks", two_tracks, OK, ("several_audio_tracks",)),
     *(
         Case(f"channels_{n}.mkv", f"{n} channels", encoded(*H264, "-ac", n, *WAVE))
         for n in (1, 2, 6)
@@ -219,7 +230,7 @@ SOUNDS = (
     ),
 )
 KINDS = (
-    Case("moving.gif", "GIF", picture("-c:v", "gif"), OK, MUTE),
+    Case("moving.gif", "GIF", video_only("-c:v", "gif"), OK, MUTE),
     Case("named.avi", "MP4 named .avi", copied(".mp4", *H264, *AAC)),
     Case(
         "xvid.avi",
@@ -234,36 +245,37 @@ KINDS = (
     Case("any.mkv", "Matroska, H.264, AAC", encoded(*H264, *AAC)),
 )
 GROUPS = {
-    "What is no video": NO_VIDEOS,
+    "Not a video": NOT_VIDEOS,
     "Damage": DAMAGE,
     "Times": TIMES,
-    "Clocks and stills": CLOCKS,
-    "Pictures": PICTURES,
-    "Sound": SOUNDS,
+    "Timestamps and still images": TIMESTAMPS,
+    "Frames": FRAMES,
+    "Audio": AUDIO,
     "Containers and codecs": KINDS,
 }
 CASES = tuple(case for cases in GROUPS.values() for case in cases)
 
 
 def outcome(case: Case) -> str:
-    """The asserted outcome in words."""
+    """The expected outcome as text."""
     return ": ".join(filter(None, (f"`{case.status}`", ", ".join(case.warnings))))
 
 
-def answer(case: Case) -> str:
-    """What mafnet does with the input."""
+def treatment(case: Case) -> str:
+    """How mafnet treats the input."""
     warnings = map(MediaWarning, case.warnings)
     names = warnings if case.status == OK else (Status(case.status),)
     return "; ".join(name.meaning for name in names) or OK.meaning
 
 
 def table() -> str:
-    """The corpus as a page of documentation."""
+    """The documentation page about all cases."""
     lines = [HEAD]
     for title, cases in GROUPS.items():
         lines += [f"\n## {title}\n", "| input | outcome | what mafnet does |", "|---|---|---|"]
         lines += [
-            f"| {case.what} (`{case.name}`) | {outcome(case)} | {answer(case)} |" for case in cases
+            f"| {case.description} (`{case.name}`) | {outcome(case)} | {treatment(case)} |"
+            for case in cases
         ]
     for title, names in (("Every status", Status), ("Every warning", MediaWarning)):
         lines += [f"\n## {title}\n", "| name | what mafnet does |", "|---|---|"]
@@ -271,16 +283,17 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
-HEAD = f"""# Media: what becomes of bad and odd files
+HEAD = f"""# Media: outcomes of bad and unusual files
 
-Every one of these {len(CASES)} inputs is made by `tests/support/corpus.py` and its outcome
-asserted by `tests/test_video_corpus.py`. This page is written by
+The module `tests/support/corpus.py` generates these {len(CASES)} inputs, and
+`tests/test_video_corpus.py` tests the outcome of each. This command writes this page, and a test
+fails if it is out of date:
 
     PYTHONPATH=tests python -m support.corpus docs/media.md
 
-and a test fails when it is out of date. In `results/{{dataset}}/media.tsv` a video has a `status`,
-`warnings`, the decoder's message (`error`) and the number of its lines (`error_lines`). The
-outcomes below are the status and then the warnings; the last two tables list all names."""
+In `results/{{dataset}}/media.tsv` a video has a `status`, `warnings`, the decoder's message
+(`error`) and its number of lines (`error_lines`). The column `outcome` below shows the status and
+then the warnings. The last two tables explain every status and warning."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Made-up feature files: real files with random numbers."""
+"""Feature files with random values, in the real format."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,21 +20,21 @@ BACKBONE = {"visual": "densenet201", "audio": "vggish"}
 
 
 def never() -> Backbone:
-    """Factory of a backbone for an extractor that must find everything in its cache."""
-    raise AssertionError("a video is extracted though it is in the cache")
+    """Backbone factory for an extractor that must find all features in its cache."""
+    raise AssertionError("a video that is in the cache is extracted")
 
 
 def extractor(root: Path, modality: str, clips: int = 2) -> Extractor:
-    """An extractor of videos in `root` with a cache there and without a backbone."""
+    """An extractor without a backbone; its videos and its cache are in `root`."""
     video = VideoSettings(clips=clips)
-    print_ = fingerprint_of(
+    fingerprint = fingerprint_of(
         FeatureSettings(backbone=BACKBONE[modality], weights="random"), video, "0" * 64
     )
-    return Extractor(FeatureCache(root / "cache", print_), root, video, never, workers=1)
+    return Extractor(FeatureCache(root / "cache", fingerprint), root, video, never, workers=1)
 
 
 def made_samples(counts: Mapping[str, int], classes: int = 3) -> list[Sample]:
-    """`counts` samples of each class in each subset, each with its own video."""
+    """Samples for each class, `counts[subset]` in each subset, each with its own video."""
     numbers = [(subset, n) for subset, count in counts.items() for n in range(count)]
     return [
         Sample(f"{subset}{n}-{c}", f"{subset}{n}-{c}.mp4", f"class{c}", subset)
@@ -53,9 +53,9 @@ def made_maps(label: str, shape: tuple[int, ...], generator: np.random.Generator
 def write_features(
     root: Path, samples: list[Sample], modality: str, clips: int = 2, name: str = ""
 ) -> Path:
-    """Cache and pack made-up features of the samples' videos; returns the feature file.
+    """Cache and pack random features of the samples' videos; returns the feature file.
 
-    name: name of the file; default: the modality. `visual_maps` has the maps too.
+    name: name of the file; default: the modality. `visual_maps` also contains the maps.
     """
     worker = extractor(root, modality, clips)
     generator = np.random.default_rng(len(modality))
@@ -72,7 +72,7 @@ def write_features(
 
 
 def made_data(root: Path, samples: list[Sample], modalities: tuple[str, ...]) -> Data:
-    """Manifest and feature files of the samples below `root`, opened."""
+    """Write the manifest and the feature files of the samples in `root`, and open them."""
     write_manifest(samples, root / "manifest.csv")
     files = [write_features(root, samples, modality) for modality in modalities]
     return Data(root / "manifest.csv", files, None)

@@ -1,4 +1,4 @@
-"""Results for pages: real files with made-up predictions."""
+"""Results for pages: files in the real format with random predictions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from support.made_runs import MODALITIES, PAPER, write_run
-from support.made_videos import AAC, H264, counting_picture, ffmpeg, tone
+from support.made_videos import AAC, H264, counting_frames, ffmpeg, tone
 
 from mafnet.common.files import write_json
 from mafnet.dataset.manifest import Sample, write_manifest
@@ -27,9 +27,10 @@ SVG = (
 
 @dataclass
 class Results:
-    """The results of one data set with samples s0, s1, ... of the classes in turn.
+    """The results of one data set. Sample s{n} has class n modulo the number of classes.
 
-    clips: T. videos: the file of each sample; v{n}.mp4 if there is no entry.
+    clips: T.
+    videos: video of a sample by its number; default: v{n}.mp4.
     """
 
     folder: Path
@@ -53,14 +54,14 @@ class Results:
         return np.arange(self.samples) % len(self.classes)
 
     def video(self, number: int) -> str:
-        """The video of a sample, a path below the root."""
+        """The video of a sample, as a path relative to the root."""
         return self.videos.get(number, f"v{number}.mp4")
 
-    def run(self, variant: str, seed: int, predicted: np.ndarray, sure: float = 0.8) -> Path:
-        """Write a run with the given predictions (S,), each with the probability `sure`."""
+    def run(self, variant: str, seed: int, predicted: np.ndarray, confidence: float = 0.8) -> Path:
+        """Write a run with the given predictions (S,), each with the probability `confidence`."""
         count = len(self.classes)
-        probabilities = np.full((self.samples, count), (1 - sure) / (count - 1))
-        probabilities[np.arange(self.samples), predicted] = sure
+        probabilities = np.full((self.samples, count), (1 - confidence) / (count - 1))
+        probabilities[np.arange(self.samples), predicted] = confidence
         samples = [self._sample(number) for number in range(self.samples)]
         folder = write_run(
             self.home, samples, self.classes, probabilities, seed=seed, variant=variant,
@@ -70,17 +71,17 @@ class Results:
         return folder
 
     def make_videos(self, numbers: Sequence[int], size: str = "96x64") -> None:
-        """Make real video files for some of the samples."""
+        """Make real video files for some samples."""
         for number in numbers:
             path = self.folder / "videos" / self.video(number)
             path.parent.mkdir(parents=True, exist_ok=True)
-            video, audio = counting_picture(self.clips, 10, size), tone(self.clips)
+            video, audio = counting_frames(self.clips, 10, size), tone(self.clips)
             ffmpeg(*video, *audio, *H264, *AAC, path)
 
     def sources(
         self, main: str, studies: Sequence[Path] = (), figures: Sequence[Path] = (), protocol="own"
     ) -> Sources:
-        """The inputs of a page of the main variant; the media table lists the existing files."""
+        """The inputs of a page of the main variant; writes manifest, media table and metrics."""
         manifest, media = self.folder / f"{self.split}.csv", self.home / "media.tsv"
         write_manifest([self._sample(number) for number in range(self.samples)], manifest)
         rows = [self._media(number) for number in range(self.samples)]
@@ -96,7 +97,7 @@ class Results:
         )  # fmt: skip
 
     failed: list[Media] = field(default_factory=list)
-    """Rows of the media table for videos that could not be used."""
+    """Rows of the media table for videos that cannot be used."""
 
     def _sample(self, number: int) -> Sample:
         label = self.classes[self.labels[number]]
@@ -113,7 +114,10 @@ class Results:
         main: str,
         missing: Mapping[str, str] | None = None,
     ) -> Path:
-        """Write a study of some variants; a partial one if runs are missing (variant: message)."""
+        """Write the study of some variants.
+
+        missing: failed variants with their messages; the study is then a partial one.
+        """
         runs = {variant: [read_run(path) for path in self.runs[variant]] for variant in variants}
         path = self.home / "studies" / f"{name}.csv"
         own = read_protocol("own", [])
@@ -129,8 +133,10 @@ class Results:
         return path
 
 
-def noisy(labels: np.ndarray, classes: int, seed: int, wrong: float) -> np.ndarray:
-    """(S,) predictions; `wrong` is the share of wrong ones."""
+def predictions_with_errors(
+    labels: np.ndarray, classes: int, seed: int, wrong: float
+) -> np.ndarray:
+    """Predictions (S,) of which the fraction `wrong` is wrong."""
     generator = np.random.default_rng(seed)
     other = (labels + generator.integers(1, classes, len(labels))) % classes
     return np.where(generator.random(len(labels)) < wrong, other, labels)

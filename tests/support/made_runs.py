@@ -1,4 +1,4 @@
-"""Made-up folders of finished runs, written as `train` and `evaluate` write them."""
+"""Folders of finished runs with random predictions, written by RunFolder as in a real run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,8 +21,8 @@ MODALITIES = ("visual", "audio")
 WEIGHTS = {"visual": "imagenet", "audio": "random"}
 
 
-def samples_to_test(classes: Sequence[str], each: int = 4, clips: int = 3) -> list[Sample]:
-    """Some test samples of each class; each event fills one second."""
+def made_test_samples(classes: Sequence[str], each: int = 4, clips: int = 3) -> list[Sample]:
+    """`each` test samples of each class; each event lasts one second."""
     names = [(number, label) for number in range(each) for label in classes]
     return [
         Sample(
@@ -46,10 +46,10 @@ def write_run(
     modalities: Sequence[str] = MODALITIES, weights: Mapping[str, str] = WEIGHTS,
     attention: np.ndarray | None = None, network: str = "", training: Training | None = None,
 ) -> Path:  # fmt: skip
-    """Write a finished run, without its weights, by `RunFolder`; returns its folder.
+    """Write a finished run without its weights; returns its folder.
 
-    probabilities: (S, C). attention: (S, T, K), random if it is None.
-    weights: name of the backbone's weights of each modality. network: if empty, the variant.
+    probabilities: (S, C). attention: (S, T, K); default: random.
+    weights: name of each modality's backbone weights. network: default: the variant.
     """
     run = RunFolder(root / split / variant / f"seed{seed}")
     settings = RunSettings(
@@ -75,7 +75,7 @@ def write_run(
 
 
 def made_history(generator: np.random.Generator) -> list[Epoch]:
-    """Twelve epochs; the seventh is the best."""
+    """The history of twelve epochs; the seventh is the best."""
     return [
         Epoch(
             number, 2 / number + 0.1 * generator.random(), 1 + abs(number - 7) / 9,
@@ -90,7 +90,10 @@ def made_run(
     root: Path, samples: Sequence[Sample], classes: Sequence[str], seed: int = 0,
     variant: str = "mafnet", right: float = 0.7, **given,
 ) -> Path:  # fmt: skip
-    """Write a run with about the given share of right predictions; given: of `write_run`."""
+    """Write a run in which about the fraction `right` of the predictions is correct.
+
+    given: further arguments of `write_run`.
+    """
     generator = np.random.default_rng([seed, len(variant)])
     labels = np.array([list(classes).index(sample.label) for sample in samples])
     probabilities = generator.dirichlet(np.ones(len(classes)), len(samples))
@@ -100,8 +103,11 @@ def made_run(
 
 
 def made_inputs(folder: Path, classes: Sequence[str] = ("cat", "dog", "owl"), **given) -> Inputs:
-    """Two variants with two seeds each, their study and manifest; `given` replaces fields."""
-    samples = samples_to_test(classes)
+    """Inputs of figures: two variants with two seeds, their study and manifest.
+
+    given: fields of Inputs to replace.
+    """
+    samples = made_test_samples(classes)
     manifest = folder / "manifest.csv"
     write_manifest(samples, manifest)
     runs = [
@@ -115,7 +121,7 @@ def made_inputs(folder: Path, classes: Sequence[str] = ("cat", "dog", "owl"), **
 
 
 def write_made_study(path: Path, folders: Sequence[Path]) -> Path:
-    """The table of a study of some runs, with the paper's values for AVE."""
+    """Write the table of a study of some runs, with the paper's values for AVE."""
     variants = grouped(map(read_run, folders), "variant")
     write_study(study_table("ave", variants, PAPER, read_protocol("own", []), "mafnet"), path)
     return path

@@ -1,4 +1,4 @@
-"""Runs the workflow on miniatures, from an archive to metrics.json."""
+"""Runs the workflow on small copies of data sets, from an archive to metrics.json."""
 
 import json
 import os
@@ -24,7 +24,7 @@ SETTINGS = {
         "training": {"max_epochs": 2, "batch_size": 4},
     },
 }
-"""One clip per video and two epochs: accuracy is not tested."""
+"""One clip per video and two epochs, because accuracy is not tested."""
 
 
 def write_config(folder: Path, datasets: dict, **settings) -> Path:

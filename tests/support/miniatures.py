@@ -11,7 +11,7 @@ from pathlib import Path
 
 from support.made_videos import AAC, ffmpeg, tone
 
-LOOKS = ("red", "green", "blue")
+COLOURS = ("red", "green", "blue")
 AVE_HEADER = "Category&VideoID&Quality&StartTime&EndTime"
 KINETICS_HEADER = "label,youtube_id,time_start,time_end,split,is_cc"
 
@@ -48,36 +48,36 @@ def clips(folder: Path, suffix: str = "mp4", silent: bool = False) -> list[bytes
     codec = ("-c:v", "libx264", "-pix_fmt", "yuv420p", *AAC)
     if suffix == "avi":
         codec = ("-c:v", "mpeg4", "-c:a", "libmp3lame", "-ar", "44100")
-    found = []
-    for number, look in enumerate(LOOKS):
-        path = folder / f"{look}-{silent}.{suffix}"
-        visual = ("-f", "lavfi", "-i", f"color={look}:s=64x48:r=16:d=1")
+    contents = []
+    for number, colour in enumerate(COLOURS):
+        path = folder / f"{colour}-{silent}.{suffix}"
+        visual = ("-f", "lavfi", "-i", f"color={colour}:s=64x48:r=16:d=1")
         audio = () if silent else tone(1, 300 * (number + 1))
         ffmpeg(*visual, *audio, *(codec[:2] if silent else codec), path)
-        found.append(path.read_bytes())
-    return found
+        contents.append(path.read_bytes())
+    return contents
 
 
 def ave_files(videos: Sequence[bytes], header: bool = False) -> dict[str, bytes]:
     """The files of AVE_Dataset.zip: paths and contents; lists with LF and an optional header."""
     files: dict[str, bytes] = {"AVE/ReadMe.txt": b"AVE dataset\n"}
     first = f"{AVE_HEADER}\n" if header else ""
-    everything = f"{AVE_HEADER}\n"
+    annotations = f"{AVE_HEADER}\n"
     for subset, rows in AVE_ROWS.items():
         lines = "".join(f"{label}&{name}&good&{start}&{end}\n" for label, name, start, end in rows)
         files[f"AVE/{subset}Set.txt"] = (first + lines).encode()
-        everything += lines
+        annotations += lines
         for label, name, *_ in rows:
-            look = videos[AVE_CLASSES.index(label)]
-            files.setdefault(f"AVE/AVE/{name}.mp4", look)
-    return files | {"AVE/Annotations.txt": everything.encode()}
+            video = videos[AVE_CLASSES.index(label)]
+            files.setdefault(f"AVE/AVE/{name}.mp4", video)
+    return files | {"AVE/Annotations.txt": annotations.encode()}
 
 
 def ucf_videos(videos: Sequence[bytes], silent: bytes) -> dict[str, bytes]:
     """The files of UCF101.rar, with a class that is not in UCF51 because it has no audio."""
     files = {}
     for number, label in enumerate(UCF_CLASSES):
-        # The real spelling: folder HandstandPushups, files v_HandStandPushups_...
+        # The spelling of the original: folder HandstandPushups, files v_HandStandPushups_...
         stem = label.replace("HandstandPushups", "HandStandPushups")
         for group in UCF_GROUPS:
             name = f"v_{stem}_{group}_c01"
@@ -109,7 +109,7 @@ def ucf_lists() -> dict[str, bytes]:
 
 
 def kinetics_rows(subset: str, of_each: int) -> list[tuple[str, str, int, int]]:
-    """Label, id, start and end of the clips of one subset, with one class that is not needed."""
+    """Label, id, start and end of the clips of one subset, with one class that is not used."""
     letter = subset[0]
     return [
         (label, f"-{letter}{number}{index}_id", 10 * index, 10 * index + 10)
@@ -128,10 +128,10 @@ def kinetics_csv(subset: str, of_each: int) -> bytes:
 
 
 def kinetics_videos(subset: str, of_each: int, videos: Sequence[bytes]) -> dict[str, bytes]:
-    """The clips of one subset with the names in the mirror's archives."""
-    looks = dict(zip((*KINETICS_CLASSES, KINETICS_OTHER), (*videos, videos[0]), strict=True))
+    """The clips of one subset, named as in the mirror's archives."""
+    content = dict(zip((*KINETICS_CLASSES, KINETICS_OTHER), (*videos, videos[0]), strict=True))
     return {
-        f"./{name}_{start:06d}_{end:06d}.mp4": looks[label]
+        f"./{name}_{start:06d}_{end:06d}.mp4": content[label]
         for label, name, start, end in kinetics_rows(subset, of_each)
     }
 

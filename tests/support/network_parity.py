@@ -1,4 +1,4 @@
-"""The original's backbones: reference values, and weights from a recipe under our names."""
+"""The original backbones: reference values, and weights from a recipe with our names."""
 
 import importlib.util
 from functools import cache
@@ -9,12 +9,12 @@ import torch
 
 DATA = Path(__file__).parents[1] / "data"
 
-# Rounding each value to float16 (11 bits) moves it by at most 2^-11 = 4.9e-4 of itself.
+# Rounding to float16 (11 significant bits) has a relative error of at most 2^-11 = 4.9e-4.
 FLOAT16_TOLERANCE = 5e-4
 
 
 def relative_error(found, expected):
-    """L2 norm of the difference over that of the expected."""
+    """L2 norm of the difference, divided by that of the expected values."""
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
     return np.linalg.norm(found - expected) / np.linalg.norm(expected)
 
@@ -30,13 +30,13 @@ def load_recipe():
 
 @cache
 def densenet_reference():
-    """Names of the weights in Keras and torchvision, and the maps of two frames."""
+    """The names of the weights in Keras and torchvision, and the maps of two frames."""
     return dict(np.load(DATA / "parity_features" / "densenet.npz"))
 
 
 @cache
 def densenet_weights():
-    """The recipe's arrays under torchvision's names."""
+    """The recipe's arrays with torchvision's names."""
     weights, reference = {}, densenet_reference()
     names = zip(reference["keras_names"], reference["torchvision_names"], strict=True)
     for keras, torchvision in names:
@@ -51,7 +51,7 @@ def densenet_weights():
 
 @cache
 def vggish_weights():
-    """The recipe's arrays under our names."""
+    """The recipe's arrays with our names."""
     weights, recipe = {}, load_recipe()
     for layer, _, _ in recipe.VGG_LAYERS:
         kernel, bias = recipe.vgg_weights(layer)
@@ -68,5 +68,5 @@ def small_clips(count, seed=0, side=32):
 
 
 def noise_clips(count, seed=0):
-    """Clips of a second of noise."""
+    """Clips of one second of noise."""
     return np.random.default_rng(seed).integers(-9000, 9000, (count, 16_000), dtype=np.int16)

@@ -1,9 +1,9 @@
-"""Makers of odd media from the field: clocks, tracks and frames that headers do not tell of."""
+"""Makers of unusual media as users have them: clocks, tracks and frames."""
 
 from pathlib import Path
 
 from support.bad_media import LIBX264, Maker
-from support.made_videos import AAC, H264, counting_picture, ffmpeg, tone
+from support.made_videos import AAC, H264, counting_frames, ffmpeg, tone
 
 SEGMENT = 2
 """Seconds of each of the two segments of a joined file."""
@@ -14,16 +14,17 @@ MPEGTS = (*H264, "-bf", 0, *AAC, "-f", "mpegts")
 
 
 def segment(number: int, rate: int = 16) -> tuple[str, ...]:
-    """Input of a counting picture that starts with the first frame of a segment."""
+    """Input of counting frames that starts with the first frame of a segment."""
     first = 16 + number * SEGMENT * rate
     color = f"color=s=64x48:r={rate}:d={SEGMENT},geq=lum={first}+N:cb=128:cr=128"
     return ("-f", "lavfi", "-i", color)
 
 
 def joined(start: float, before: tuple = (), after: tuple = ()) -> Maker:
-    """Makes two segments of MPEG-TS, the second with its own start, one after the other.
+    """Maker of two joined MPEG-TS segments.
 
-    before, after: arguments of the first and of the second segment.
+    start: start time of the second segment in seconds.
+    before, after: ffmpeg arguments of the first and of the second segment.
     """
 
     def make(path: Path) -> None:
@@ -40,53 +41,53 @@ def joined(start: float, before: tuple = (), after: tuple = ()) -> Maker:
 
 
 def hour_ahead(path: Path) -> None:
-    """Both streams jump ahead by an hour, in a container that is not made for joining."""
+    """The timestamps of both streams jump by an hour, in Matroska."""
     jump = "PTS+gte(T,1)*3600/TB"
     filters = ("-vf", f"setpts='{jump}'", "-af", f"asetpts='{jump}'", "-fps_mode", "passthrough")
-    ffmpeg(*counting_picture(2, 16), *tone(2), *filters, *H264, "-c:a", "pcm_s16le", path)
+    ffmpeg(*counting_frames(2, 16), *tone(2), *filters, *H264, "-c:a", "pcm_s16le", path)
 
 
 def still(seconds: float, *coding: object) -> Maker:
-    """Makes a picture that changes for some seconds, and four seconds of a tone."""
-    return lambda path: ffmpeg(*counting_picture(seconds, 16), *tone(4), *coding, path)
+    """Maker of video that ends after some seconds, and four seconds of a tone."""
+    return lambda path: ffmpeg(*counting_frames(seconds, 16), *tone(4), *coding, path)
 
 
 def silent_middle(path: Path) -> None:
-    """A second of the audio is missing in the middle."""
+    """One second in the middle of the audio is missing."""
     gap = ("-af", "aselect='not(between(t,1,2))'")
-    ffmpeg(*counting_picture(3, 16), *tone(3), *gap, *H264, "-c:a", "pcm_s16le", path)
+    ffmpeg(*counting_frames(3, 16), *tone(3), *gap, *H264, "-c:a", "pcm_s16le", path)
 
 
 def empty_track(path: Path) -> None:
-    """An audio track that has no packet after the start."""
+    """An audio track without packets."""
     whole = path.with_name(f"whole{path.suffix}")
-    ffmpeg(*counting_picture(4, 16), *tone(1), *H264, "-g", 16, *AAC, whole)
+    ffmpeg(*counting_frames(4, 16), *tone(1), *H264, "-g", 16, *AAC, whole)
     ffmpeg("-ss", 2, "-i", whole, "-map", 0, "-c", "copy", path)
     whole.unlink()
 
 
 def unknown_audio(tracks: int) -> Maker:
-    """Makes audio tracks of which the first has a codec that no decoder knows."""
+    """Maker of audio tracks of which the first has a codec without a decoder."""
 
     def make(path: Path) -> None:
         maps = ("-map", "0:v", *("-map", "1:a") * tracks)
-        ffmpeg(*counting_picture(2, 16), *tone(2), *maps, *H264, "-c:a", "pcm_s16le", path)
+        ffmpeg(*counting_frames(2, 16), *tone(2), *maps, *H264, "-c:a", "pcm_s16le", path)
         path.write_bytes(path.read_bytes().replace(b"sowt", b"zzzz", 1))
 
     return make
 
 
 def thumbnail_first(path: Path) -> None:
-    """A small still in front of the real video track."""
+    """A small still image as the first video track, before the real one."""
     small = ("-f", "lavfi", "-i", "color=red:s=32x32:r=1:d=1")
     maps = ("-map", "0:v", "-map", "1:v", "-map", "2:a", "-disposition:v:1", "default")
     coding = (*H264, "-c:v:0", "mjpeg", "-pix_fmt:v:0", "yuvj420p", *AAC)
-    ffmpeg(*small, *counting_picture(4, 16), *tone(4), *maps, *coding, path)
+    ffmpeg(*small, *counting_frames(4, 16), *tone(4), *maps, *coding, path)
 
 
 def webcam(path: Path) -> None:
-    """MJPEG whose every frame has a damaged header field, which harms no pixel."""
-    ffmpeg(*counting_picture(10, 32), *tone(10), "-c:v", "mjpeg", "-c:a", "pcm_s16le", path)
+    """MJPEG in which a header field of each frame is damaged, but no pixel."""
+    ffmpeg(*counting_frames(10, 32), *tone(10), "-c:v", "mjpeg", "-c:a", "pcm_s16le", path)
     content = path.read_bytes()
     assert content.count(b"\xff\xe0\x00\x10JFIF") > 300
     path.write_bytes(content.replace(b"\xff\xe0\x00\x10JFIF", b"\xff\xe0\x00\x00JFIF"))

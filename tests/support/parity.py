@@ -1,4 +1,4 @@
-"""The original implementation's numbers, and its weights as a state dict of ours.
+"""Reference values of the original implementation, and its weights as our state dict.
 
 Layouts of the reference are TensorFlow's: convolution kernels HWIO, dense kernels (in, out).
 tests/data/parity/extract.py made the files.
@@ -58,19 +58,19 @@ def our_name(variable: str) -> str:
 
 
 def to_ours(array: np.ndarray) -> torch.Tensor:
-    """HWIO to OIHW, (in, out) to (out, in), vectors as they are."""
+    """Convert HWIO to OIHW, and (in, out) to (out, in); vectors stay the same."""
     axes = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}[array.ndim]
     return torch.from_numpy(np.ascontiguousarray(array.transpose(axes)))
 
 
 def to_theirs(tensor: torch.Tensor) -> np.ndarray:
-    """The inverse of `to_ours`, flat in the reference's order."""
+    """The inverse of `to_ours`, flattened in the reference's order."""
     axes = {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}[tensor.ndim]
     return tensor.detach().permute(axes).reshape(-1).numpy()
 
 
 def sampled(variable: str, flat: np.ndarray) -> np.ndarray:
-    """The entries of a flat variable that the reference keeps."""
+    """The entries of a flat variable that are stored in the reference."""
     return flat[recipe.sample_idx(variable, flat.size)]
 
 
@@ -87,8 +87,8 @@ def reference_network(dtype: torch.dtype):
 
 def reference_batch(dtype: torch.dtype, batch: int = 4, tag: str = "parity"):
     """Features and labels (B,) of the reference's batch `tag`."""
-    image, sound, labels, _ = recipe.maf_inputs(batch, tag)
-    features = Features(torch.from_numpy(image).to(dtype), torch.from_numpy(sound).to(dtype))
+    visual, audio, labels, _ = recipe.maf_inputs(batch, tag)
+    features = Features(torch.from_numpy(visual).to(dtype), torch.from_numpy(audio).to(dtype))
     return features, torch.from_numpy(labels).long()
 
 
@@ -99,7 +99,7 @@ def load(name: str) -> dict:
 
 
 def relative_error(actual, expected) -> float:
-    """L2 norm of the difference over that of the expected."""
+    """L2 norm of the difference, divided by that of the expected values."""
     actual, expected = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
     assert actual.shape == expected.shape
     return float(np.linalg.norm(actual - expected) / np.linalg.norm(expected))

@@ -1,16 +1,18 @@
-"""A real Slurm of one machine, for the time of the tests that need it."""
+"""A real Slurm on this machine, for the tests that need it."""
 
 import subprocess
 from pathlib import Path
+
+from support.tiny_run import enable_sigint
 
 SCRIPT = Path(__file__).with_suffix(".sh")
 
 
 def start(folder: Path) -> None:
-    """Start munged, slurmctld and slurmd; OSError says why they cannot."""
+    """Start munged, slurmctld and slurmd; OSError with the reason if they do not start."""
     done = subprocess.run(
         [SCRIPT, "start", folder], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        check=False,
+        check=False, preexec_fn=enable_sigint,
     )  # fmt: skip
     if done.returncode:
         stop(folder)
@@ -23,7 +25,7 @@ def stop(folder: Path) -> None:
 
 
 def jobs() -> dict[int, dict[str, str]]:
-    """All jobs by their ids, with the fields of `scontrol show job`."""
+    """All jobs by id, with the fields of `scontrol show job`."""
     text = subprocess.run(
         ["scontrol", "--oneliner", "show", "job"], capture_output=True, text=True, check=True
     ).stdout
@@ -36,7 +38,10 @@ def jobs() -> dict[int, dict[str, str]]:
 
 
 def of_rule(name: str, after: int = 0) -> list[dict[str, str]]:
-    """The jobs of a rule (`rule_...` also for groups) that were submitted after a job, in order."""
+    """The jobs of a rule or group that were submitted after the job `after`, in order.
+
+    The comment of a job is `rule_{name}`, also for a group.
+    """
     return [
         row
         for number, row in sorted(jobs().items())

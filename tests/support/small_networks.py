@@ -1,4 +1,4 @@
-"""Small float64 networks of the variants of config.yaml, and features for them."""
+"""Small float64 networks for the variants in config.yaml, and features for them."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from mafnet.model.networks.blocks import Features, Network
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
 VARIANTS = CONFIG["model"]["variants"]
 DIFFERENT = [name for name in VARIANTS if not name.startswith("drop_")]
-"""The variants with different networks; the drop rates share the network of MAFnet."""
+"""The variants with different networks; the variants `drop_*` share the network of `mafnet`."""
 
 BATCH, CLIPS, CLASSES, VISUAL, AUDIO = 6, 3, 5, 20, 8
 SIZES = {"classes": CLASSES, "visual_features": VISUAL, "audio_features": AUDIO}
-ROUNDING = {"rtol": 1e-10, "atol": 1e-12}  # float64, sums of some thousand terms in another order
+ROUNDING = {"rtol": 1e-10, "atol": 1e-12}  # float64; sums of thousands of terms in another order
 
 
 def spec_of(variant: str) -> NetworkSpec:
@@ -23,7 +23,7 @@ def spec_of(variant: str) -> NetworkSpec:
 
 
 def options_of(variant: str, **changes: object) -> dict:
-    """The options of a variant with a small hidden size."""
+    """The options of a variant, with a small hidden size."""
     own = VARIANTS[variant].get("options", {}) | changes
     return spec_of(variant).resolved({"hidden": 16, "bn_momentum": 0.3, "bn_warmup": False}, own)
 
@@ -37,7 +37,7 @@ def build(variant: str, seed: int = 0, **changes: object) -> Network:
 
 
 def warmed(variant: str, seed: int = 0, **changes: object) -> Network:
-    """The same network after a few batches, which move its running statistics."""
+    """The same network after three batches, which change its running statistics."""
     network = build(variant, seed, **changes)
     for _ in range(3):
         network(batch())
@@ -45,7 +45,7 @@ def warmed(variant: str, seed: int = 0, **changes: object) -> Network:
 
 
 def batch(size: int = BATCH) -> Features:
-    """Random features of all kinds; like those of the backbones they are not negative."""
+    """Random features of all kinds, not negative, like the features of the backbones."""
     return Features(
         visual=torch.rand(size, CLIPS, VISUAL, dtype=torch.float64),
         audio=torch.rand(size, CLIPS, 4, 3, AUDIO, dtype=torch.float64),

@@ -1,16 +1,17 @@
-"""Runs the workflow as a user does, in a folder of its own and from a copy of the checkout."""
+"""Runs the workflow as a user does: in its own folder, from a copy of the checkout."""
 
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from support.made_videos import AAC, H264, counting_picture, ffmpeg, tone
+from support.made_videos import AAC, H264, counting_frames, ffmpeg, tone
 
 REPOSITORY = Path(__file__).parents[2]
 CHECKED_OUT = (
@@ -34,7 +35,7 @@ class Workflow:
     python: str = sys.executable
 
     def command(self, *arguments: str, change: Mapping | None = None) -> list[str]:
-        """The command line; `change` is laid over the settings of the data set `tiny`."""
+        """The command line; `change` overrides settings of the data set `tiny`."""
         configs = [self.folder / "tiny.yaml"]
         if change is not None:
             configs.append(self.folder / "change.yaml")
@@ -46,7 +47,7 @@ class Workflow:
     def run(
         self, *arguments: str, change: Mapping | None = None, succeeds: bool = True
     ) -> subprocess.CompletedProcess:
-        """Run Snakemake to its end; `stdout` holds all that it says."""
+        """Run Snakemake to its end; `stdout` of the result contains all its output."""
         result = subprocess.run(
             self.command(*arguments, change=change),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT,
@@ -56,24 +57,38 @@ class Workflow:
         return result
 
     def start(self, *arguments: str) -> subprocess.Popen:
-        """Start Snakemake in a process group of its own, as a terminal does."""
-        with (self.folder / "started.log").open("w") as log:
-            return subprocess.Popen(
-                self.command(*arguments), stdout=log, stderr=log, env=ENVIRONMENT, process_group=0
-            )
+        """Start Snakemake as a terminal does; its output goes to started.log."""
+        return start_process(self.command(*arguments), self.folder / "started.log")
 
     def planned(self, *targets: str, change: Mapping | None = None) -> dict[str, int]:
-        """How many jobs of each rule a dry run announces, by default for the metrics."""
+        """The number of jobs of each rule in a dry run, by default for the metrics."""
         text = self.run(*(targets or [METRICS]), "-n", "--quiet", "rules", change=change).stdout
         return planned_jobs(text)
 
     def log(self, rule_log: str) -> str:
-        """What a job wrote to its log file."""
+        """The content of a job's log file."""
         return (self.folder / "logs" / rule_log).read_text()
 
 
+def start_process(command: Sequence[str], log: Path, cwd: Path | None = None) -> subprocess.Popen:
+    """Start a command as a terminal does: in its own process group, and with Ctrl-C enabled.
+
+    log: file for the output.
+    """
+    with log.open("w") as file:
+        return subprocess.Popen(
+            command, cwd=cwd, stdout=file, stderr=file, env=ENVIRONMENT, process_group=0,
+            preexec_fn=enable_sigint,
+        )  # fmt: skip
+
+
+def enable_sigint() -> None:
+    """Give SIGINT its default action; a shell lets a command with `&` inherit it as ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def planned_jobs(text: str) -> dict[str, int]:
-    """How many jobs of each rule the words of a dry run announce."""
+    """The number of jobs of each rule in the output of a dry run."""
     if "Nothing to be done" in text:
         return {}
     stats = text[text.rindex("Job stats:") :].split("\n\n")[0]
@@ -83,7 +98,7 @@ def planned_jobs(text: str) -> dict[str, int]:
 
 
 def copy_checkout(folder: Path) -> Path:
-    """Copy what a user's checkout holds, so that tests may edit it."""
+    """Copy the files of a user's checkout, so that tests may edit them."""
     folder.mkdir()
     for name in CHECKED_OUT:
         source = REPOSITORY / name
@@ -95,14 +110,14 @@ def copy_checkout(folder: Path) -> Path:
 
 
 def make_video(path: Path, number: int) -> Path:
-    """A second of picture and tone, both of them other for every number."""
+    """A video of one second; frame rate and pitch differ for each number."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    ffmpeg(*counting_picture(1, 10 + number), *tone(1, 300 + 50 * number), *H264, *AAC, path)
+    ffmpeg(*counting_frames(1, 10 + number), *tone(1, 300 + 50 * number), *H264, *AAC, path)
     return path
 
 
 def make_data(folder: Path) -> None:
-    """Eight videos of two classes and their manifest: 4 to train, 2 to validate, 2 to test."""
+    """Eight videos of two classes, and a manifest: 4 for train, 2 for val, 2 for test."""
     subsets = ("train", "train", "train", "train", "val", "val", "test", "test")
     lines = ["sample,video,label,subset"]
     for number, subset in enumerate(subsets):
@@ -112,7 +127,7 @@ def make_data(folder: Path) -> None:
 
 
 def add_video(folder: Path, source: int = 7, name: str = "added") -> None:
-    """Append a test sample with a video of its own."""
+    """Append a test sample with its own video."""
     make_video(folder / f"videos/{name}.mp4", source + 1)
     with (folder / "manifest.csv").open("a") as file:
         file.write(f"{name},{name}.mp4,low,test\n")

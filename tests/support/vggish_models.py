@@ -1,9 +1,10 @@
-"""Makes VGGish as TensorFlow publishes it, with other numbers; run by a python that has TensorFlow.
+"""Writes VGGish in TensorFlow's published formats with random weights; needs TensorFlow.
 
     python tests/support/vggish_models.py FOLDER
 
-FOLDER gets `vggish_1/`, a SavedModel (18 variables in creation order, a 1-d waveform in, 128-d
-out), and `vggish_model.ckpt`, a checkpoint of TF1's first format, both with the same numbers.
+It writes into FOLDER `vggish_1/`, a SavedModel (18 variables in creation order; input: a 1-d
+waveform; output: 128-d vectors), and `vggish_model.ckpt`, a checkpoint in the first format of TF1.
+Both have the same weights.
 """
 
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-CONVOLUTIONS = {  # scope: kernel, pooled after it?
+CONVOLUTIONS = {  # scope: shape of the kernel, is a pooling layer next
     "conv1": ((3, 3, 1, 64), True),
     "conv2": ((3, 3, 64, 128), True),
     "conv3/conv3_1": ((3, 3, 128, 256), False),
@@ -24,7 +25,7 @@ DENSE = {"fc1/fc1_1": (12288, 4096), "fc1/fc1_2": (4096, 4096), "fc2": (4096, 12
 
 
 def values():
-    """He's initialisation with biases that are not zero, by TF1's names."""
+    """Names in TF1 and values: He initialisation, and biases that are not zero."""
     rng = np.random.default_rng(7)
     shapes = {scope: shape for scope, (shape, _) in CONVOLUTIONS.items()} | DENSE
     for scope, shape in shapes.items():

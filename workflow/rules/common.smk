@@ -40,7 +40,7 @@ def plainly(function):
 
 
 PLAN = plainly(Plan)(config)
-VALUES = PLAN.looked_up
+VALUES = PLAN.lookup_values
 PUBLISHED = {(row.backbone, row.name): row for row in plainly(read_published)(TABLE)}
 # Cores are unknown where a cluster runs the jobs, and inside a job they are not ours to count.
 EXTRACTION_THREADS = PLAN.extraction_threads(

@@ -78,7 +78,7 @@ rule calibrate:
         manifests=each("manifest", "manifests"),
         root=lookup(dpath="{dataset}/root", within=VALUES),
         settings=asked("calibration"),
-        videos=asked("calibration_members"),
+        videos=asked("calibration_inputs"),
         extraction=asked("extraction_version"),
         version=versions.CALIBRATE,
     message:

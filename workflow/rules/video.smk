@@ -20,7 +20,7 @@ rule probe:
     params:
         manifests=each("manifest", "manifests"),
         root=lookup(dpath="{dataset}/root", within=VALUES),
-        videos=asked("members"),
+        videos=asked("shard_videos"),
         version=versions.PROBE,
     message:
         "Probing the videos of {wildcards.dataset}, shard {wildcards.shard}."
