@@ -1,7 +1,7 @@
-# make demo and make test are all a newcomer needs; each makes the environment in .venv first.
+# Start with `make demo` or `make test`. Both first make the environment in .venv.
 VERSIONS := 3.11 3.12 3.13
 SUITS := import sys; sys.exit("%d.%d" % sys.version_info[:2] not in "$(VERSIONS)".split())
-# The first python that runs and has one of the versions; else python3, for the message.
+# The first python that runs and has one of the versions; else python3, so that the error can name it.
 PYTHON ?= $(or $(shell for name in $(VERSIONS:%=python%) python3; do \
     $$name -c '$(SUITS)' 2>/dev/null && command -v $$name && break; done),python3)
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
@@ -11,23 +11,23 @@ INSTALLED := .venv/.installed
 .PHONY: help install demo test test-all test-slurm lint format generate bench bench-gpu lock vggish-env clean
 
 help:
-	@echo "make demo      from made-up videos to a table of accuracies and a page, on $(CORES) cores"
-	@echo "make test      the tests; make test-all adds the slow ones"
-	@echo "make test-slurm  the Slurm profile on a real Slurm of this machine (root; Debian), 10 minutes"
-	@echo "make lint      formatters and linters, without changes; make format fixes"
-	@echo "make generate  schemas and config.yaml's defaults from the models in mafnet/*/config.py"
-	@echo "make bench     each stage against the plain way, 8 minutes; BENCH=--quick checks it in one"
-	@echo "make bench-gpu  extraction on a GPU; writes its table into docs/performance.md"
-	@echo "make lock      pin the dependencies of pyproject.toml anew in requirements.lock"
-	@echo "make vggish-env  TensorFlow in .venv-vggish, to convert its VGGish without conda"
-	@echo "make clean     remove results and data of the demo (not the cache)"
+	@echo "make demo      from synthetic videos to a table of accuracies and a page, on $(CORES) cores"
+	@echo "make test      run the tests; make test-all includes the slow ones"
+	@echo "make test-slurm  test the Slurm profile with a real Slurm on this machine (root; Debian), 10 minutes"
+	@echo "make lint      check format and lint; make format fixes the files"
+	@echo "make generate  write the schemas and the defaults of config.yaml from mafnet/*/config.py"
+	@echo "make bench     compare each stage with the plain way, 8 minutes; BENCH=--quick is a check of one minute"
+	@echo "make bench-gpu  measure extraction on a GPU; writes its table into docs/performance.md"
+	@echo "make lock      write requirements.lock from the dependencies in pyproject.toml"
+	@echo "make vggish-env  install TensorFlow in .venv-vggish, to convert VGGish without conda"
+	@echo "make clean     remove data and results of the demo (not the cache), and all logs"
 
 install: $(INSTALLED)
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c '$(SUITS)' || \
 	    { echo "mafnet needs Python $(subst $() , or ,$(VERSIONS)), but $(PYTHON) is $$($(PYTHON) --version 2>&1); install one of them, or give make PYTHON=/path/to/python" >&2; exit 1; }
-	@echo "Making the environment in .venv (once; 6 GB, a few minutes, most of it torch) ..."
+	@echo "Making the environment in .venv (once; 6 GB, a few minutes) ..."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
@@ -35,13 +35,13 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@echo "Done; ffmpeg: $$($(BIN)/python -c 'from mafnet.common.ffmpeg import ffmpeg_path; print(ffmpeg_path())')"
 
 demo: $(INSTALLED)
-	@echo "Running the demo on $(CORES) cores; a second run does only what is missing ..."
+	@echo "Running the demo on $(CORES) cores; a second run only makes what is missing ..."
 	@mkdir -p .snakemake && touch .snakemake/demo-began
 	@$(BIN)/snakemake --cores $(CORES) results/demo/summary.html results/demo/studies/modalities.csv
-	@# A table that was just made has been shown.
+	@# Snakemake has already shown a table that it has just made.
 	@test results/demo/studies/modalities.csv -nt .snakemake/demo-began || \
 	    $(BIN)/mafnet table results/demo/studies/modalities.csv
-	@echo "The numbers in full: results/demo/metrics.json; to look at, in a browser:"
+	@echo "All metrics: results/demo/metrics.json. The page for your browser:"
 	@echo "  file://$(CURDIR)/results/demo/summary.html"
 
 test: $(INSTALLED)
@@ -50,7 +50,7 @@ test: $(INSTALLED)
 test-all: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not slurm"
 
-# Slurm's daemons are started for these tests and stopped after them; without them they are skipped.
+# The tests start and stop Slurm's daemons. They are skipped if these are not installed.
 test-slurm: $(INSTALLED)
 	@command -v slurmd munged >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
 	    { apt-get update -qq && apt-get install -yqq slurm-wlm munge; } >/dev/null
@@ -81,7 +81,7 @@ lock: $(INSTALLED)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --extra workflow --extra openvino --extra dev --no-header \
 	    --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
 
-# The extra `vggish` alone, without mafnet's own dependencies: torch is not needed there.
+# Only the extra `vggish`, without the dependencies of mafnet: torch is not needed there.
 vggish-env: .venv-vggish/.installed
 
 .venv-vggish/.installed: pyproject.toml

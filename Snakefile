@@ -1,20 +1,21 @@
-# mafnet: from raw videos to numbers. The rules lie in workflow/rules/, one file a stage.
+# mafnet: from raw videos to numbers. workflow/rules/ has one file of rules for each stage; the
+# functions that they share are in common.smk, inputs.smk, params.smk and handlers.smk.
 #
-#   data/{dataset}/manifest.csv                              dataset   samples of a data set that is made
+#   data/{dataset}/manifest.csv                              dataset   samples of a generated data set
 #   data/{dataset}/{downloads,unpacked}.tsv                  dataset   files of a published data set
-#   data/{dataset}/{split}.csv, {split}.json                 dataset   its samples, what differs in them
-#   results/{dataset}/media/{shard}.tsv                      video     what the files of a shard hold
+#   data/{dataset}/{split}.csv, {split}.json                 dataset   its samples; differences from the publication
+#   results/{dataset}/media/{shard}.tsv                      video     the properties of the files of a shard
 #   results/{dataset}/weights/{modality}.safetensors         features  random weights, calibrated
 #   {weights_folder}/{backbone}-{weights}.safetensors        features  published weights
-#   results/{dataset}/features/{modality}/{shard}.tsv        features  what became of a shard's videos
-#   results/{dataset}/media.tsv                              features  every video, usable or why not
-#   results/{dataset}/features/{modality}.h5                 features  what training reads
-#   results/{dataset}/features/visual_maps.h5                features  the same with the visual maps
+#   results/{dataset}/features/{modality}/{shard}.tsv        features  the outcome of each video of a shard
+#   results/{dataset}/media.tsv                              features  every video; why it is not usable
+#   results/{dataset}/features/{modality}.h5                 features  the features that training reads
+#   results/{dataset}/features/visual_maps.h5                features  the same, with visual maps
 #   results/{dataset}/{split}/{variant}/seed{seed}/          model     a run: model, history, predictions
 #   results/{dataset}/studies/{study}.csv                    report    a table of variants
-#   results/{dataset}/figures/{figure}.svg                   report    pictures of runs and studies
-#   results/{dataset}/metrics.json                           report    the numbers of the main variant
-#   results/{dataset}/{summary,report}.html                  report    pages to look at
+#   results/{dataset}/figures/{figure}.svg                   report    figures of runs and studies
+#   results/{dataset}/metrics.json                           report    metrics of the main variant
+#   results/{dataset}/{summary,report}.html                  report    pages for a browser
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -24,9 +25,12 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/inputs.smk"
+include: "workflow/rules/params.smk"
+include: "workflow/rules/handlers.smk"
+include: "workflow/rules/dataset.smk"
 include: "workflow/rules/video.smk"
 include: "workflow/rules/features.smk"
-include: "workflow/rules/dataset.smk"
 include: "workflow/rules/model.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/report_figures.smk"
@@ -50,13 +54,13 @@ rule features:
 
 
 rule models:
-    """Trained and evaluated main variant of every data set."""
+    """Trained and evaluated runs of the main variant of every data set."""
     input:
         [path for dataset in PLAN.datasets for path in metrics_of(dataset, [PLAN.main(dataset)])],
 
 
 rule reports:
-    """The page with all studies and figures of every data set."""
+    """Page of every data set, with all its studies and figures."""
     input:
         expand("results/{dataset}/report.html", dataset=PLAN.datasets),
 
@@ -74,7 +78,7 @@ rule figures:
 
 
 rule not_configured:
-    """What is asked of a data set that the config lacks: one line says what to do."""
+    """A file of a data set that is not in the config: ends with one line on what to do."""
     input:
         no_such_dataset,
     output:

@@ -1,8 +1,8 @@
 """The plain way to features, which mafnet's extraction is compared with.
 
 It follows the paper and its released code: 16 frames a second as JPEG files, squashed to 224 x 224;
-audio as a WAV file; one pickle for each video and modality. It is written as one would without
-mafnet, and imports nothing of it. N frames, T clips of one second.
+audio as a WAV file; one pickle for each video and modality. It shows how one would write it without
+mafnet, and imports nothing of mafnet. N frames, T clips of one second.
 
     python benchmarks/plain.py --visual W --audio W --output FOLDER --threads 2 VIDEO...
 """
@@ -23,7 +23,7 @@ from PIL import Image
 FRAMES_A_SECOND = 16
 SIDE = 224
 SAMPLE_RATE = 16_000
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 VGGISH = ("conv1", "conv2", "conv3_1", "conv3_2", "conv4_1", "conv4_2")
 POOLS_AFTER = ("conv1", "conv2", "conv3_2")
 
@@ -53,7 +53,7 @@ def frames_of(video: Path, folder: Path, threads: int) -> np.ndarray:
 
 def waveform_of(video: Path, folder: Path, threads: int) -> np.ndarray:
     """Waveform (16000 T,) float32 in [-1, 1), mono, through a WAV file, padded with silence."""
-    path = folder / "sound.wav"
+    path = folder / "audio.wav"
     run_ffmpeg(threads, "-i", video, "-vn", "-ac", "1", "-ar", SAMPLE_RATE, path)
     with wave.open(str(path)) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
@@ -109,7 +109,7 @@ def visual_features(network: "torch.nn.Module", frames: np.ndarray) -> np.ndarra
 
     with torch.no_grad():
         pixels = torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous().float() / 255
-        pixels = (pixels - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(DEVIATION).view(3, 1, 1)
+        pixels = (pixels - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
         maps = network(pixels)
         maps = maps.view(-1, FRAMES_A_SECOND, *maps.shape[1:]).mean(dim=1)
         return maps.permute(0, 2, 3, 1).numpy()

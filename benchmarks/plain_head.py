@@ -36,8 +36,8 @@ class PlainMAFnet(nn.Module):
     def forward(self, visual: Tensor, audio: Tensor) -> Tensor:
         """Logits (B, C) of visual vectors (B, T, 1920) and audio maps (B, T, 512, 12, 8)."""
         batch, clips = visual.shape[:2]
-        frames, sounds = visual.flatten(0, 1), audio.flatten(0, 1)
-        residual = torch.relu(self.conv1(sounds))
+        frames, audio_maps = visual.flatten(0, 1), audio.flatten(0, 1)
+        residual = torch.relu(self.conv1(audio_maps))
         gamma, beta = self.film(frames)[:, :, None, None].chunk(2, dim=1)
         maps = torch.relu((1 + gamma) * self.conv_norm(self.conv3(residual)) + beta) + residual
         audio_vectors = torch.relu(self.audio_norm(self.audio(maps.mean(dim=(2, 3)))))

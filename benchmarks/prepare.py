@@ -22,11 +22,11 @@ def prepare(inputs: Inputs) -> None:
 
 def make_video(path: Path, number: int, seconds: int) -> None:
     """Encode a moving test pattern and stereo tones, with noise; both differ by number."""
-    picture = f"testsrc2=s=640x360:r=30:d={seconds},hue=h={40 * number},noise=alls=8:allf=t"
+    frames = f"testsrc2=s=640x360:r=30:d={seconds},hue=h={40 * number},noise=alls=8:allf=t"
     tones = f"sin(2*PI*{300 + 40 * number}*t*(1+t/20))|0.2*random(0)"
-    sound = f"aevalsrc='{tones}':s=44100:d={seconds}"
+    audio = f"aevalsrc='{tones}':s=44100:d={seconds}"
     codecs = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-c:a", "aac")
-    run_ffmpeg(1, "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound, *codecs, path)
+    run_ffmpeg(1, "-f", "lavfi", "-i", frames, "-f", "lavfi", "-i", audio, *codecs, path)
 
 
 def decode_first(inputs: Inputs) -> None:

@@ -239,7 +239,7 @@ def extract(inputs: Inputs, precision: str) -> Ready:
 
 
 def extract_process(inputs: Inputs, precision: str) -> Ready:
-    """Extract all videos to the cache with two commands `mafnet extract`, one a modality."""
+    """Extract all videos to the cache with two commands `mafnet extract`, one for each modality."""
     folder = Path(tempfile.mkdtemp(dir=inputs.folder))
     caches = []
 
@@ -278,5 +278,5 @@ def _command(inputs: Inputs, modality: str, precision: str, cache: Path) -> list
         "--threads": inputs.threads,
         "--device": "cpu",
     }
-    words = [str(word) for pair in options.items() for word in pair]
-    return [sys.executable, "-m", "mafnet", "extract", *words]
+    arguments = [str(part) for pair in options.items() for part in pair]
+    return [sys.executable, "-m", "mafnet", "extract", *arguments]

@@ -39,7 +39,7 @@ def imports(path):
 
 def test_no_modules_import_each_other():
     graph = {path.stem: set(imports(path)) for path in (ROOT / "benchmarks").glob("*.py")}
-    order = list(TopologicalSorter(graph).static_order())  # CycleError names the circle
+    order = list(TopologicalSorter(graph).static_order())  # CycleError names the cycle
     assert order.index("inputs") < order.index("stages") < order.index("bench")
 
 
@@ -107,7 +107,7 @@ def test_plain_head_is_ours(tmp_path):
     assert relative(logits.numpy(), theirs.numpy()) < FLOAT32
 
 
-def test_stage_without_torch_is_measured_in_processes_of_its_own(inputs):
+def test_stage_without_torch_is_measured_in_separate_processes(inputs):
     stage = STAGES["decode audio"]
     costs, results = measure(stage, inputs, rounds=1)
     found = summary(stage, costs, results)

@@ -18,7 +18,7 @@ def run(*options):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_without_a_gpu_it_says_so_in_one_line():
+def test_without_a_gpu_it_ends_with_one_line():
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     done = run()
@@ -51,7 +51,7 @@ def test_on_the_cpu_it_fills_the_marked_part_of_a_page(tmp_path):
     assert done.stdout.strip() in text
 
 
-def test_the_page_that_the_makefile_names_has_the_place_for_the_table(tmp_path):
+def test_the_page_that_the_makefile_names_has_the_comments_for_the_table(tmp_path):
     (page,) = re.findall(r"benchmarks\.gpu --write (\S+)", (ROOT / "Makefile").read_text())
     copy = tmp_path / "page.md"
     copy.write_text((ROOT / page).read_text())

@@ -1,4 +1,4 @@
-"""Files from elsewhere: downloads that break, lie or are missing."""
+"""Downloads that break, return wrong bytes or are missing."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,7 +24,7 @@ def source(tmp_path):
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one file; `cuts` answers end early, `ranges` says whether it resumes."""
+    """Serves one file; the first `cuts` answers end early; `ranges`: it can resume."""
 
     def __init__(self, content, cuts=0, ranges=True, kind="application/octet-stream"):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -62,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
         return None
 
     def log_message(self, *args):
-        """Nothing on the terminal."""
+        """Print nothing on the terminal."""
 
 
 def test_a_broken_connection_is_resumed(tmp_path, source):
@@ -72,7 +72,7 @@ def test_a_broken_connection_is_resumed(tmp_path, source):
     assert server.asked == [None, "bytes=1500000-", "bytes=2250000-"]
 
 
-def test_a_later_run_goes_on_where_an_earlier_one_stopped(tmp_path, source):
+def test_a_later_run_resumes_where_an_earlier_one_stopped(tmp_path, source):
     path = tmp_path / "file.bin"
     with (
         Server(source.read_bytes(), cuts=9) as server,
@@ -88,7 +88,7 @@ def test_a_later_run_goes_on_where_an_earlier_one_stopped(tmp_path, source):
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-def test_a_beginning_of_another_file_is_dropped(tmp_path, source, ranges):
+def test_the_beginning_of_another_file_is_discarded(tmp_path, source, ranges):
     (tmp_path / "file.bin.part").write_bytes(b"something else")
     with Server(source.read_bytes(), ranges=ranges) as server:
         path = obtain(tmp_path / "file.bin", [server.address], sha256_of(source))
@@ -97,14 +97,14 @@ def test_a_beginning_of_another_file_is_dropped(tmp_path, source, ranges):
     assert server.asked[1:] == ([None] if ranges else [])
 
 
-def test_a_web_page_is_not_taken_for_the_file(tmp_path):
+def test_a_web_page_is_not_accepted_as_the_file(tmp_path):
     page = Server(b"<html>sign in first</html>", kind="text/html; charset=utf-8")
     with page as server, pytest.raises(MafnetError, match="web page"):
         obtain(tmp_path / "file.bin", [server.address])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_first_address_with_the_right_bytes_is_taken(tmp_path, source):
+def test_the_first_address_with_the_right_bytes_is_used(tmp_path, source):
     wrong = tmp_path / "wrong.bin"
     wrong.write_bytes(b"other bytes")
     addresses = [
@@ -115,13 +115,13 @@ def test_the_first_address_with_the_right_bytes_is_taken(tmp_path, source):
 
 
 @pytest.mark.parametrize("as_address", [False, True])
-def test_the_mirror_comes_first(tmp_path, source, monkeypatch, as_address):
+def test_the_mirror_is_tried_first(tmp_path, source, monkeypatch, as_address):
     monkeypatch.setenv(MIRROR, address_of(source.parent) if as_address else str(source.parent))
     path = obtain(tmp_path / "file.bin", ["file:///nowhere"], sha256_of(source))
     assert path.read_bytes() == source.read_bytes()
 
 
-def test_all_failed_says_what_to_do_by_hand(tmp_path):
+def test_if_all_addresses_fail_the_error_says_what_to_do(tmp_path):
     with pytest.raises(MafnetError) as caught:
         obtain(tmp_path / "file.bin", ["file:///nowhere/a", "file:///nowhere/b"], "abcd")
     text = str(caught.value)
@@ -137,7 +137,7 @@ def test_all_failed_says_what_to_do_by_hand(tmp_path):
         assert part in text
 
 
-def test_a_wrong_file_that_was_there_is_left_alone(tmp_path, source):
+def test_an_existing_wrong_file_is_not_changed(tmp_path, source):
     path = tmp_path / "file.bin"
     path.write_bytes(b"somebody's own")
     with pytest.raises(MafnetError, match="does not overwrite it"):
@@ -145,7 +145,7 @@ def test_a_wrong_file_that_was_there_is_left_alone(tmp_path, source):
     assert path.read_bytes() == b"somebody's own"
 
 
-def test_an_unpublished_digest_is_recorded_and_holds(tmp_path, source):
+def test_an_unpublished_digest_is_recorded_and_checked_later(tmp_path, source):
     path = obtain(tmp_path / "file.bin", [address_of(source)])
     record = (tmp_path / "file.bin.sha256").read_text()
     assert record == f"{sha256_of(source)}  file.bin\n"

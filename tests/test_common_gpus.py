@@ -1,4 +1,4 @@
-"""Jobs side by side, each on a GPU of its own: real processes, pretended GPUs."""
+"""Jobs at the same time, each on its own GPU: real processes, simulated GPUs."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ sys.stdin.read()
 
 
 class Jobs:
-    """Processes that each claim a card and keep it until they are ended."""
+    """Processes that each claim a GPU and keep it until they end."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -48,15 +48,15 @@ def jobs(tmp_path):
 
 
 def cards_of(jobs):
-    """The cards that the jobs end on; waits for each."""
+    """The GPUs that the jobs claim; waits for each job."""
     return [int(job.stdout.readline()) for job in jobs]
 
 
-def test_jobs_that_start_at_once_end_on_cards_of_their_own(jobs):
+def test_jobs_that_start_at_the_same_time_have_different_gpus(jobs):
     assert sorted(cards_of([jobs.start("a", "b", "c", "d") for _ in range(4)])) == [0, 1, 2, 3]
 
 
-def test_one_job_too_many_waits_says_so_and_gets_what_a_killed_one_leaves(jobs):
+def test_one_job_too_many_says_that_it_waits_and_gets_the_gpu_of_a_killed_job(jobs):
     first = [jobs.start("a", "b") for _ in range(2)]
     taken = cards_of(first)
     late = jobs.start("a", "b")
@@ -65,8 +65,8 @@ def test_one_job_too_many_waits_says_so_and_gets_what_a_killed_one_leaves(jobs):
     assert cards_of([late]) == [taken[1]]
 
 
-def test_a_card_keeps_its_name_where_a_scheduler_shows_others(jobs):
-    """Card b is the first of two here, and the only one, 0 by number, there."""
+def test_a_gpu_keeps_its_name_if_a_scheduler_shows_fewer_gpus(jobs):
+    """GPU b is the first of two in one job, and the only one, number 0, in the other."""
     holder = jobs.start("b", "c")
     assert cards_of([holder, jobs.start("a", "b")]) == [0, 0]
     late = jobs.start("b")
@@ -75,12 +75,12 @@ def test_a_card_keeps_its_name_where_a_scheduler_shows_others(jobs):
     assert cards_of([late]) == [0]
 
 
-def test_runs_share_cards_evenly(jobs):
+def test_runs_share_gpus_evenly(jobs):
     shared = [jobs.start("a", "b", shared=True) for _ in range(6)]
     assert sorted(cards_of(shared)) == [0, 0, 0, 1, 1, 1]
 
 
-def test_a_job_that_wants_a_card_alone_gets_none_that_is_shared(jobs):
+def test_a_job_that_needs_a_whole_gpu_gets_none_that_is_shared(jobs):
     run = jobs.start("a", "b", shared=True)
     alone = jobs.start("a", "b")
     taken = cards_of([run, alone])
@@ -111,7 +111,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
         ("NoDevFiles", 0),
     ],
 )
-def test_cards_are_counted_as_cuda_shows_them(visible, count, tmp_path):
+def test_gpus_are_counted_as_cuda_shows_them(visible, count, tmp_path):
     for name in ("nvidia0", "nvidia1", "nvidia12", "nvidiactl", "nvidia-uvm"):
         (tmp_path / name).write_text("")
     environment = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}

@@ -1,4 +1,4 @@
-"""No step's output changes while its version stays: results that are kept would be stale.
+"""The output of a step changes only with its version; otherwise kept results would be stale.
 
 The stored values are made by tests/data/make_versions.py.
 """
@@ -26,20 +26,20 @@ STORED = json.loads((DATA / "versions.json").read_text())
 
 # Numbers agree if they differ by at most `absolute` or by `relative` of the stored one.
 EXACT = {"relative": 1e-5, "absolute": 1e-9}  # six digits are stored
-# Sums of many products come in another order on another processor: 1e-6 of a layer, amplified
-# by depth; float16 features round by 5e-4. A changed formula moves some of the values by percents.
+# Another processor may sum many products in another order: 1e-6 in each layer, amplified by depth.
+# Rounding to float16 is 5e-4. A changed formula changes some of the values by percents.
 ROUND_OFF = {"relative": 3e-3, "absolute": 1e-3}
 TOLERANCE = {
-    # Another ffmpeg's scaler may round each of the values by one level of 255.
+    # The scaler of another ffmpeg may round each value by one level of 255.
     "DECODE_VISUAL": {"relative": 0, "absolute": 1.0},
-    # Another ffmpeg's resampler has another filter: 1 %; and the edge of silence, a few units.
+    # Another ffmpeg resamples with another filter: 1 %, and a few units at the edge of silence.
     "DECODE_AUDIO": {"relative": 0.01, "absolute": 20},
     "CALIBRATE": ROUND_OFF,
     "TRAIN": ROUND_OFF,
     "EVALUATE": ROUND_OFF,
     "densenet201": ROUND_OFF,
     "vggish": ROUND_OFF,
-    # numpy's sums of float32 maps, rounded to float16.
+    # Sums of float32 maps by numpy, rounded to float16.
     "PACK": {"relative": 2**-10, "absolute": 0},
 }
 
@@ -52,14 +52,14 @@ def threads_as_before():
 
 
 def differences(found, stored, tolerance, place=""):
-    """Where two nests of lists, mappings and values differ, in words."""
+    """The differences between two nested structures of lists, mappings and values, as texts."""
     if isinstance(stored, dict) and isinstance(found, dict) and found.keys() == stored.keys():
         pairs = [(f"{place}.{key}", found[key], stored[key]) for key in stored]
     elif isinstance(stored, list) and isinstance(found, list) and len(found) == len(stored):
         pairs = [(f"{place}[{n}]", *both) for n, both in enumerate(zip(found, stored, strict=True))]
     else:
         return [] if agree(found, stored, tolerance) else [f"{place}: {found!r}, not {stored!r}"]
-    return [words for name, *both in pairs for words in differences(*both, tolerance, name)]
+    return [text for name, *both in pairs for text in differences(*both, tolerance, name)]
 
 
 def agree(found, stored, tolerance):

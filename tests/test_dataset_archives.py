@@ -1,4 +1,4 @@
-"""Archives from elsewhere: nothing leaves the target, nothing stays half-written."""
+"""Untrusted archives: nothing is written outside the target, and no file stays half-written."""
 
 import gzip
 import io
@@ -36,14 +36,14 @@ def written(folder):
 
 
 def write(path, files):
-    """An archive of the kind that the name says."""
+    """An archive of the kind that the suffix of the name states."""
     if path.suffix == ".zip":
         return miniatures.write_zip(path, files)
     return miniatures.write_tar(path, files)
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
-def test_only_what_is_wanted_is_written(name, tmp_path):
+def test_only_wanted_files_are_written(name, tmp_path):
     archive = write(tmp_path / name, FILES)
     members = unpack(archive, tmp_path / "to", is_video)
     assert [member.name for member in members] == ["a/x.mp4", "a/-y.mp4"]
@@ -54,7 +54,7 @@ def test_only_what_is_wanted_is_written(name, tmp_path):
 @pytest.mark.parametrize(
     "name", ["../out.mp4", "/tmp/mafnet-out.mp4", "a/../../out.mp4", "..\\out.mp4", "C:\\out.mp4"]
 )
-def test_name_that_leaves_the_target_is_refused(kind, name, tmp_path):
+def test_path_outside_the_target_is_refused(kind, name, tmp_path):
     archive = write(tmp_path / kind, {name: b"evil"})
     with pytest.raises(MafnetError, match="outside of the target"):
         unpack(archive, tmp_path / "deep/to", is_video)
@@ -101,7 +101,7 @@ def test_entry_with_more_bytes_than_announced_is_not_kept(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
-def test_cut_archive_leaves_whole_files_only(name, tmp_path):
+def test_truncated_archive_leaves_only_complete_files(name, tmp_path):
     files = {f"{number}.mp4": os.urandom(50_000) for number in range(4)}
     archive = write(tmp_path / name, files)
     archive.write_bytes(archive.read_bytes()[:120_000])
@@ -110,7 +110,7 @@ def test_cut_archive_leaves_whole_files_only(name, tmp_path):
     assert written(tmp_path / "to").items() <= files.items()
 
 
-def test_changed_byte_is_noticed(tmp_path):
+def test_changed_byte_is_detected(tmp_path):
     archive = tmp_path / "a.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
         file.writestr("x.mp4", b"content" * 100)
@@ -135,7 +135,7 @@ def test_full_target_is_one_line(tmp_path):
         unpack(archive, tmp_path / "to", is_video)
 
 
-def test_what_is_there_is_not_written_again(tmp_path):
+def test_existing_files_are_not_written_again(tmp_path):
     archive = miniatures.write_zip(tmp_path / "a.zip", FILES)
     unpack(archive, tmp_path / "to", is_video)
     before = (tmp_path / "to/a/x.mp4").stat()
@@ -145,7 +145,7 @@ def test_what_is_there_is_not_written_again(tmp_path):
     assert (tmp_path / "to/a/-y.mp4").read_bytes() == FILES["a/-y.mp4"]
 
 
-def test_killed_unpacking_goes_on(tmp_path):
+def test_killed_unpacking_resumes(tmp_path):
     files = {f"AVE/{number}.mp4": os.urandom(1_000_000) for number in range(60)}
     archive = tmp_path / "AVE_Dataset.zip"
     miniatures.write_zip(archive, files)
@@ -177,7 +177,7 @@ def test_rar_by_bsdtar(tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("bsdtar"), reason="no bsdtar on the PATH")
-def test_cut_rar_is_noticed(tmp_path):
+def test_truncated_rar_is_detected(tmp_path):
     archive = miniatures.write_rar(tmp_path / "a.rar", FILES)
     archive.write_bytes(archive.read_bytes()[:2000])
     with pytest.raises(MafnetError, match="damaged or of an unknown format"):

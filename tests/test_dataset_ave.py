@@ -55,7 +55,7 @@ def test_degenerate_row_is_a_sample_without_an_event():
     assert (sample.label, sample.event) == ("Church bell", None)
 
 
-def test_row_that_is_no_row_is_named():
+def test_malformed_row_is_named():
     with pytest.raises(MafnetError, match="'Church bell,VWi,good'"):
         parse("Church bell,VWi,good", "val")
 
@@ -94,7 +94,7 @@ def test_undeclared_leak_is_refused(tmp_path):
     assert [row.also_in for row in read_manifest(path)] == [("test",), ("train",)]
 
 
-def test_published_lists_are_known_by_their_digest():
+def test_published_lists_are_recognised_by_their_digest():
     known = {row["file"]: row["sha256"] for row in table("lists.tsv") if row["dataset"] == "ave"}
     assert known == {
         "trainSet.txt": "4f6c37af",
@@ -112,7 +112,7 @@ def test_all_protocols_share_their_features():
 def test_from_zip_to_metrics(tmp_path):
     videos = miniatures.clips(tmp_path)
     files = miniatures.ave_files(videos)
-    del files["AVE/AVE/fry1.mp4"]  # one that nobody has any more
+    del files["AVE/AVE/fry1.mp4"]  # it is no longer available
     archive = miniatures.write_zip(tmp_path / "AVE_Dataset.zip", files)
     entry = {"source": "ave", "archive": str(archive), "video": {"max_failed_fraction": 0.2}}
     config = write_config(tmp_path, {"ave": entry})
@@ -120,7 +120,7 @@ def test_from_zip_to_metrics(tmp_path):
     metrics, said = metrics_of(tmp_path, config, "ave")
 
     assert [run["split"] for run in metrics["runs"]] == ["single_label"]
-    assert metrics["runs"][0]["samples"] == 3  # four rows, less the one that leaks
+    assert metrics["runs"][0]["samples"] == 3  # four rows without the leaking one
     assert metrics["paper"] == 90.86
     assert (metrics["protocol"]["name"], metrics["protocol"]["as_paper"]) == ("single_label", True)
     assert metrics["media"]["reasons"] == {"missing": 1}
@@ -130,7 +130,7 @@ def test_from_zip_to_metrics(tmp_path):
     rows = read_manifest(tmp_path / "data/ave/official.csv")
     assert "AVE/AVE/--baby2.mp4" in {row.video for row in rows}
 
-    # Both protocols share their features: the other one needs another training, nothing before it.
+    # Both protocols share their features, so the other one only needs training and later steps.
     config = write_config(tmp_path, {"ave": entry | {"protocol": "official"}})
     done = snakemake(tmp_path, config, "results/ave/metrics.json", "-n")
     assert done.returncode == 0, done.stdout
@@ -138,7 +138,7 @@ def test_from_zip_to_metrics(tmp_path):
 
 
 @pytest.mark.workflow
-def test_folder_with_lists_elsewhere_and_a_header(tmp_path):
+def test_folder_with_lists_in_another_folder_and_a_header(tmp_path):
     files = miniatures.ave_files([b"a", b"b", b"c"], header=True)
     lists = {
         name: files.pop(f"AVE/{name}") for name in ("trainSet.txt", "valSet.txt", "testSet.txt")

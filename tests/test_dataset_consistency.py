@@ -1,4 +1,4 @@
-"""Manifests that are correct in form but not in sense are refused before any work."""
+"""Well-formed manifests that no run can use are refused before any work."""
 
 import re
 import shlex

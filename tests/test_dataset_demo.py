@@ -1,4 +1,4 @@
-"""Stage 1, video: the demo data, its balance, and its real files."""
+"""The demo data: balance of its classes, and its real files."""
 
 import itertools
 import subprocess
@@ -26,7 +26,7 @@ def demo(tmp_path_factory):
 
 
 def decoded(path, *options):
-    """What ffmpeg decodes to raw bytes; decoder errors fail the test."""
+    """The raw bytes that ffmpeg decodes; decoder errors fail the test."""
     command = [ffmpeg_path(), "-v", "error", "-i", str(path), *options, "pipe:"]
     result = subprocess.run(command, capture_output=True, check=True)
     assert not result.stderr
@@ -46,14 +46,14 @@ def sound_of(path):
     return np.frombuffer(decoded(path, "-ac", "1", "-ar", "16000", "-f", "s16le"), "<i2") / 32768
 
 
-def test_each_look_and_each_sound_is_shared_by_two_classes():
+def test_each_shape_and_each_sound_is_shared_by_two_classes():
     looks, sounds = zip(*CLASSES.values(), strict=True)
     assert Counter(looks) == dict.fromkeys(SHAPES, 2)
     assert Counter(sounds) == dict.fromkeys(SOUNDS, 2)
     assert len(set(CLASSES.values())) == 6
 
 
-def test_manifest_is_the_plan_and_every_video_is_there(demo):
+def test_manifest_is_the_plan_and_every_video_exists(demo):
     root, samples = demo
     assert samples == plan(SMALL)
     assert Counter(sample.subset for sample in samples) == {"train": 6, "val": 6, "test": 6}
@@ -62,7 +62,7 @@ def test_manifest_is_the_plan_and_every_video_is_there(demo):
     }
 
 
-def test_event_windows_do_not_tell_the_label():
+def test_event_windows_do_not_depend_on_the_label():
     samples = plan(DemoSettings())
     windows = {}
     for sample in samples:
@@ -74,17 +74,17 @@ def test_event_windows_do_not_tell_the_label():
 
 
 def test_one_modality_is_the_same_for_the_two_classes_that_share_it(demo):
-    """What makes half of the test set the most that one modality can reach."""
+    """So one modality can classify at most half of the test set correctly."""
     root, samples = demo
     test = {s.label: root / s.video for s in samples if s.subset == "test"}
     for one, other in itertools.combinations(CLASSES, 2):
         same_look, same_sound = (a == b for a, b in zip(CLASSES[one], CLASSES[other], strict=True))
-        pictures, others = frames_of(test[one]), frames_of(test[other])
-        assert np.array_equal(pictures, others) == same_look
+        frames, others = frames_of(test[one]), frames_of(test[other])
+        assert np.array_equal(frames, others) == same_look
         assert np.array_equal(sound_of(test[one]), sound_of(test[other])) == same_sound
 
 
-def test_sets_differ_in_picture_and_sound(demo):
+def test_sets_differ_in_frames_and_audio(demo):
     root, samples = demo
     first, second, third = (root / s.video for s in samples if s.label == "red-hum")
     for one, other in ((first, second), (first, third), (second, third)):
@@ -97,7 +97,7 @@ def test_videos_have_whole_seconds_of_frames_and_samples(demo):
     for sample in samples:
         frames = len(frames_of(root / sample.video))
         assert frames in {3 * rate for rate in (12, 15, 20, 25)}
-        # AAC codes blocks of 1024 samples: up to one of them more, 24 ms of 44.1 kHz.
+        # AAC has blocks of 1024 samples, so there may be one block more: 24 ms at 44.1 kHz.
         assert 0 <= len(sound_of(root / sample.video)) - 48_000 <= 0.024 * 16_000
 
 
@@ -107,16 +107,16 @@ def test_the_event_is_seen_and_heard_in_its_seconds_only(demo):
         during = [sample.event[0] <= second < sample.event[1] for second in range(3)]
         frames = frames_of(root / sample.video).reshape(3, -1, SMALL.height, SMALL.width, 3)
         colour = [float(np.ptp(second.astype(float), axis=-1).mean()) for second in frames]
-        # A shape covers a tenth of the picture or more and is coloured by 100 or more of 255;
-        # the background is grey but for what the codec's chroma rounding leaves.
+        # A shape covers at least a tenth of the frame, and its colours differ by at least 100 of
+        # 255. The background is grey, up to chroma rounding by the codec.
         assert all((value > 8) == inside for value, inside in zip(colour, during, strict=True))
-        # AAC smears at most 2048 samples, 0.05 s, over the window's edge.
+        # AAC spreads sound over at most 2048 samples, 0.05 s, outside the window.
         sound = sound_of(root / sample.video)[:48_000].reshape(3, 16_000)[:, 1600:-1600]
         loudness = np.sqrt((sound**2).mean(axis=1))
         assert all((value > 0.02) == inside for value, inside in zip(loudness, during, strict=True))
 
 
-def test_sound_of_the_look_has_its_own_band(demo):
+def test_sound_of_the_shape_has_its_own_band(demo):
     root, samples = demo
     bands = {"hum": (0, 1100), "whistle": (900, 2300), "rattle": (3300, 7700)}
     for sample in samples:
@@ -127,7 +127,7 @@ def test_sound_of_the_look_has_its_own_band(demo):
         assert power[(hertz >= low) & (hertz < high)].sum() > 0.95 * power.sum()
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_gives_others(tmp_path):
     contents = []
     for name, seed in (("first", 0), ("again", 0), ("other", 1)):
         settings = DemoSettings(seed=seed, train=1, val=1, test=1, width=96, height=64)
@@ -139,7 +139,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
     assert first != other
 
 
-def test_nothing_but_the_videos_is_left_behind(demo):
+def test_only_the_videos_remain(demo):
     root, _ = demo
     assert {path.name for path in root.iterdir()} == {"videos", "manifest.csv"}
     assert all(path.suffix == ".mp4" for path in (root / "videos").iterdir())

@@ -1,4 +1,4 @@
-"""Stage 1, video: what makes a demo harder, and that it keeps the demo's balance."""
+"""Settings that make the demo harder and keep its balance."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def generator(seed=0):
 
 
 def clouded(level, seconds=40, frame_rate=2, seed=0):
-    """So many seconds of grey frames under clouds, (F, H, W, 3)."""
+    """Some seconds of grey frames with clouds, (F, H, W, 3)."""
     frames = [GREY] * (seconds * frame_rate)
     return np.array(list(clouds(frames, frame_rate, level, generator(seed))), float)
 
@@ -36,7 +36,7 @@ def test_clouds_have_their_level_and_change_every_second():
     assert np.array_equal(frames[0], frames[1])
     assert np.abs(frames[2] - frames[1]).mean() > level / 2
     corners = frames[::2, :: GREY.shape[0] - 1, :: GREY.shape[1] - 1]  # points of the coarse grid
-    # 480 independent values: the standard deviation is within 15 % but for 1 draw in 10,000.
+    # 480 independent values: the standard deviation is within 15 %, except once in 10,000 draws.
     assert corners.std() == pytest.approx(level, rel=0.15)
 
 
@@ -44,34 +44,34 @@ def test_clouds_are_large():
     """Neighbouring pixels of a cloud differ by a fraction of a step of the coarse grid."""
     frame = clouded(20, seconds=1)[0]
     step = GREY.shape[1] / (CLOUDS[1] - 1)
-    # Grid points of standard deviation 20 differ by 5 x 28 or less; rounding adds one level.
+    # Grid points with standard deviation 20 differ by at most 5 x 28; rounding adds one level.
     assert np.abs(np.diff(frame, axis=1)).max() < 5 * 28 / step + 1
 
 
-def test_clouds_stay_within_the_levels_of_a_picture():
+def test_clouds_stay_within_the_levels_of_a_frame():
     frames = list(clouds([GREY], 1, 500, generator()))
     assert (frames[0].min(), frames[0].max(), frames[0].dtype) == (0, 255, np.uint8)
 
 
-def test_hiss_has_its_level_in_both_ears_and_is_as_long_as_the_sound():
+def test_hiss_has_its_level_in_both_channels_and_is_as_long_as_the_audio():
     silence = np.zeros((int(40.5 * RATE), 2), np.int16)
     noise = hiss(silence, RATE, 0.05, generator()) / 32768
     assert noise.shape == silence.shape
     assert np.array_equal(noise[:, 0], noise[:, 1])
     seconds = noise[: 40 * RATE, 0].reshape(40, RATE).std(axis=1) / 0.05
     low, high = LOUDNESS
-    # Rounding to 16 bits and what a spectrum's first bin adds: far below 1 %.
+    # Rounding to 16 bits and the first bin of the spectrum change it by far less than 1 %.
     assert low * 0.99 <= seconds.min() < 0.6 < 1.4 < seconds.max() <= high * 1.01
 
 
-def test_hiss_clips_loud_sound():
+def test_hiss_clips_loud_audio():
     loud = np.full((RATE, 2), 32767, np.int16)
     found = hiss(loud, RATE, 0.5, generator())
-    assert found.max() == 32767  # a wrapped sum would lie at the other end
+    assert found.max() == 32767  # an overflow would be at the other end
     assert (found > 0).mean() > 0.9
 
 
-def test_videos_of_a_set_are_shorter_alike_and_hold_their_event():
+def test_videos_of_every_class_are_equally_short_and_contain_their_event():
     settings = DemoSettings(train=20, seconds=4, shorter_by=2)
     samples = plan(settings)
     of_set = [samples[start : start + len(CLASSES)] for start in range(0, len(samples), 6)]

@@ -18,7 +18,7 @@ def config_of(place, name, **entry):
 
 @pytest.fixture
 def ave(tmp_path):
-    """AVE with two missing videos and one that no list names."""
+    """AVE with two missing videos and one that is in no list."""
     files = miniatures.ave_files([b"a", b"b", b"c"])
     for name in ("church1", "-fry3"):
         del files[f"AVE/AVE/{name}.mp4"]
@@ -47,7 +47,7 @@ def test_missing_videos_are_named_and_counted(ave, tmp_path):
     assert list(rows.values()).count("ok") == 11
 
 
-def test_a_surplus_file_whose_name_is_no_utf8_keeps_its_bytes(ave, tmp_path):
+def test_a_surplus_file_whose_name_is_not_utf8_keeps_its_bytes(ave, tmp_path):
     (tmp_path / "ave/AVE/AVE/\udcff.mp4").write_bytes(b"s")
     done = mafnet(tmp_path, "check", "ave", "--configfile", ave, "--output", "all.tsv")
     assert done.returncode == 0, done.stderr
@@ -70,7 +70,7 @@ def test_too_many_missing_is_status_1(ave, tmp_path):
     assert "2 of 13 videos are missing, more than video.max_failed_fraction = 0.05" in done.stderr
 
 
-def test_archive_that_is_not_unpacked_says_how(tmp_path):
+def test_archive_that_is_not_unpacked_names_the_command(tmp_path):
     (tmp_path / "AVE_Dataset.zip").write_bytes(b"")
     config = config_of(tmp_path, "ave", archive="AVE_Dataset.zip")
     done = mafnet(tmp_path, "check", "ave", "--configfile", config)
@@ -80,7 +80,7 @@ def test_archive_that_is_not_unpacked_says_how(tmp_path):
 
 def test_kinetics_class_by_class(tmp_path):
     files = miniatures.kinetics_videos("train", 4, [b"a", b"b", b"c"])
-    del files["./-t10_id_000000_000010.mp4"]  # one of playing violin
+    del files["./-t10_id_000000_000010.mp4"]  # a clip of playing violin
     files |= {f"{name}.csv": miniatures.kinetics_csv(name, 4) for name in ("train", "val")}
     folder = miniatures.write_files(tmp_path / "k400", files)
     config = config_of(tmp_path, "kinetics_sounds", folder=str(folder))
@@ -92,7 +92,7 @@ def test_kinetics_class_by_class(tmp_path):
     assert done.returncode == 1  # all of val is missing
 
 
-def test_ucf51_beside_the_published_counts(tmp_path):
+def test_ucf51_shows_the_published_counts(tmp_path):
     files = miniatures.ucf_videos([b"a", b"b", b"c"], b"d") | miniatures.ucf_lists()
     folder = miniatures.write_files(tmp_path / "ucf", files)
     config = config_of(tmp_path, "ucf51", folder=str(folder))
@@ -119,12 +119,11 @@ def test_own_manifest(tmp_path):
 def test_unknown_data_set_is_one_line(tmp_path):
     done = mafnet(tmp_path, "check", "avee")
     assert done.returncode == 1
-    message = "mafnet check: avee is not in the config's datasets; choose one of demo"
-    assert done.stderr.strip() == message
+    assert done.stderr.strip() == "mafnet check: avee: is not in the config's datasets (demo)"
 
 
 @pytest.mark.parametrize(
-    ("entry", "words"),
+    ("entry", "message"),
     [
         ({"source": "ave"}, "one of `archive`, `folder` and `download: true`"),
         ({"source": "ave", "archive": "a", "folder": "b"}, "one of `archive`, `folder`"),
@@ -141,10 +140,10 @@ def test_unknown_data_set_is_one_line(tmp_path):
         ({"source": "ucf51", "folder": "b", "val_share": 1.5}, "val_share"),
     ],
 )
-def test_wrong_entries_are_named(entry, words):
+def test_wrong_entries_are_named(entry, message):
     base = yaml.safe_load((ROOT / "config.yaml").read_text())
     config = merge(base, {"datasets": {"mine": entry}})
-    with pytest.raises(MafnetError, match=words.replace("?", r"\?")):
+    with pytest.raises(MafnetError, match=message.replace("?", r"\?")):
         check_config(config)
 
 
@@ -165,7 +164,7 @@ def test_entries_of_docs_are_valid(tmp_path):
 
 
 def test_entries_that_config_yaml_shows_are_valid(tmp_path):
-    """The commented entries, with the marks of the comment taken off."""
+    """The commented entries, without their comment signs."""
     lines = (ROOT / "config.yaml").read_text().splitlines()
     start = next(number for number, line in enumerate(lines) if line == "  # ave:")
     shown = [line[4:] for line in lines[start : lines.index("", start)] if line.startswith("  # ")]

@@ -48,18 +48,18 @@ def test_file_names_come_from_id_and_seconds():
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [
         ("label,id\n", "has no column youtube_id, time_start, time_end"),
         (f"{HEADER}\nbowling,x,soon,10,train,0\n", "row 2: time_start or time_end is not seconds"),
     ],
 )
-def test_annotations_of_another_kind_are_named(text, words):
-    with pytest.raises(MafnetError, match=words):
+def test_annotations_in_another_format_are_named(text, message):
+    with pytest.raises(MafnetError, match=message):
         parse(text, "train", ["bowling"])
 
 
-def test_train_is_split_class_by_class_and_val_is_test():
+def test_train_is_split_within_each_class_and_val_is_test():
     rows = samples(texts(), "ks32", Holdout(share=0.1))
     for label in miniatures.KINETICS_CLASSES:
         subsets = [row.subset for row in rows if row.label == label]
@@ -70,11 +70,11 @@ def test_train_is_split_class_by_class_and_val_is_test():
 def test_31_classes_lack_strumming_guitar():
     rows = samples(texts(), "ks31", Holdout())
     assert {row.label for row in rows} == {"bowling", "playing violin"}
-    assert SOURCE.splits_with("ks31") == ["ks31"]  # 32 classes' features are not asked for
+    assert SOURCE.splits_with("ks31") == ["ks31"]  # features of 32 classes are not needed
 
 
 def mirror(folder, videos=(b"bowl", b"violin", b"strum"), train=3, val=2):
-    """Two tar files a subset with clips of a class that is not wanted, and the annotations."""
+    """Two tar files for each subset, also with clips of another class, and the annotations."""
     for subset, count in (("train", train), ("val", val)):
         files = list(miniatures.kinetics_videos(subset, count, videos).items())
         half = len(files) // 2
@@ -112,7 +112,7 @@ def test_addresses_are_fetched_filtered_and_deleted_one_by_one(tmp_path):
     assert len(collect(SOURCE, place, None, tmp_path / "to")) == 15  # nothing is fetched again
 
 
-def test_corrected_copy_is_taken_before_the_damaged_one(tmp_path):
+def test_corrected_copy_is_used_instead_of_the_damaged_one(tmp_path):
     names = ["a/clip.mp4", "replacement_for_corrupted_k400/clip.mp4"]
     root = miniatures.write_files(tmp_path, dict.fromkeys(names, b"x"))
     (row,) = located([Sample("s", "clip.mp4", "bowling", "test")], list_videos(root), folded=False)
@@ -121,7 +121,7 @@ def test_corrected_copy_is_taken_before_the_damaged_one(tmp_path):
 
 @pytest.mark.workflow
 def test_download_by_rule_from_a_local_mirror(tmp_path, monkeypatch):
-    """All that resources/downloads.tsv names, from a folder in the place of the addresses."""
+    """All files of resources/downloads.tsv, from a folder instead of the addresses."""
     folder = tmp_path / "mirror"
     folder.mkdir()
     archives = sorted(mirror(folder).rglob("*.tar.gz"))
@@ -143,7 +143,7 @@ def test_download_by_rule_from_a_local_mirror(tmp_path, monkeypatch):
     assert "the videos belong to their authors" in done.stdout
 
 
-def test_archives_without_annotations_say_what_to_name(tmp_path):
+def test_archives_without_annotations_say_what_to_set(tmp_path):
     miniatures.write_tar(tmp_path / "part_0.tar.gz", {"./x_000000_000010.mp4": b"x"})
     with pytest.raises(MafnetError, match="name the folder of the lists"):
         collect(SOURCE, tmp_path, None, tmp_path / "to")
@@ -165,7 +165,7 @@ def test_from_tar_files_to_metrics(tmp_path):
     config = write_config(tmp_path, {"kinetics_sounds": entry})
     metrics, _ = metrics_of(tmp_path, config, "kinetics_sounds")
     assert (metrics["paper"], metrics["protocol"]["name"]) == (83.94, "ks32")
-    assert metrics["protocol"]["as_paper"] is None  # the paper does not say
+    assert metrics["protocol"]["as_paper"] is None  # the paper does not state it
     assert metrics["media"]["reasons"] == {"missing": 2}
     assert metrics["runs"][0]["samples"] == 4
     rows = read_manifest(tmp_path / "data/kinetics_sounds/ks32.csv")

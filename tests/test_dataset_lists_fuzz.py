@@ -1,4 +1,4 @@
-"""Stage 3, dataset: lists of published data sets, damaged at random, are read or refused in a line.
+"""Randomly damaged lists of published data sets are read, or refused with one line.
 
 The long run takes minutes: pytest -m slow tests/test_dataset_lists_fuzz.py
 """

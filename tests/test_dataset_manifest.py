@@ -24,10 +24,10 @@ from mafnet.dataset.names import folded
 
 GOOD = "sample,video,label,subset\na,x.mp4,cat,train\nb,y.mp4,dog,val\n"
 
-# The file is written anew for every example.
+# The file is written again for every example.
 same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
-words = st.text(
+texts = st.text(
     st.characters(exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp")), min_size=1, max_size=12
 ).filter(lambda text: text == text.strip())
 parts = st.text(
@@ -41,8 +41,8 @@ events = st.none() | st.tuples(seconds, seconds).filter(lambda pair: pair[0] < p
 @st.composite
 def manifests(draw):
     """Valid samples: names are unique, and a video is in one subset."""
-    names = draw(st.lists(words, min_size=1, max_size=6, unique_by=folded))
-    labels = draw(st.lists(words, min_size=1, max_size=3, unique_by=folded))
+    names = draw(st.lists(texts, min_size=1, max_size=6, unique_by=folded))
+    labels = draw(st.lists(texts, min_size=1, max_size=3, unique_by=folded))
     subset = draw(st.dictionaries(videos, st.sampled_from(SUBSETS), min_size=1, max_size=4))
     chosen = [draw(st.sampled_from(sorted(subset))) for _ in names]
     return [
@@ -58,7 +58,7 @@ def write(tmp_path, text, encoding="utf-8"):
 
 
 def faults(tmp_path, rows, header="sample,video,label,subset", classes=()):
-    """The error's lines behind the first for a manifest of these rows."""
+    """The lines of the error after the first, for a manifest of these rows."""
     path = write(tmp_path, "\n".join([header, *rows, ""]))
     with pytest.raises(MafnetError) as caught:
         read_manifest(path, classes)
@@ -76,7 +76,7 @@ def test_what_is_read_is_what_was_written(tmp_path, samples):
 
 @same_folder
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: (GOOD + text).encode()))
-def test_any_bytes_are_samples_or_one_error(tmp_path, content):
+def test_any_bytes_give_samples_or_one_error(tmp_path, content):
     path = tmp_path / "manifest.csv"
     path.write_bytes(content)
     with suppress(MafnetError):
@@ -92,7 +92,7 @@ fields = st.sampled_from(
 @same_folder
 @given(st.lists(st.lists(fields, min_size=3, max_size=7), max_size=6))
 def test_every_bad_row_is_named_and_no_other(tmp_path, rows):
-    """A row is bad exactly if it is refused when it stands alone or beside an earlier row."""
+    """A row is bad exactly if it is refused alone or together with an earlier row."""
     header = ["sample", "video", "label", "subset", "event_start", "event_end"]
     path = tmp_path / "manifest.csv"
 
@@ -124,7 +124,7 @@ def test_every_bad_row_is_named_and_no_other(tmp_path, rows):
     ],
     ids=["plain", "CRLF", "BOM", "no last newline", "blank lines", "quoted, other columns"],
 )
-def test_ways_of_writing_the_same(tmp_path, text):
+def test_different_notations_of_the_same_manifest(tmp_path, text):
     expected = [Sample("a", "x.mp4", "cat", "train"), Sample("b", "y.mp4", "dog", "val")]
     assert read_manifest(write(tmp_path, text)) == expected
 
@@ -164,7 +164,7 @@ def test_an_event_is_an_interval(tmp_path, event):
     assert line == "row 2: event_start and event_end are not seconds with start < end"
 
 
-def test_all_faults_of_all_rows_come_at_once(tmp_path):
+def test_all_faults_of_all_rows_are_reported_at_once(tmp_path):
     rows = ["a,x.mp4,cat,train", "a,../x.mp4,,trian", "c,x.mp4,cat,test"]
     lines = faults(tmp_path, rows)
     assert [line.split(":")[0] for line in lines] == ["row 3", "row 3", "row 3", "row 3", "row 4"]
@@ -172,7 +172,7 @@ def test_all_faults_of_all_rows_come_at_once(tmp_path):
     assert "row 4: video 'x.mp4' is in subset test here and in train in row 2" in lines
 
 
-def test_a_video_in_two_subsets_is_known_or_refused(tmp_path):
+def test_a_video_in_two_subsets_is_declared_or_refused(tmp_path):
     header = "sample,video,label,subset,also_in"
     rows = ["a,x.mp4,cat,train,test", "b,x.mp4,dog,test,train"]
     samples = read_manifest(write(tmp_path, "\n".join([header, *rows])))
@@ -189,7 +189,7 @@ def test_many_faults_are_counted(tmp_path):
         read_manifest(path)
     lines = str(caught.value).splitlines()
     assert len(lines) == MAX_SHOWN + 2
-    total = 100 * 3 + 99  # three empty fields a row, and a name that was there before
+    total = 100 * 3 + 99  # three empty fields in each row, and a repeated name
     assert (lines[0], lines[-1]) == (
         f"{path}: {total} faults; fix these rows:", f"  and {total - MAX_SHOWN} more"
     )  # fmt: skip
@@ -206,7 +206,7 @@ def test_many_faults_are_counted(tmp_path):
         (b'sample,video,label,subset\n"a,x,c,train\n', "cannot be read as a UTF-8 CSV"),
     ],
 )
-def test_a_file_that_is_no_manifest_is_one_line(tmp_path, content, says):
+def test_a_file_that_is_not_a_manifest_is_one_line(tmp_path, content, says):
     path = tmp_path / "manifest.csv"
     path.write_bytes(content)
     with pytest.raises(MafnetError, match=says) as caught:
@@ -215,7 +215,7 @@ def test_a_file_that_is_no_manifest_is_one_line(tmp_path, content, says):
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_not_a_file_is_not_read(tmp_path):
+def test_only_regular_files_are_read(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     for name, says in (("fifo", "is not a file"), ("", "is not a file"), ("no", "No such file")):
         with pytest.raises(MafnetError, match=says):
@@ -232,7 +232,7 @@ def test_list_of_classes(tmp_path):
             read_classes(path)
 
 
-def test_calibration_takes_the_first_training_videos(tmp_path):
+def test_calibration_uses_the_first_training_videos(tmp_path):
     rows = ["a,1.mp4,c,val", "b,3.mp4,c,train", "c,2.mp4,c,train", "d,3.mp4,e,train"]
     path = write(tmp_path, "\n".join(["sample,video,label,subset", *rows, "e,4.mp4,c,train"]))
     assert calibration_videos(path, 2) == ["3.mp4", "2.mp4"]

@@ -1,4 +1,4 @@
-"""Stage 3, dataset: a video's shard is stable, whatever else is in the data set."""
+"""The shard of a video does not depend on the other videos of the data set."""
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ names = st.text(st.characters(exclude_categories=("Cs",)), min_size=1)
 
 
 def test_the_hash_never_changes():
-    """Another one would extract every shard of every data set again."""
+    """Another hash would extract every shard of every data set again."""
     # The first 8 bytes of SHA-256 of the path, as a big-endian number, modulo the shards.
     found = [shard_of(video, 64) for video in ("a.mp4", "videos/b.mp4", "ü.mp4")]
     assert found == ["0032", "0041", "0038"]
@@ -57,12 +57,12 @@ def test_doubling_the_shards_splits_each_in_two(video, power):
 def test_shards_are_about_equally_full():
     members = shard_videos((f"videos/{number:06d}.mp4" for number in range(22_000)), 256)
     sizes = [len(shard) for shard in members.values()]
-    # 86 on average with a binomial deviation of 9.3; more than 6 of them off is no chance.
+    # 86 on average, with a binomial standard deviation of 9.3. More than 6 of them is not chance.
     assert len(sizes) == 256
     assert 30 < min(sizes) < max(sizes) < 142
 
 
-def test_shards_of_several_splits_hold_each_video_once(tmp_path):
+def test_shards_of_several_splits_contain_each_video_once(tmp_path):
     for split in ("one", "two"):
         samples = [Sample("a", "x.mp4", "c", "train"), Sample("b", f"{split}.mp4", "d", "test")]
         write_manifest(samples, tmp_path / f"{split}.csv")
@@ -70,7 +70,7 @@ def test_shards_of_several_splits_hold_each_video_once(tmp_path):
     assert found == {"0000": ["one.mp4", "two.mp4", "x.mp4"]}
 
 
-def test_faults_of_all_manifests_come_at_once(tmp_path):
+def test_faults_of_all_manifests_are_reported_at_once(tmp_path):
     paths = [tmp_path / "one.csv", tmp_path / "two.csv"]
     for path in paths:
         path.write_text("sample,video,label,subset\na,../x,c,train\n")

@@ -1,4 +1,4 @@
-"""Manifests as spreadsheet programs write them are read, or one line names the fault."""
+"""Manifests from spreadsheet programs are read, or one line names the fault."""
 
 import re
 

@@ -23,7 +23,7 @@ def texts(tmp_path_factory):
 
 
 def full_train_list(classes=("Archery", "Bowling"), groups=18, clips=4):
-    """A training list of the real size of a class: CRLF, numbers behind the paths."""
+    """A training list with classes of real size: CRLF line ends, numbers after the paths."""
     return "".join(
         f"{label}/v_{label}_g{group:02d}_c{clip:02d}.avi {number}\r\n"
         for number, label in enumerate(classes, 1)
@@ -55,7 +55,7 @@ def test_lists_with_crlf_and_without_labels(texts):
     assert {row.label for row in train + test} == set(miniatures.UCF_CLASSES)
 
 
-def test_line_of_another_kind_is_named():
+def test_malformed_line_is_named():
     with pytest.raises(MafnetError, match=r"'Archery\.avi 3' is not CLASS/v_CLASS"):
         parse("Archery.avi 3\r\n", "train")
 
@@ -103,7 +103,7 @@ def test_handstand_pushups_are_found_without_case(texts, tmp_path, caplog):
     assert "5 file names differ from the lists in case only" in caplog.text
 
 
-def test_missing_video_has_the_path_it_would_have(texts, tmp_path):
+def test_missing_video_has_its_expected_path(texts, tmp_path):
     videos = dict.fromkeys(miniatures.ucf_videos([b"x"] * 3, b"y"), b"x")
     del videos["UCF-101/Archery/v_Archery_g01_c01.avi"]
     root = miniatures.write_files(tmp_path, videos)
@@ -113,7 +113,7 @@ def test_missing_video_has_the_path_it_would_have(texts, tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("bsdtar"), reason="no bsdtar on the PATH")
-def test_rar_gives_the_51_classes_only(tmp_path):
+def test_only_the_51_classes_are_unpacked_from_rar(tmp_path):
     files = miniatures.ucf_videos([b"one", b"two", b"three"], b"none")
     archive = miniatures.write_rar(tmp_path / "UCF101.rar", files)
     members = collect(SOURCE, archive, None, tmp_path / "to")

@@ -1,4 +1,4 @@
-"""Stage 2, features: DenseNet-201 and VGGish against the original's numbers, and their contract."""
+"""DenseNet-201 and VGGish: equality with the original, and properties of every backbone."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from mafnet.features.parallel import in_parallel
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-# Relative L2 against the original's float32 run, which has 6e-7 to 1e-6 of round-off itself.
+# Relative L2 to the float32 run of the original, which itself has 6e-7 to 1e-6 of rounding error.
 FLOAT32_TOLERANCE = 1e-5
 FLOAT64_TOLERANCE = 1e-10
 
@@ -50,7 +50,7 @@ def random_densenet():
     return DenseNet201(DenseNet201.random_weights(0), "cpu", "float32")
 
 
-def test_densenet_maps_are_the_originals(recipe, densenet_reference, densenet_weights):
+def test_densenet_maps_equal_the_original(recipe, densenet_reference, densenet_weights):
     frames = recipe.densenet_image(2)
     network = DenseNet201(densenet_weights, "cpu", "float32").network
     with torch.no_grad():
@@ -65,13 +65,13 @@ def test_densenet_clip_is_the_mean_of_its_frames(recipe, densenet_reference, den
     assert relative_error(maps[0], densenet_reference["map_f32"].mean(axis=0)) < FLOAT16_TOLERANCE
 
 
-def test_vggish_maps_are_the_originals_in_float32(vggish_weights):
+def test_vggish_maps_equal_the_original_in_float32(vggish_weights):
     reference = np.load(DATA / "parity_features" / "vggish.npz")
     maps = vggish_maps(vggish_weights, reference["input"], torch.float32)
     assert relative_error(maps, reference["conv4_2"]) < FLOAT32_TOLERANCE
 
 
-def test_vggish_maps_are_the_originals_in_float64(vggish_weights):
+def test_vggish_maps_equal_the_original_in_float64(vggish_weights):
     patches = np.load(DATA / "parity_features" / "vggish.npz")["input"][:1]
     maps = vggish_maps(vggish_weights, patches, torch.float64)
     expected = np.load(DATA / "parity_features" / "vggish_float64.npz")["conv4_2"]
@@ -87,7 +87,7 @@ def vggish_maps(weights, patches, dtype):
     return maps.permute(0, 2, 3, 1)
 
 
-def test_vggish_takes_int16_through_the_front_end(vggish_weights):
+def test_vggish_reads_int16_audio(vggish_weights):
     clips = noise_clips(2)
     patches = log_mel(clips / 32768.0)[..., None]
     expected = vggish_maps(vggish_weights, patches, torch.float64)
@@ -96,7 +96,7 @@ def test_vggish_takes_int16_through_the_front_end(vggish_weights):
     assert relative_error(maps, expected) < FLOAT16_TOLERANCE
 
 
-def test_vggish_reads_the_pytorch_ports_state_dict(vggish_weights):
+def test_vggish_reads_the_state_dict_of_the_pytorch_port(vggish_weights):
     port = {
         f"features.{index}.{part}": vggish_weights[f"{name}.{part}"]
         for name, index in PORT_LAYERS.items()
@@ -114,9 +114,9 @@ def test_missing_keys_of_the_port_are_listed():
         port_weights(state)
 
 
-def test_densenet_reads_torchvisions_published_state_dict(random_densenet):
+def test_densenet_reads_the_published_state_dict_of_torchvision(random_densenet):
     weights = DenseNet201.random_weights(0)
-    # The published file holds the classifier, `norm.1` for `norm1`, and no batch counts.
+    # The published file has the classifier, `norm.1` instead of `norm1`, and no batch counts.
     published = {
         "features." + key.replace(".norm1.", ".norm.1.").replace(".conv2.", ".conv.2."): value
         for key, value in weights.items()
@@ -136,7 +136,7 @@ def test_weights_of_another_network_are_refused_by_name(vggish_weights):
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_random_weights_follow_the_seed_and_leave_the_global_generator(name):
+def test_random_weights_follow_the_seed_and_do_not_use_the_global_generator(name):
     network = backbone_class(name)
     torch.manual_seed(5)
     expected = torch.rand(3)
@@ -149,23 +149,23 @@ def test_random_weights_follow_the_seed_and_leave_the_global_generator(name):
     assert not torch.equal(first[key], other[key])
 
 
-@pytest.mark.parametrize("batch", [1, 4])  # as on the CPU, and as if on a GPU
-def test_companions_do_not_change_a_visual_clip(batch):
+@pytest.mark.parametrize("batch", [1, 4])  # as on a CPU, and as on a GPU
+def test_other_clips_of_the_batch_do_not_change_a_visual_clip(batch):
     network = DenseNet201(DenseNet201.random_weights(0), "cpu", "float32")
     network.batch = batch
     clip, others = small_clips(1), small_clips(5, seed=1)
     alone = network(clip)
-    for position in (0, 2, 3, 5):  # of a batch of 4: first, inside, last; in the partial one
+    for position in (0, 2, 3, 5):  # in a batch of 4: first, inside, last; in the partial batch
         clips = np.concatenate([others[:position], clip, others[position:]])
         assert network(clips)[position].tobytes() == alone[0].tobytes()
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_companions_do_not_change_an_audio_clip(vggish_weights, precision):
+def test_other_clips_of_the_batch_do_not_change_an_audio_clip(vggish_weights, precision):
     network = VGGish(vggish_weights, "cpu", precision)
     clip, others = noise_clips(1), noise_clips(10, seed=1)
     alone = network(clip)
-    for position in (0, 3, 7, 10):  # 8 clips are a batch: first, inside, last, in the partial one
+    for position in (0, 3, 7, 10):  # in a batch of 8: first, inside, last; in the partial batch
         clips = np.concatenate([others[:position], clip, others[position:]])
         assert network(clips)[position].tobytes() == alone[0].tobytes()
 
@@ -178,7 +178,7 @@ def test_workers_do_not_change_an_audio_clip():
     assert [maps.tobytes() for _, maps in computed] == alone
 
 
-def test_reduced_precision_stays_near(random_densenet, vggish_weights):
+def test_reduced_precision_is_close_to_float32(random_densenet, vggish_weights):
     precision = "bfloat16"
     clips = small_clips(1)
     reduced = DenseNet201(DenseNet201.random_weights(0), "cpu", precision)(clips)
@@ -195,14 +195,14 @@ def test_no_clips_give_no_features(random_densenet, vggish_weights):
     assert VGGish(vggish_weights, "cpu", "float32")(noise_clips(0)).shape == (0, 12, 8, 512)
 
 
-def test_read_only_clips_are_taken(random_densenet):
+def test_read_only_clips_are_accepted(random_densenet):
     clips = small_clips(1)
     expected = random_densenet(clips)
     clips.flags.writeable = False
     assert np.array_equal(random_densenet(clips), expected)
 
 
-def test_clips_of_another_kind_are_refused_with_their_shape(random_densenet, vggish_weights):
+def test_clips_of_a_wrong_shape_are_refused_with_their_shape(random_densenet, vggish_weights):
     with pytest.raises(ValueError, match="float32 "):
         random_densenet(small_clips(1).astype(np.float32))
     with pytest.raises(ValueError, match=r"\(16000,\)"):
@@ -215,7 +215,7 @@ def test_calibration_gives_the_statistics_of_the_frames():
     batches = [small_clips(2, seed=seed, side=64) for seed in (1, 2)]
     calibrated = DenseNet201.calibrate(weights, batches)
     assert all(torch.equal(weights[key], before[key]) for key in weights)
-    # The first BN sees the first convolution of the normalised frames: computed here by hand.
+    # The input of the first BN is the first convolution of the normalised frames.
     maps = first_convolution(weights, np.concatenate(batches)[:, ::2])
     # float32 sums over 8,000 values in another order.
     tolerance = {"rtol": 1e-4, "atol": 1e-5}
@@ -228,12 +228,12 @@ def test_calibrated_features_of_the_same_frames_are_standardised():
     clips = small_clips(8, side=64)[:, :2]
     calibrated = DenseNet201.calibrate(DenseNet201.random_weights(0), [clips[:3], clips[3:]])
     features = DenseNet201(calibrated, "cpu", "float32")(clips).astype(np.float64)
-    # A ReLU of N(0, 1) has the mean 0.3989, whatever the weights; it comes through 200 layers
-    # only if each had its input's statistics. The spread over 1,920 channels leaves 0.02.
+    # A ReLU of N(0, 1) has the mean 0.3989, for all weights. After 200 layers this is true only if
+    # every layer has the statistics of its input. The spread over 1,920 channels leaves 0.02.
     assert abs(features.mean() - 0.399) < 0.04
 
 
-def test_of_many_clips_calibration_takes_frames_evenly():
+def test_calibration_takes_frames_evenly_from_many_clips():
     clips = np.arange(200, dtype=np.uint8)[:, None, None, None, None] * np.ones((5, 2, 2, 3), "u1")
     frames = _calibration_frames([clips[:50], clips[50:]])
     assert frames.shape == (CALIBRATION_FRAMES, 2, 2, 3)
@@ -243,8 +243,8 @@ def test_of_many_clips_calibration_takes_frames_evenly():
 
 
 def first_convolution(weights, clips):
-    mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-    frames = (clips.reshape(-1, *clips.shape[2:]) / 255.0 - mean) / deviation
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    frames = (clips.reshape(-1, *clips.shape[2:]) / 255.0 - mean) / std
     frames = torch.from_numpy(frames).float().permute(0, 3, 1, 2)
     return torch.nn.functional.conv2d(frames, weights["conv0.weight"], stride=2, padding=3)
 
@@ -255,22 +255,22 @@ def test_calibration_is_repeatable_and_makes_clips_differ():
     first, again = (DenseNet201.calibrate(weights, batches) for _ in range(2))
     assert all(torch.equal(first[key], again[key]) for key in first)
     clips = np.zeros((2, 4, 64, 64, 3), np.uint8)
-    clips[1, ..., 0] = 255  # black against red
+    clips[1, ..., 0] = 255  # a black and a red clip
     assert contrast(first, clips) > contrast(weights, clips)
 
 
 def contrast(weights, clips):
-    """Distance of two clips' features, relative to their size."""
+    """Distance between the features of two clips, relative to their norm."""
     black, red = DenseNet201(weights, "cpu", "float32")(clips).astype(np.float64)
     return np.linalg.norm(black - red) / np.linalg.norm(black + red)
 
 
-def test_calibration_without_clips_says_so():
+def test_calibration_without_clips_is_an_error():
     with pytest.raises(MafnetError, match="at least one clip"):
         DenseNet201.calibrate(DenseNet201.random_weights(0), [])
 
 
-def test_impossible_devices_and_precisions_are_the_users_error():
+def test_impossible_devices_and_precisions_are_user_errors():
     with pytest.raises(MafnetError, match="float16 needs a GPU"):
         check_device("cpu", "float16")
     with pytest.raises(MafnetError, match="choose one of float32, bfloat16, float16"):
@@ -280,17 +280,17 @@ def test_impossible_devices_and_precisions_are_the_users_error():
             check_device("cuda", "float32")
 
 
-def test_registry_names_its_backbones_where_one_is_unknown():
+def test_unknown_backbone_names_the_known_ones():
     with pytest.raises(MafnetError, match=r"resnet.*densenet201, vggish"):
         backbone_spec("resnet")
 
 
 @pytest.mark.needs_cuda
 @pytest.mark.parametrize("precision", ["float32", "float16", "bfloat16"])
-def test_gpu_features_are_the_cpus_in_any_company(precision, random_densenet, vggish_weights):
+def test_gpu_features_equal_cpu_features_in_any_batch(precision, random_densenet, vggish_weights):
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    # float32 without TF32 sums in another order; the others as in the CPU's test.
+    # float32 without TF32 sums in another order. The others are as in the test on the CPU.
     tolerance = {"float32": 1e-3, "float16": 0.05, "bfloat16": 0.2}[precision]
     gpu = DenseNet201(DenseNet201.random_weights(0), "cuda", precision)
     clips = small_clips(gpu.batch + 3)

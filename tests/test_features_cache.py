@@ -1,4 +1,4 @@
-"""Stage 2, features: the cache keeps what was written, and notices whatever is not that."""
+"""The cache returns what was written, and detects everything else."""
 
 import json
 import os
@@ -31,8 +31,8 @@ OTHER = replace(FINGERPRINT, precision="bfloat16")
 
 def made_entry(clips=2, shape=(3, 2, 8), seed=0):
     maps = np.random.default_rng(seed).normal(-0.5, 1, (clips, *shape))
-    words = "[h264] error in ü; \ud800 and\tmore"
-    return Entry(np.maximum(maps, 0).astype(np.float16), ("short_audio", "b"), words, 7)
+    message = "[h264] error in ü; \ud800 and\tmore"
+    return Entry(np.maximum(maps, 0).astype(np.float16), ("short_audio", "b"), message, 7)
 
 
 def same(found, expected):
@@ -51,7 +51,7 @@ def cache(tmp_path):
 
 @contextmanager
 def file_size_limit(size):
-    """No file of this process may grow beyond `size` bytes, as if the disk were full."""
+    """Limit every file of this process to `size` bytes, as if the disk were full."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -69,7 +69,7 @@ def test_what_is_read_is_what_was_written(cache, clips):
     assert (header.clips, header.warnings, header.error_lines) == (clips, entry.warnings, 7)
 
 
-def test_same_entry_same_bytes_and_no_other_files(cache, tmp_path):
+def test_same_entry_has_same_bytes_and_no_other_files(cache, tmp_path):
     contents = []
     for _ in range(2):
         cache.write(VIDEO, made_entry())
@@ -88,14 +88,14 @@ def test_packing_keeps_every_bit(bits):
     assert unpacked(packed(clip), clip.shape).tobytes() == clip.tobytes()
 
 
-def test_post_relu_maps_shrink():
-    # Two thirds zeros: 1 bit a value for the mask and 16 for each third value, 0.396 of 16.
+def test_maps_after_relu_are_compressed():
+    # Two thirds are zeros: 1 bit of mask per value, 16 bits for one value in three: 0.396 of 16.
     clip = np.zeros(48_000, np.float16)
     clip[::3] = 1
     assert len(packed(clip)) == 48_000 // 8 + 2 * 16_000
 
 
-def test_every_flipped_bit_is_noticed(cache):
+def test_every_flipped_bit_is_detected(cache):
     cache.write(VIDEO, made_entry())
     path = cache.path(VIDEO)
     good = path.read_bytes()
@@ -107,7 +107,7 @@ def test_every_flipped_bit_is_noticed(cache):
             cache.read(VIDEO)
 
 
-def test_every_truncation_is_noticed(cache):
+def test_every_truncation_is_detected(cache):
     cache.write(VIDEO, made_entry())
     path = cache.path(VIDEO)
     good = path.read_bytes()
@@ -117,7 +117,7 @@ def test_every_truncation_is_noticed(cache):
             cache.read(VIDEO)
 
 
-def test_a_damaged_header_is_no_header(cache):
+def test_a_damaged_header_is_refused(cache):
     cache.write(VIDEO, made_entry())
     path = cache.path(VIDEO)
     path.write_bytes(path.read_bytes().replace(b'"error_lines": 7', b'"error_lines": 8'))
@@ -126,7 +126,7 @@ def test_a_damaged_header_is_no_header(cache):
 
 @settings(max_examples=300)
 @given(st.binary(max_size=300), st.booleans())
-def test_no_content_does_more_than_be_refused(tmp_path_factory, content, line):
+def test_any_content_is_only_refused(tmp_path_factory, content, line):
     cache = FeatureCache(tmp_path_factory.getbasetemp() / "fuzz", FINGERPRINT)
     path = cache.path(VIDEO)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +137,7 @@ def test_no_content_does_more_than_be_refused(tmp_path_factory, content, line):
 
 
 @pytest.mark.parametrize("owner", ["video", "fingerprint"])
-def test_entry_of_another_is_noticed(cache, tmp_path, owner):
+def test_entry_of_another_video_or_cache_is_detected(cache, tmp_path, owner):
     source, key = (cache, "cd" * 32) if owner == "video" else (
         FeatureCache(tmp_path / "cache", OTHER), VIDEO)  # fmt: skip
     source.write(key, made_entry())
@@ -159,7 +159,7 @@ def test_clips_of_two_entries_cannot_be_exchanged(cache):
         cache.read(VIDEO)
 
 
-def test_absent_entry_and_folder_in_its_place(cache):
+def test_missing_entry_and_folder_instead_of_an_entry(cache):
     assert cache.header(VIDEO) is None
     with pytest.raises(DamagedEntryError, match="No such file"):
         cache.read(VIDEO)
@@ -171,7 +171,7 @@ def test_absent_entry_and_folder_in_its_place(cache):
         cache.discard(VIDEO)
 
 
-def test_fingerprints_have_folders_of_their_own(cache, tmp_path):
+def test_each_fingerprint_has_its_own_folder(cache, tmp_path):
     other = FeatureCache(tmp_path / "cache", OTHER)
     cache.write(VIDEO, made_entry(seed=0))
     other.write(VIDEO, made_entry(seed=1))
@@ -182,12 +182,12 @@ def test_fingerprints_have_folders_of_their_own(cache, tmp_path):
 DECISIVE = set(FINGERPRINT.as_dict()) - {"grid", "weights"}
 
 
-def test_name_of_the_weights_is_for_people():
+def test_name_of_the_weights_is_not_in_the_fingerprint():
     assert replace(FINGERPRINT, weights="another name").digest == FINGERPRINT.digest
 
 
 @pytest.mark.parametrize("field", sorted(DECISIVE))
-def test_whatever_decides_the_values_is_in_the_fingerprint(field):
+def test_everything_that_changes_values_is_in_the_fingerprint(field):
     value = getattr(FINGERPRINT, field)
     other = value + 1 if isinstance(value, int) else value + "x"
     assert replace(FINGERPRINT, **{field: other}).digest != FINGERPRINT.digest
@@ -218,7 +218,7 @@ def test_settings_of_the_video_stage_that_features_depend_on(setting, visual, au
 
 @pytest.mark.parametrize("room", [0, 100, 1000])
 @pytest.mark.parametrize("fresh", [True, False])
-def test_full_disk_is_one_line_and_leaves_what_was_there(cache, tmp_path, room, fresh):
+def test_full_disk_is_one_line_and_keeps_existing_files(cache, tmp_path, room, fresh):
     if not fresh:
         cache.write(VIDEO, made_entry())
     large = made_entry(shape=(9, 9, 64))
@@ -230,7 +230,7 @@ def test_full_disk_is_one_line_and_leaves_what_was_there(cache, tmp_path, room, 
     assert list((tmp_path / "cache" / "writing").iterdir()) == []
 
 
-def test_others_may_read_what_the_umask_lets_them(cache):
+def test_other_users_may_read_as_the_umask_permits(cache):
     before = os.umask(0o022)
     try:
         cache.write(VIDEO, made_entry())
@@ -239,7 +239,7 @@ def test_others_may_read_what_the_umask_lets_them(cache):
     assert cache.path(VIDEO).stat().st_mode & 0o777 == 0o644
 
 
-def test_full_disk_does_not_touch_the_entry_that_is_replaced(cache):
+def test_full_disk_keeps_the_entry_that_should_be_replaced(cache):
     cache.write(VIDEO, made_entry())
     with file_size_limit(100), pytest.raises(MafnetError):
         cache.write(VIDEO, made_entry(seed=1))
@@ -252,7 +252,7 @@ def test_cache_that_cannot_be_a_folder_is_one_line(tmp_path):
         FeatureCache(tmp_path / "cache", FINGERPRINT).write(VIDEO, made_entry())
 
 
-def test_sweep_takes_only_what_the_dead_of_this_machine_left(cache, tmp_path):
+def test_sweep_removes_only_files_of_dead_processes_on_this_machine(cache, tmp_path):
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     host, writing = socket.gethostname(), tmp_path / "cache" / "writing"

@@ -1,4 +1,4 @@
-"""Stage 2, features: `mafnet cache` shows, verifies and cleans, and removes nothing in use."""
+"""`mafnet cache` shows, verifies and cleans, and removes nothing that is in use."""
 
 import shutil
 
@@ -13,7 +13,7 @@ from mafnet.features.shard_report import Extracted, write_report
 
 @pytest.fixture
 def project(tmp_path):
-    """A cache with the audio of six videos, of which the results use all but one."""
+    """A cache with the audio of six videos; the results use five of them."""
     samples = made_samples({"train": 2})
     packed = write_features(tmp_path, samples, "audio")
     features = tmp_path / "results/mine/features"
@@ -38,7 +38,7 @@ def test_show_lists_backbone_videos_and_size(project):
     assert all(word in shown for word in ("vggish", "random", "float32", "6", f"{size:,.1f} MB"))
 
 
-def test_verify_names_the_damaged_entry_alone(project):
+def test_verify_names_only_the_damaged_entry(project):
     root, entries = project
     assert run(root, "verify").exit_code == 0
     content = bytearray(entries[2].read_bytes())
@@ -55,7 +55,7 @@ def test_verify_reports_a_folder_whose_description_is_damaged(project):
     assert "fingerprint.json" in run(root, "verify").output
 
 
-def test_clean_removes_only_what_no_result_uses(project):
+def test_clean_removes_only_entries_that_no_result_uses(project):
     root, entries = project
     results = ("clean", "--results", str(root / "results"))
     assert "1 entries" in run(root, *results, "--dry-run").output
@@ -66,7 +66,7 @@ def test_clean_removes_only_what_no_result_uses(project):
     assert [path.exists() for path in entries] == [False] + 5 * [True]
 
 
-def test_clean_keeps_the_features_of_what_is_not_packed_yet(project):
+def test_clean_keeps_features_that_are_not_packed_yet(project):
     root, entries = project
     (root / "results/mine/features/audio.h5").unlink()
     run(root, "clean", "--results", str(root / "results"), "--yes")
@@ -83,7 +83,7 @@ def test_clean_removes_entries_of_another_fingerprint(project):
     assert not list(other.glob("*/*.clips"))
 
 
-def test_a_folder_that_is_no_cache_and_results_that_are_none_are_named(project):
+def test_folders_that_are_not_a_cache_or_results_are_named(project):
     root, _ = project
     result = CliRunner().invoke(main, ["cache", "--cache", str(root / "nowhere")])
     assert (result.exit_code, "nowhere: is not a cache" in result.output) == (1, True)

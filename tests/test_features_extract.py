@@ -1,4 +1,4 @@
-"""Stage 2, features: extraction of real files with real networks, killed and disturbed."""
+"""Extraction of real files with real networks, also killed and disturbed."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A folder of videos, one second with sound each but for `mute.mp4`, and weights."""
+    """A folder of videos of one second, all with audio except `mute.mp4`, and weights."""
     home = tmp_path_factory.mktemp("home")
     (home / "videos").mkdir()
     for number in range(VIDEOS):
@@ -75,14 +75,14 @@ def worker(home, cache, modality="audio", root=None, threads=1):
 
 
 def features(home, cache, media, modality="audio"):
-    """The bytes of every video's features in a cache."""
+    """The bytes of the features of every video in a cache."""
     entries = worker(home, cache, modality).cache
     return {row.video: entries.read(row.sha256).clips.tobytes() for row in media}
 
 
 @pytest.fixture(scope="module")
 def undisturbed(home, media, tmp_path_factory):
-    """A cache in which all sound is extracted."""
+    """A cache with the audio features of all videos."""
     cache = tmp_path_factory.mktemp("undisturbed")
     report = worker(home, cache).extract(media)
     assert [row.status for row in report] == ["ok"] * len(media)
@@ -91,12 +91,12 @@ def undisturbed(home, media, tmp_path_factory):
 
 @pytest.fixture
 def filled(undisturbed, tmp_path):
-    """A copy of that cache to spoil."""
+    """A copy of that cache, which a test may damage."""
     return shutil.copytree(undisturbed, tmp_path / "filled")
 
 
 def verb(home, cache, table, output, *before, root=None):
-    """The command line that extracts the sound of a media table."""
+    """The command line that extracts the audio features of a media table."""
     return [
         *before, sys.executable, "-m", "mafnet", "extract", "--media", str(table),
         "--root", str(root or home / "videos"), "--weights", str(home / "audio.safetensors"),
@@ -109,8 +109,8 @@ def entries(cache):
     return sorted(cache.glob("vggish/*/*/*.clips"))
 
 
-def test_clips_are_those_of_the_backbone_alone(home, media, undisturbed):
-    """Through the pool, the batches and the cache come the same bytes as without them."""
+def test_features_equal_those_of_the_backbone_alone(home, media, undisturbed):
+    """The decoder pool, the batches and the cache do not change a byte."""
     from mafnet.features.weights.files import load
     from mafnet.video.config import VideoSettings
     from mafnet.video.decode import decode_audio
@@ -119,7 +119,7 @@ def test_clips_are_those_of_the_backbone_alone(home, media, undisturbed):
     row = media[3]
     with decode_audio(home / "videos" / row.video, row, VideoSettings(clips=2)) as decoding:
         clips = np.stack(list(decoding))
-    assert clips.shape[0] == 2  # 1.2 seconds of sound: the second clip begins
+    assert clips.shape[0] == 2  # 1.2 seconds of audio: the second clip is partial
     found = worker(home, undisturbed).cache.read(row.sha256).clips
     assert found.tobytes() == network(clips).tobytes()
 
@@ -141,11 +141,11 @@ def test_any_number_of_decoders_gives_the_same_bytes(home, media, undisturbed, t
 
 
 def copies(home, root, count):
-    """Videos that sound like the first ones but are other files, so that there is more to do."""
+    """Other files with the same audio as the first videos, so that there is more to do."""
     root.mkdir()
     for number in range(count):
         content = (home / "videos" / f"{number % VIDEOS:02d}.mp4").read_bytes()
-        free = (8 + number).to_bytes(4, "big") + b"free" + bytes(number)  # a box to be skipped
+        free = (8 + number).to_bytes(4, "big") + b"free" + bytes(number)  # a box that decoders skip
         (root / f"{number:02d}.mp4").write_bytes(content + free)
     return [probe(path, path.name) for path in sorted(root.iterdir())]
 
@@ -153,7 +153,7 @@ def copies(home, root, count):
 def test_calibration_leaves_the_model_that_extraction_by_openvino_needs(
     home, media, tmp_path, caplog
 ):
-    """Calibration has imported torch anyway; extraction then does without it."""
+    """Calibration imports torch in any case; later, extraction does not import it."""
     pytest.importorskip("openvino")
     manifest, weights = tmp_path / "manifest.csv", tmp_path / "audio.safetensors"
     manifest.write_text("sample,video,label,subset\na,00.mp4,hum,train\n")
@@ -166,7 +166,7 @@ def test_calibration_leaves_the_model_that_extraction_by_openvino_needs(
     assert "converting" not in caplog.text
 
 
-def test_killed_extraction_goes_on_where_it_was(home, media, undisturbed, tmp_path, caplog):
+def test_killed_extraction_resumes(home, media, undisturbed, tmp_path, caplog):
     root, cache, output = tmp_path / "videos", tmp_path / "cache", tmp_path / "report.tsv"
     many = copies(home, root, 2 * VIDEOS)
     write_media(many, tmp_path / "media.tsv")
@@ -193,7 +193,7 @@ def test_killed_extraction_goes_on_where_it_was(home, media, undisturbed, tmp_pa
 
 
 def test_two_processes_share_a_cache(home, media, undisturbed, tmp_path):
-    """Overlapping shards at the same moment: the first eight in one, the last eight here."""
+    """Overlapping shards at the same time: the first eight videos there, the last eight here."""
     write_media(media[:8], tmp_path / "media.tsv")
     cache = tmp_path / "cache"
     output = tmp_path / "report.tsv"
@@ -218,7 +218,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", [*DAMAGE, "foreign", "gone"])
-def test_damaged_entry_is_mended_by_packing_it_alone(
+def test_packing_extracts_only_the_damaged_entry_again(
     damage, home, tones, undisturbed, filled, tmp_path, caplog
 ):
     good, bad = worker(home, undisturbed), worker(home, filled)
@@ -251,14 +251,14 @@ def test_damaged_entry_of_a_lost_video_is_one_line(home, tones, filled, tmp_path
 
 
 def test_changed_video_is_not_cached_under_the_old_key(home, media, tmp_path):
-    root = shutil.copytree(home / "videos", tmp_path / "videos")  # with their times
+    root = shutil.copytree(home / "videos", tmp_path / "videos")  # with their time stamps
     os.truncate(root / "01.mp4", 3000)
     shutil.copy(root / "05.mp4", root / "02.mp4")  # another size
     content = (root / "03.mp4").read_bytes()
     (root / "03.mp4").write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
-    os.utime(root / "03.mp4", (9, 9))  # the same size, at another time
+    os.utime(root / "03.mp4", (9, 9))  # the same size, another time stamp
     (root / "04.mp4").unlink()
-    os.utime(root / "06.mp4", (9, 9))  # touched: another time, the same bytes
+    os.utime(root / "06.mp4", (9, 9))  # touched: another time stamp, the same bytes
     report = {row.video: row for row in worker(home, tmp_path, root=root).extract(media)}
     changed = {video for video, row in report.items() if row.status == "changed"}
     assert changed == {"01.mp4", "02.mp4", "03.mp4", "04.mp4"}
@@ -267,10 +267,10 @@ def test_changed_video_is_not_cached_under_the_old_key(home, media, tmp_path):
     assert {row.video for row in media if not cached.header(row.sha256)} == changed
 
 
-def test_failures_are_rows_and_others_go_on(home, media, tmp_path):
+def test_failures_are_rows_and_other_videos_are_extracted(home, media, tmp_path):
     (tmp_path / "no.mp4").write_bytes(b"no video at all")
     (tmp_path / "00.mp4").write_bytes((home / "videos" / "00.mp4").read_bytes())
-    # As if probing had taken it for a video with sound.
+    # As if probing had found audio in it.
     hopeful = replace(probe(tmp_path / "no.mp4", "no.mp4"), status="ok", audio_codec="aac")
     skipped = Media("unprobed.mp4", status="unreadable")
     found = worker(home, tmp_path / "cache", root=tmp_path).extract([hopeful, skipped, media[0]])
@@ -291,7 +291,7 @@ def test_same_file_under_two_names_is_one_entry(home, media, tmp_path):
 
 
 def test_same_bytes_are_decoded_once(home, media, tmp_path):
-    """The second name has no file by now: nobody may want to read it."""
+    """The second name no longer has a file, so reading it would fail."""
     rows = [media[0], replace(media[0], video="zz.mp4")]
     report = worker(home, tmp_path / "cache").extract(rows)
     assert [(row.video, row.status) for row in report] == [(media[0].video, "ok"), ("zz.mp4", "ok")]
@@ -308,7 +308,7 @@ def test_features_that_are_not_finite_name_the_video(home, media, tmp_path):
     assert entries(tmp_path) == []
 
 
-def test_read_only_cache_is_one_line_and_serves_what_it_has(home, tones, filled, tmp_path):
+def test_read_only_cache_is_one_line_and_its_entries_are_used(home, tones, filled, tmp_path):
     write_media(tones, tmp_path / "media.tsv")
     lost, *others = tones
     path = worker(home, filled).cache.path(lost.sha256)
@@ -317,7 +317,7 @@ def test_read_only_cache_is_one_line_and_serves_what_it_has(home, tones, filled,
     folders = [path for path in everything if path.is_dir()]
     for folder in folders:
         folder.chmod(0o555)
-    # root may write anywhere, unless it gives that right up.
+    # root may write everywhere unless it drops this capability.
     weak = ["setpriv", "--bounding-set", "-dac_override", "--inh-caps", "-dac_override"]
     if os.geteuid() == 0 and not shutil.which(weak[0]):
         pytest.skip("root may write to read-only folders, and there is no setpriv to forbid it")
@@ -334,7 +334,7 @@ def test_read_only_cache_is_one_line_and_serves_what_it_has(home, tones, filled,
 
 
 def test_visual_features_of_a_real_clip(home, media, tmp_path):
-    """The whole visual path, once: DenseNet takes a second a clip."""
+    """The whole visual path, only once: DenseNet takes a second per clip."""
     row = media[0]
     deep = worker(home, tmp_path, "visual")
     (found,) = deep.extract([row])

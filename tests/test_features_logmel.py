@@ -1,4 +1,4 @@
-"""Stage 2, features: VGGish's front end against the original's numbers and against librosa."""
+"""The front end of VGGish: equality with the original and with librosa."""
 
 import importlib.util
 from pathlib import Path
@@ -13,9 +13,9 @@ librosa = pytest.importorskip("librosa")
 DATA = Path(__file__).parent / "data"
 SIGNALS = ("chirp", "noise", "mixture", "silence", "clicks", "stereo", "half")
 
-# The reference was computed in float64 with another FFT: 1e-12 is reached.
+# The reference was computed in float64 with another FFT; the difference is about 1e-12.
 FLOAT64_TOLERANCE = 1e-10
-# log(x + 0.01) divides the float32 round-off of a loud spectrum by 0.01 in its empty bands.
+# In empty bands, log(x + 0.01) divides the float32 rounding error of a loud spectrum by 0.01.
 FLOAT32_TOLERANCE = 1e-3
 
 
@@ -38,30 +38,30 @@ def signal(recipe, name):
     return samples.mean(axis=1) if samples.ndim == 2 else samples
 
 
-def test_mel_matrix_is_the_originals(reference):
+def test_mel_matrix_equals_the_original(reference):
     # Both are float64 and differ by the order of a few additions.
     assert np.abs(mel_matrix() - reference["mel_matrix"]).max() < 1e-12
 
 
 @pytest.mark.parametrize("name", SIGNALS)
-def test_log_mel_in_float64_is_the_originals(name, recipe, reference):
+def test_log_mel_in_float64_equals_the_original(name, recipe, reference):
     patch = log_mel(signal(recipe, name)[None])
     assert patch.shape == (1, 96, 64)
     assert np.abs(patch - reference[name]).max() < FLOAT64_TOLERANCE
 
 
 @pytest.mark.parametrize("name", SIGNALS)
-def test_log_mel_in_float32_is_close_to_the_originals(name, recipe, reference):
+def test_log_mel_in_float32_is_close_to_the_original(name, recipe, reference):
     patch = log_mel(signal(recipe, name).astype(np.float32)[None])
     assert patch.dtype == np.float32
     assert np.abs(patch - reference[name]).max() < FLOAT32_TOLERANCE
 
 
 @pytest.mark.parametrize("name", ["noise", "mixture"])
-def test_log_mel_equals_librosas_spectrum_under_the_same_matrix(name, recipe):
+def test_log_mel_equals_the_spectrum_of_librosa_with_the_same_matrix(name, recipe):
     samples = signal(recipe, name)
-    # librosa centres a short window in the FFT; a window with its zeros at the end is the same
-    # as padding at the end, and it must then be given whole.
+    # librosa centres a short window in the FFT. A full-length window with zeros at its end is the
+    # same as padding at the end.
     window = np.concatenate([librosa.filters.get_window("hann", 400), np.zeros(112)])
     padded = np.concatenate([samples, np.zeros(112)])
     spectrum = librosa.stft(padded, n_fft=512, hop_length=160, window=window, center=False)
@@ -75,7 +75,7 @@ def test_each_clip_of_a_batch_is_computed_alone(recipe):
     samples = np.stack([signal(recipe, name) for name in SIGNALS])
     together = log_mel(samples)
     alone = np.concatenate([log_mel(clip[None]) for clip in samples])
-    # Sums over another number of clips may round otherwise.
+    # Sums over another number of clips may round differently.
     assert np.abs(together - alone).max() < FLOAT64_TOLERANCE
 
 
@@ -84,7 +84,7 @@ def test_silence_gives_the_logarithm_of_the_offset():
     assert np.array_equal(patch, np.full((1, 96, 64), np.log(0.01)))
 
 
-def test_too_short_a_clip_is_refused_with_its_shape():
+def test_clip_that_is_too_short_is_refused_with_its_shape():
     with pytest.raises(ValueError, match="15599"):
         log_mel(np.zeros((2, 15_599)))
     assert log_mel(np.zeros((2, 15_600))).shape == (2, 96, 64)

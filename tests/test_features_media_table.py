@@ -1,4 +1,4 @@
-"""Stage 3, dataset: the media table says of every video whether it is used, and why not."""
+"""The media table states for every video whether it is used, and the reason if not."""
 
 import io
 
@@ -32,7 +32,7 @@ def test_rows_are_sorted_and_none_is_lost():
     ]  # fmt: skip
 
 
-def test_warnings_and_words_of_all_steps_are_kept_once():
+def test_warnings_and_messages_of_all_steps_are_kept_once():
     (found,) = merged(
         [row(warnings=("p",), error="said", error_lines=1)],
         [seen(warnings=("v", "both"), error="said", error_lines=2)],
@@ -55,7 +55,7 @@ def test_first_failure_counts():
     ("policy", "status", "kept"),
     [("zero", "ok", 1), ("drop", "dropped", 0), ("fail", "no_audio", 0)],
 )
-def test_policies_for_videos_without_sound(policy, status, kept):
+def test_policies_for_videos_without_audio(policy, status, kept):
     found = merged(
         [row(), row("b")], [seen(), seen("b")], [seen(clips=0), seen("b")], silent=policy
     )
@@ -66,7 +66,7 @@ def test_policies_for_videos_without_sound(policy, status, kept):
     assert len(usable(found, 0.5, "media.tsv")) == 1 + kept
 
 
-def test_lost_clips_and_lost_frames_are_damage_but_lines_are_not():
+def test_lost_clips_and_lost_frames_are_damage_but_error_lines_are_not():
     ten = {"video_duration_seconds": 10.0, "audio_duration_seconds": 10.0}
     limits = {"max_lost_fraction": 0.5}
     # 300 packets in 20 s: 150 of them in the ten clips.
@@ -115,12 +115,12 @@ def test_too_many_failures_stop_the_run(failed, limit, stops):
         assert len(usable(media, limit, "media.tsv")) == 10 - failed
 
 
-def test_dropped_videos_are_no_failures():
+def test_dropped_videos_are_not_failures():
     media = [row("a"), row("b", status="dropped")]
     assert usable(media, 0, "media.tsv") == media[:1]
 
 
-def test_table_shows_names_as_they_are():
+def test_table_shows_names_unchanged():
     media = [row("[red]a\x1b[2J.mp4", status="missing"), row("b")]
     console = Console(record=True, width=120, file=io.StringIO())
     console.print(outcome_table(media, "videos of [x]"))

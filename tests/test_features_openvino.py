@@ -1,4 +1,4 @@
-"""Features: every backbone by OpenVINO against torch, kept models, and the choice of backend."""
+"""Every backbone by OpenVINO compared with torch, kept models, and the choice of backend."""
 
 import logging
 import os
@@ -39,10 +39,10 @@ from mafnet.features.backbones.openvino_runtime import check, suits
 WEIGHTS = {"densenet201": densenet_weights, "vggish": vggish_weights}
 CLIPS = {"densenet201": small_clips, "vggish": noise_clips}
 
-# float32 in another order differs by 1e-6; one value in some hundred then rounds to the float16
-# next to the other's, 1e-3 away: 2e-5 altogether.
+# float32 in another order differs by 1e-6. Then one value in some hundred is rounded to the next
+# float16, 1e-3 away: 2e-5 in total.
 SAME_FLOAT32 = 1e-4
-# bfloat16 has 8 bits: 0.4 % a layer; measured: 5 % after DenseNet's 200, 0.5 % after VGGish's 6.
+# bfloat16 has 8 bits: 0.4 % per layer. Measured: 5 % (DenseNet, 200 layers), 0.5 % (VGGish, 6).
 BFLOAT16 = {"densenet201": 0.2, "vggish": 0.02}
 
 DENSENET = FeatureSettings(backbone="densenet201", weights="random")
@@ -68,7 +68,7 @@ def network(files):
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_features_are_torchs(network, name):
+def test_features_equal_those_of_torch(network, name):
     """A backbone that is added to the registry needs an entry in WEIGHTS and CLIPS, no code."""
     clips = CLIPS[name](3)
     expected = backbone_class(name)(WEIGHTS[name](), "cpu", "float32")(clips)
@@ -77,7 +77,7 @@ def test_features_are_torchs(network, name):
     assert relative_error(found, expected) < SAME_FLOAT32
 
 
-def test_a_clip_of_full_size_is_the_originals(network):
+def test_a_clip_of_full_size_equals_the_original(network):
     frames = load_recipe().densenet_image(2)
     maps = network("densenet201")(frames[None])
     expected = densenet_reference()["map_f32"].mean(axis=0)
@@ -93,7 +93,7 @@ def test_any_number_of_frames_is_averaged(network, frames):
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", BACKBONES)
-def test_company_workers_and_threads_do_not_change_a_clip(network, name, precision):
+def test_batch_workers_and_threads_do_not_change_a_clip(network, name, precision):
     if not suits(precision):
         pytest.skip(f"this processor has no {precision}")
     clips = CLIPS[name](4)
@@ -107,7 +107,7 @@ def test_company_workers_and_threads_do_not_change_a_clip(network, name, precisi
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_reduced_precision_stays_near(network, name):
+def test_reduced_precision_is_close_to_float32(network, name):
     if not suits("bfloat16"):
         pytest.skip("this processor has no bfloat16")
     clips = CLIPS[name](1)
@@ -116,7 +116,7 @@ def test_reduced_precision_stays_near(network, name):
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_no_clips_give_no_features_and_others_are_refused(network, name):
+def test_no_clips_give_no_features_and_wrong_shapes_are_refused(network, name):
     maps = network(name)
     assert maps(CLIPS[name](0)).shape == (0, *backbone_spec(name).feature_shape)
     with pytest.raises(ValueError, match="float32"):
@@ -135,7 +135,7 @@ def test_weights_of_another_network_are_refused_by_name(tmp_path):
 
 @pytest.fixture
 def kept(tmp_path):
-    """Weights of VGGish, the model kept for them, and what it computes of one clip."""
+    """Weights of VGGish, the model kept for them, and its features of one clip."""
     weights = tmp_path / "vggish.safetensors"
     save_file(vggish_weights(), weights)
     features = vggish_by_openvino(weights)
@@ -172,7 +172,7 @@ def test_a_damaged_model_is_converted_again(kept, caplog, place):
     assert caplog.text == ""
 
 
-def test_other_weights_another_version_or_input_have_a_model_of_their_own(kept, monkeypatch):
+def test_other_weights_version_or_input_have_a_separate_model(kept, monkeypatch):
     weights, model, _ = kept
     patch = np.zeros((1, 1, 96, 64), np.float32)
     assert kept_path("vggish", weights, patch) == model
@@ -186,11 +186,11 @@ def test_other_weights_another_version_or_input_have_a_model_of_their_own(kept, 
     assert len(paths) == 4
 
 
-def test_without_a_place_to_keep_models_features_are_the_same(kept, caplog):
+def test_features_are_the_same_if_models_cannot_be_kept(kept, caplog):
     weights, model, features = kept
     model.unlink()
     model.parent.rmdir()
-    model.parent.write_text("in the way")  # also where the tests run as root
+    model.parent.write_text("in the way")  # works also if the tests run as root
     assert vggish_by_openvino(weights) == features
     assert "the next job converts again" in caplog.text
 
@@ -211,13 +211,13 @@ def test_two_processes_may_convert_at_once(tmp_path):
     ("backend", "device", "precision", "expected"),
     [
         ("auto", "cpu", "float32", "openvino"),
-        ("auto", "cpu", "float16", "torch"),  # which then says that it needs a GPU
+        ("auto", "cpu", "float16", "torch"),  # torch then says that float16 needs a GPU
         ("auto", "cuda", "float32", "torch"),
         ("torch", "cpu", "float32", "torch"),
         ("openvino", "auto", "float32", "openvino"),
     ],
 )
-def test_the_backend_suits_the_device(backend, device, precision, expected):
+def test_the_backend_fits_the_device(backend, device, precision, expected):
     assert (
         choose_backend(
             DENSENET.model_copy(update={"backend": backend, "precision": precision}), device
@@ -227,13 +227,13 @@ def test_the_backend_suits_the_device(backend, device, precision, expected):
 
 
 def test_without_the_package_torch_computes(monkeypatch):
-    monkeypatch.setitem(sys.modules, "openvino", None)  # as an import that fails leaves it
+    monkeypatch.setitem(sys.modules, "openvino", None)  # as after a failed import
     assert choose_backend(DENSENET, "cpu") == "torch"
     with pytest.raises(MafnetError, match="cannot be imported; run `pip install openvino`, or"):
         check("float32")
 
 
-def test_impossible_backends_are_the_users_error(tmp_path):
+def test_impossible_backends_are_user_errors(tmp_path):
     with pytest.raises(MafnetError, match=r"^backend openvino computes on CPUs, not on cuda"):
         choose_backend(DENSENET.model_copy(update={"backend": "openvino"}), "cuda")
     with pytest.raises(MafnetError, match="backend: 'tflite' is wrong; it must be 'auto', 'torch'"):
@@ -274,7 +274,7 @@ print(sorted(loaded), calls)
 
 
 def test_no_statistics_are_sent_and_a_kept_model_needs_no_torch(tmp_path):
-    """OpenVINO's own import would leave an identifier in the home folder and call its makers."""
+    """By default, `import openvino` writes an identifier to the home folder and sends it."""
     save_file(vggish_weights(), tmp_path / "weights")
     home = tmp_path / "home"
     home.mkdir()

@@ -1,4 +1,4 @@
-"""Stage 3, dataset: feature files hold what the cache holds, whole or not at all."""
+"""Feature files have the content of the cache, completely or not at all."""
 
 import json
 import resource
@@ -23,12 +23,12 @@ from mafnet.video.media import Media
 
 CLIPS = 3
 LENGTHS = (3, 1, 0, 2)
-"""Clips of each made-up video; none for one without sound."""
+"""Clips of each made-up video; none for a video without audio."""
 
 
 @contextmanager
 def file_size_limit(size):
-    """No file of this process may grow beyond `size` bytes, as if the disk were full."""
+    """Limit every file of this process to `size` bytes, as if the disk were full."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -69,7 +69,7 @@ def test_rows_are_the_entries_and_padding_is_zero(made, tmp_path):
         assert not opened.layers["maps"][row, clips:].any()
 
 
-def test_pooled_vectors_are_means_over_the_map_and_visual_only(made, tmp_path):
+def test_pooled_vectors_are_means_over_positions_and_only_visual(made, tmp_path):
     worker, media, maps = made
     pack(media, worker, tmp_path / "f.h5", maps=True)
     layers = open_features(tmp_path / "f.h5").layers
@@ -78,7 +78,7 @@ def test_pooled_vectors_are_means_over_the_map_and_visual_only(made, tmp_path):
         assert layers["pooled"].shape == (4, CLIPS, 1920)
         for row, values in enumerate(maps):
             exact = values.astype(np.float64).mean(axis=(1, 2))
-            # Rounding the mean to float16 moves it by at most 2^-11 of itself.
+            # Rounding to float16 changes the mean by at most 2^-11 of its value.
             np.testing.assert_allclose(layers["pooled"][row, : len(values)], exact, rtol=2**-11)
             assert not layers["pooled"][row, len(values) :].any()
 
@@ -93,13 +93,13 @@ def test_layers_stay_on_disk_until_they_are_read(made, tmp_path):
 def test_same_entries_give_the_same_bytes(made, tmp_path):
     worker, media, _ = made
     pack(media, worker, tmp_path / "a.h5", maps=True)
-    time.sleep(1.1)  # HDF5 knows seconds; none may be in the file
+    time.sleep(1.1)  # HDF5 records seconds; the file must not contain the time
     pack(media, worker, tmp_path / "b.h5", maps=True)
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
 
 
-def test_full_disk_is_one_line_and_leaves_the_file_that_was_there(made, tmp_path):
-    """Wherever it strikes: HDF5 itself crashes the process on some of these sizes."""
+def test_full_disk_is_one_line_and_keeps_the_existing_file(made, tmp_path):
+    """At every size: HDF5 alone would crash the process at some of these sizes."""
     worker, media, _ = made
     path = tmp_path / "f.h5"
     pack(media[:1], worker, path, maps=False)
@@ -119,7 +119,7 @@ def test_no_usable_video_is_one_line(made, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"words", b"truncated", b"other"])
-def test_what_is_no_feature_file_is_one_line(content, root, tmp_path):
+def test_file_that_is_not_a_feature_file_is_one_line(content, root, tmp_path):
     path = tmp_path / "f.h5"
     good = write_features(root, made_samples({"train": 1}), "audio").read_bytes()
     path.write_bytes(good[:-1000] if content == b"truncated" else content)
@@ -131,7 +131,7 @@ def test_what_is_no_feature_file_is_one_line(content, root, tmp_path):
 
 
 def test_training_loads_no_decoder():
-    """Reading feature files needs neither PyAV nor what decodes, extracts or writes the cache."""
+    """Reading feature files imports neither PyAV nor the modules that decode, extract or cache."""
     program = "import sys, mafnet.model.data; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     modules = set(loaded.stdout.split())
@@ -141,7 +141,7 @@ def test_training_loads_no_decoder():
     assert not modules & unwanted
 
 
-def test_samples_find_their_videos_rows(tmp_path):
+def test_samples_have_the_rows_of_their_videos(tmp_path):
     """A video may have several samples; a video that cannot be used drops its samples."""
     samples = made_samples({"train": 2, "test": 1})
     data = made_data(tmp_path, samples, ("visual", "audio"))
@@ -158,7 +158,7 @@ def test_samples_find_their_videos_rows(tmp_path):
     assert [f"class{label}" for label in found.labels] == [s.label for s in found.samples]
 
 
-def test_classes_follow_the_list_where_there_is_one(tmp_path):
+def test_classes_follow_the_list_if_there_is_one(tmp_path):
     data = made_data(tmp_path, made_samples({"train": 1}), ("audio",))
     (tmp_path / "classes.txt").write_text("class2\nunseen\nclass0\nclass1\n")
     listed = Data(data.manifest, [data.files["audio"].path], tmp_path / "classes.txt")

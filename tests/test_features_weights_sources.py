@@ -1,4 +1,4 @@
-"""Stage 2, features: where weights come from, and that every source gives the same ones.
+"""The sources of weights; all sources of a backbone give the same weights.
 
 The tests that need TensorFlow build its files themselves (tests/support/vggish_models.py) and are
 slow: `make vggish-env` makes their environment, `make test-all` runs them.
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 # The table
 
 
-def test_densenet_is_torchvisions():
+def test_densenet_row_is_that_of_torchvision():
     row = published(TABLE, "densenet201", "imagenet1k_v1")
     weights = get_weight(f"DenseNet201_Weights.{row.version}")
     assert row.addresses == (weights.url,)
@@ -52,7 +52,7 @@ def test_densenet_is_torchvisions():
     assert weights.meta["num_params"] == 20_013_928
 
 
-def test_densenet_is_fed_as_torchvision_fed_it():
+def test_densenet_has_the_input_normalisation_of_torchvision():
     assert IMAGENET_MEAN == (0.485, 0.456, 0.406)
     assert IMAGENET_DEVIATION == (0.229, 0.224, 0.225)
     preset = get_weight("DenseNet201_Weights.IMAGENET1K_V1").transforms()
@@ -88,7 +88,7 @@ def test_a_wrong_row_is_named(tmp_path, change, says):
         read_published(table)
 
 
-def test_tensorflows_environment_is_the_extra():
+def test_environment_of_tensorflow_is_the_extra():
     project = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
     conda = yaml.safe_load((HOME / "envs" / "vggish.yaml").read_text())
     extra = project["optional-dependencies"]["vggish"]
@@ -99,12 +99,12 @@ def test_tensorflows_environment_is_the_extra():
         assert not equal or shared.get(name, pin) == pin
 
 
-# VGGish: what TensorFlow computed, without TensorFlow (its outputs are stored)
+# VGGish: stored outputs of TensorFlow, so TensorFlow is not needed
 
 
 @pytest.fixture(scope="module")
 def tensors(recipe):
-    """What a conversion writes, with the maps of a TensorFlow 1.15 run."""
+    """The output of a conversion, with the maps of a run of TensorFlow 1.15."""
     reference = np.load(HOME / "tests" / "data" / "parity_features" / "vggish.npz")
     tensors = {"patches": reference["input"][..., 0], "maps": reference["conv4_2"]}
     for layer, _, _ in recipe.VGG_LAYERS:
@@ -129,7 +129,7 @@ def converted(folder, tensors):
     return folder / "vggish-audioset_hub.converted"
 
 
-def test_weights_with_which_torch_computes_tensorflows_maps_pass(tmp_path, tensors):
+def test_weights_are_accepted_if_torch_computes_the_maps_of_tensorflow(tmp_path, tensors):
     weights = checked(converted(tmp_path, tensors))
     assert torch.equal(weights["conv2.weight"], tensors["conv2.kernel"].permute(3, 2, 0, 1))
     VGGish(weights, "cpu", "float32")
@@ -148,7 +148,7 @@ def one_not_a_number(tensors):
 
 
 @pytest.mark.parametrize("fault", [swapped_biases, mirrored_kernel, one_not_a_number])
-def test_other_weights_do_not_pass(tmp_path, tensors, fault):
+def test_other_weights_are_refused(tmp_path, tensors, fault):
     path = converted(tmp_path, tensors | fault(tensors))
     with pytest.raises(MafnetError, match="disagree"):
         fetch(published(TABLE, "vggish", "audioset_hub"), tmp_path, tmp_path / "out", path)
@@ -160,11 +160,11 @@ def test_a_tensorflow_format_needs_the_conversion(tmp_path):
         fetch(published(TABLE, "vggish", "audioset_tf1"), tmp_path, tmp_path / "out")
 
 
-# VGGish: the sources against one another
+# VGGish: comparison of the sources
 
 
 def port(folder, tensors):
-    """The PyTorch port's file with a conversion's numbers, and its row of a table."""
+    """A file of the PyTorch port with the numbers of a conversion, and its row of a table."""
     state = {"embeddings.4.bias": torch.zeros(128)}
     for name, index in PORT_LAYERS.items():
         kernel = tensors[f"{name}.kernel"].permute(3, 2, 0, 1).contiguous()
@@ -195,7 +195,7 @@ def test_sources_that_differ_in_the_last_bit_are_refused(tmp_path, tensors):
     assert not second.exists()
 
 
-def test_a_file_that_is_not_torchs_is_named(tmp_path):
+def test_a_file_that_torch_cannot_read_is_named(tmp_path):
     (tmp_path / "port.pth").write_bytes(b"not weights")
     digest = sha256_of(tmp_path / "port.pth")
     row = Published("vggish", "audioset", "1", "torch", "port.pth", digest, ())
@@ -203,7 +203,9 @@ def test_a_file_that_is_not_torchs_is_named(tmp_path):
         fetch(row, tmp_path, tmp_path / "out")
 
 
-def test_without_tensorflow_the_ways_to_get_it_are_named_before_any_download(tmp_path, monkeypatch):
+def test_without_tensorflow_its_installation_is_explained_before_any_download(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr(convert, "ENVIRONMENT", tmp_path / ".venv-vggish")
     with pytest.raises(MafnetError, match=r"--use-conda.*make vggish-env.*`audioset`"):
         convert.convert(published(TABLE, "vggish", "audioset_hub"), tmp_path, tmp_path / "out")
@@ -211,7 +213,7 @@ def test_without_tensorflow_the_ways_to_get_it_are_named_before_any_download(tmp
 
 
 @pytest.mark.parametrize("member", ["../outside", "/outside", "link"])
-def test_an_archive_that_reaches_outside_leaves_nothing(member, tmp_path):
+def test_an_archive_with_paths_outside_its_folder_leaves_nothing(member, tmp_path):
     archive = tmp_path / "vggish_1.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         tar.addfile(tarfile.TarInfo("saved_model.pb"))
@@ -224,12 +226,12 @@ def test_an_archive_that_reaches_outside_leaves_nothing(member, tmp_path):
     assert list(tmp_path.iterdir()) == [archive]
 
 
-# VGGish: with TensorFlow itself
+# VGGish: with TensorFlow
 
 
 @pytest.fixture(scope="module")
 def mirror(tmp_path_factory):
-    """A folder with TensorFlow's two files as they are published, and other numbers in them."""
+    """A folder with the two published files of TensorFlow, but with other numbers."""
     folder = tmp_path_factory.mktemp("mirror")
     script = HOME / "tests/support/vggish_models.py"
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "OMP_NUM_THREADS": "1"}
@@ -238,7 +240,7 @@ def mirror(tmp_path_factory):
         for path in sorted((folder / "vggish_1").iterdir()):
             tar.add(path, f"./{path.name}")
     yield folder
-    shutil.rmtree(folder)  # 0.8 GB that pytest would keep
+    shutil.rmtree(folder)  # pytest would keep these 0.8 GB
 
 
 def snakemake(folder, mirror, *targets):
@@ -251,7 +253,7 @@ def snakemake(folder, mirror, *targets):
 @pytest.mark.slow
 @pytest.mark.workflow
 @needs_tensorflow
-def test_tensorflows_files_become_the_same_weights(tmp_path, mirror):
+def test_files_of_tensorflow_become_the_same_weights(tmp_path, mirror):
     names = ("audioset_hub", "audioset_tf1")
     paths = [f"weights/vggish-{name}.safetensors" for name in names]
     done = snakemake(tmp_path, mirror, "--notemp", *paths)
@@ -259,14 +261,14 @@ def test_tensorflows_files_become_the_same_weights(tmp_path, mirror):
     assert (tmp_path / paths[0]).read_bytes() == (tmp_path / paths[1]).read_bytes()
     for name in names:
         found = agreement(load_file(tmp_path / "weights" / f"vggish-{name}.converted"))
-        # Float32 round-off of both sides over six layers; a wrong layer gives 1e-2 and more.
+        # Rounding errors of both in float32 over six layers. A wrong layer gives 1e-2 and more.
         assert found.maps_relative < 5e-6
         assert found.patches == 3
         if name == "audioset_hub":
             assert found.front_end_largest < 2e-4  # round-off of logarithms near log(0.01)
     assert not any((tmp_path / "weights").glob(".*"))
     assert "agree" in (tmp_path / "logs/features/fetch/weights/vggish-audioset_hub.log").read_text()
-    shutil.rmtree(tmp_path / "weights")  # 0.6 GB that pytest would keep
+    shutil.rmtree(tmp_path / "weights")  # pytest would keep these 0.6 GB
 
 
 @pytest.mark.slow

@@ -32,6 +32,10 @@ DATA = Path(__file__).parent / "data"
 # Sums of some hundred terms in float32 in another order, amplified by the normalisations of a small
 # batch. A changed formula moves logits by 1e-3 at least.
 ANOTHER_ORDER = {"rtol": 1e-4, "atol": 1e-4}
+# MCB takes a signed square root. Near zero it turns a rounding error of 1e-8 in the Fourier
+# transform into 1e-4, and the normalisations amplify that: up to 7e-4 between two processors. A
+# change of the fusion's formula moves logits by 1e-2 at least.
+AFTER_SQUARE_ROOT = {"rtol": 3e-3, "atol": 3e-3}
 UNIFORM = ("dmrn", "attention_none")
 """Variants whose attention over clips is constant."""
 
@@ -75,13 +79,14 @@ def each(function, features):
 def test_network_equals_its_reference(case):
     """Weights by name, shape and order; how many numbers were drawn; logits and attention."""
     found, stored = make_networks.measure(*make_networks.cases()[case]), REFERENCES[case]
+    tolerance = AFTER_SQUARE_ROOT if "mcb" in case else ANOTHER_ORDER
     assert list(found["shapes"].items()) == list(stored["shapes"].items())
     for exact in ("drawn", "visual_path"):
         assert found[exact] == stored[exact]
     for mode in ("train", "eval"):
         for output in ("logits", "attention"):
             key = f"{mode} {output}"
-            np.testing.assert_allclose(found[key], stored[key], **ANOTHER_ORDER, err_msg=key)
+            np.testing.assert_allclose(found[key], stored[key], **tolerance, err_msg=key)
 
 
 def test_every_variant_has_a_reference():

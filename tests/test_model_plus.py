@@ -1,4 +1,4 @@
-"""Stage 4, model: the differences between `mafnet_plus` and MAFnet."""
+"""The differences between `mafnet_plus` and MAFnet."""
 
 import pytest
 import torch

@@ -80,7 +80,7 @@ def test_a_repeated_run_has_the_same_bytes_and_another_precision_has_others(
 
 
 def test_losses_of_twenty_steps_in_bfloat16_are_close_to_float32(data):
-    """Measured: 4e-3 of a loss that falls from 1.6 to 0.26; few clips (36) average little of it.
+    """Measured: 4e-3 of a loss that falls from 1.6 to 0.26; 36 clips average out little of it.
 
     A step without the normalisation's own gradient differs by more than 0.1.
     """

@@ -1,4 +1,4 @@
-"""Stage 4, model: trainings on made-up features, with kills, damage and wrong data."""
+"""Training on made-up features, with kills, damage and wrong data."""
 
 import csv
 import json

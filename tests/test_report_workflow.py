@@ -31,7 +31,7 @@ def test_failed_run_leaves_a_partial_report(run, edited):
     )
     failing = "results/tiny/main/audio_only/seed1/metrics.json"
     output = run.run(failing, succeeds=False).stdout
-    assert "What there is of the report: results/tiny/report.partial.html" in output
+    assert "Report of the finished runs: results/tiny/report.partial.html" in output
     page = (run.folder / "results/tiny/report.partial.html").read_text()
     assert "main seed1: mafnet train: made to fail; try again" in page
     assert "This study does not exist yet: results/tiny/studies/attention.csv is missing." in page

@@ -45,7 +45,7 @@ def is_loud(samples):
 
 
 @pytest.mark.parametrize("start", [3600, 0, 13, 1])
-def test_joined_segments_are_complete_and_in_step(tmp_path, start):
+def test_joined_segments_are_complete_and_synchronous(tmp_path, start):
     path = tmp_path / "a.ts"
     joined(start)(path)
     numbers = frame_numbers(frames_of(path)[0])
@@ -58,7 +58,7 @@ def test_joined_segments_are_complete_and_in_step(tmp_path, start):
     assert loud[:-1].all()
 
 
-def test_interval_of_seconds_in_both_streams_is_kept_and_named(tmp_path):
+def test_interval_of_seconds_in_both_streams_is_kept_with_a_warning(tmp_path):
     path = tmp_path / "a.ts"
     joined(8)(path)
     media = probed(path)
@@ -75,10 +75,10 @@ def test_clock_that_jumps_in_any_container_is_repaired_in_both_streams(tmp_path)
     assert is_loud(audio_of(path)[0])[:-1].all()
 
 
-def test_jump_that_is_not_repaired_fills_no_memory(tmp_path):
+def test_jump_that_is_not_repaired_does_not_fill_the_memory(tmp_path):
     path = tmp_path / "a.ts"
     joined(36_000)(path)
-    # Without the row of the probe, the decoder knows nothing of the jump.
+    # Without the row of the probe, the decoder does not know about the jump.
     unknown = Media("a.ts", start_seconds=probed(path).start_seconds, audio_codec="aac")
     for decode in (decode_frames, decode_audio):
         with decode(path, unknown, changed(decoder_memory_mb=1000)) as decoding:
@@ -107,7 +107,7 @@ def test_last_frame_is_held_to_the_end_of_the_file(tmp_path):
     assert frame_numbers(frames) == [min(n, EACH - 1) for n in range(4 * EACH)]
 
 
-def test_track_that_moves_is_taken_before_a_still(tmp_path):
+def test_moving_track_is_preferred_to_a_still(tmp_path):
     path = tmp_path / "a.mov"
     thumbnail_first(path)
     assert frame_numbers(frames_of(path)[0])[:EACH] == list(range(EACH))
@@ -123,8 +123,8 @@ def test_audio_track_without_packets_is_no_audio(tmp_path):
 def test_decoder_that_fills_its_memory_is_stopped_and_named(tmp_path):
     path = tmp_path / "a.ts"
     joined(36_000)(path)
-    # Two hours of clips and no row of the probe: ffmpeg fills the jump with frames. A process of
-    # its own, because the peak memory of children is the largest of all children so far.
+    # Two hours of clips and no row of the probe: ffmpeg fills the jump with frames. It runs in a
+    # separate process, because the peak memory of children is the largest of all children so far.
     script = """
 import resource, sys
 from pathlib import Path
@@ -145,13 +145,13 @@ except DecodeError as error:
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent)
     assert done.returncode == 0, done.stderr
     peak, _, message = done.stdout.partition(" ")
-    # ffmpeg 9 keeps these frames in memory; ffmpeg 5 hands them out one by one and takes long.
+    # ffmpeg 9 keeps these frames in memory; ffmpeg 5 returns them one by one and takes long.
     reason = "timeout" if ffmpeg_version().startswith("5.") else "out_of_memory"
     assert message.startswith(reason)
     assert int(peak) < 1000
 
 
-def test_exception_in_a_probe_is_the_row_of_its_file(tmp_path, monkeypatch):
+def test_exception_in_a_probe_becomes_the_row_of_its_file(tmp_path, monkeypatch):
     (tmp_path / "a.mp4").write_bytes(b"x")
     monkeypatch.setattr(probing, "_opened", lambda *_: 1 / 0)
     row = probe(tmp_path / "a.mp4", "a.mp4")
@@ -197,7 +197,7 @@ def test_packets_of_the_earlier_clock_may_come_after_the_jump():
     assert [(track.start, track.end) for track in packets.tracks.values()] == [(0, 4), (0, 3)]
 
 
-def test_interval_of_one_stream_is_no_new_clock():
+def test_interval_of_one_stream_is_not_a_new_clock():
     packets = Packets()
     for second in range(30):
         packets.add(1, second, second, 1, joins=False)

@@ -1,4 +1,4 @@
-"""Decoding: the right frame and the right sample at every moment, whatever the container does."""
+"""Decoding gives the correct frame and audio sample at every time, for all kinds of containers."""
 
 import math
 import subprocess
@@ -31,7 +31,7 @@ EACH = SETTINGS.frames_per_clip
 
 
 def shown(rate: float, seconds: float, samples: int) -> list[int]:
-    """Frame numbers at sample times n / 16 of a video of constant rate: the last not later."""
+    """Frame numbers at the times n / 16 s of a video of constant rate: the last frame not later."""
     last = math.ceil(seconds * rate - 1e-6) - 1
     return [min(int(n * rate / EACH + 1e-6), last) for n in range(samples)]
 
@@ -106,17 +106,18 @@ START_OFFSETS = {
 
 
 @pytest.mark.parametrize("name", START_OFFSETS)
-def test_flash_and_click_stay_together(tmp_path, name):
+def test_flash_and_click_stay_synchronous(tmp_path, name):
     path = tmp_path / name
     ffmpeg(*flash_and_click(FLASH), *H264, *AAC, *START_OFFSETS[name], path)
     flash = np.argmax(frames_of(path)[0].mean((1, 2, 3)) > 128) / EACH
     click = np.argmax(np.abs(audio_of(path)[0].astype(int)) > 5000) / SAMPLE_RATE
-    # A sample time lies up to 1/16 s after the frame's own; AAC may smear by one packet, 23 ms.
+    # A sample time is up to 1/16 s after that of the frame. AAC may spread a click over one packet,
+    # 23 ms.
     assert flash == pytest.approx(click, abs=1 / EACH + 0.024)
     assert flash == pytest.approx(FLASH, abs=1 / EACH + 0.001)
 
 
-def test_late_sound_is_preceded_by_exact_silence(tmp_path):
+def test_late_audio_is_preceded_by_exact_silence(tmp_path):
     path = tmp_path / "a.mkv"
     late = ("-af", "atrim=start=1.2")
     ffmpeg(*counting_frames(3), *tone(3), *late, *H264, "-c:a", "pcm_s16le", path)
@@ -128,19 +129,19 @@ def test_late_sound_is_preceded_by_exact_silence(tmp_path):
     assert decoding.warnings == ()
 
 
-def test_gap_in_the_sound_is_silence(tmp_path):
+def test_gap_in_the_audio_is_silence(tmp_path):
     path = tmp_path / "a.mkv"
     gap = ("-af", "aselect='not(between(t,1,2))'")
     ffmpeg(*counting_frames(3), *tone(3), *gap, *H264, "-c:a", "pcm_s16le", path)
     sound = audio_of(path)[0].astype(int)
     loud = np.abs(sound).reshape(-1, 1000).max(1) > 2000
-    # Blocks of 1/16 s; the borders may fall one packet of 1,024 samples inside a block.
+    # Blocks of 1/16 s. The borders of the gap may be one packet of 1,024 samples inside a block.
     assert loud[:15].all()
     assert not loud[18:31].any()
     assert loud[33:48].all()
 
 
-def test_sound_shorter_than_the_picture(tmp_path):
+def test_audio_shorter_than_the_frames(tmp_path):
     path = tmp_path / "a.mp4"
     ffmpeg(*counting_frames(3), *tone(1.4), *H264, *AAC, path)
     sound, decoding = audio_of(path)
@@ -150,7 +151,7 @@ def test_sound_shorter_than_the_picture(tmp_path):
     assert frames_of(path)[1].warnings == ()
 
 
-def test_no_sound(tmp_path):
+def test_no_audio(tmp_path):
     path = tmp_path / "a.mp4"
     ffmpeg(*counting_frames(1), *H264, path)
     sound, decoding = audio_of(path)
@@ -159,7 +160,7 @@ def test_no_sound(tmp_path):
 
 
 @pytest.mark.parametrize("levels", [(0.5,), (0.5, -0.25), (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)])
-def test_mono_is_the_plain_mean_of_the_channels(tmp_path, levels):
+def test_mono_is_the_mean_of_the_channels(tmp_path, levels):
     path = tmp_path / "a.mkv"
     constant = f"aevalsrc='{'|'.join(map(str, levels))}':s=16000:d=1"
     sound = ("-f", "lavfi", "-i", constant, "-c:a", "pcm_s16le")
@@ -176,15 +177,15 @@ def test_any_sample_rate(tmp_path, rate):
     sound = audio_of(path)[0][1000:-1000]
     times = np.arange(1000, SAMPLE_RATE - 1000) / SAMPLE_RATE
     expected = 32768 / 8 * np.sin(2 * np.pi * 440 * times)
-    # 1 % of the amplitude: the pass band's ripple.
+    # 1 % of the amplitude: the ripple of the pass band.
     assert sound == pytest.approx(expected, abs=41)
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
-def test_rotation_is_obeyed(tmp_path, rotation):
+def test_rotation_is_applied(tmp_path, rotation):
     path = tmp_path / "a.mp4"
-    picture = "color=black:s=64x32:d=1,drawbox=w=32:h=16:color=white:t=fill"
-    ffmpeg("-f", "lavfi", "-i", picture, *H264, path)
+    source = "color=black:s=64x32:d=1,drawbox=w=32:h=16:color=white:t=fill"
+    ffmpeg("-f", "lavfi", "-i", source, *H264, path)
     assert probed(rotated(path, rotation)).rotation == rotation
     image = frames_of(path)[0][0].mean(2)
     corners = np.array([[image[4, 4], image[4, 27]], [image[27, 4], image[27, 27]]]) > 128
@@ -203,17 +204,17 @@ def test_rotation_is_obeyed(tmp_path, rotation):
         (("-c:v", "mpeg4", "-q:v", "1"), "avi"),
     ],
 )
-def test_every_kind_of_picture_ends_as_rgb(tmp_path, codec, extension):
+def test_every_pixel_format_is_decoded_to_rgb(tmp_path, codec, extension):
     path = tmp_path / f"a.{extension}"
-    picture = ("-f", "lavfi", "-i", "color=0x4080c0:s=64x48:r=25:d=1")
-    ffmpeg(*picture, *codec, path)
+    source = ("-f", "lavfi", "-i", "color=0x4080c0:s=64x48:r=25:d=1")
+    ffmpeg(*source, *codec, path)
     frames, _ = frames_of(path)
     assert frames.shape == (EACH, 32, 32, 3)
-    # Lossy coding, and the palette of GIF, move flat colours by a few steps of 255.
+    # Lossy coding and the palette of GIF change flat colours by a few levels of 255.
     assert frames[8, 16, 16].astype(int) == pytest.approx([0x40, 0x80, 0xC0], abs=8)
 
 
-def test_same_bytes_same_arrays_from_many_threads(tmp_path):
+def test_many_threads_decode_the_same_arrays(tmp_path):
     path = counting_video(tmp_path / "a.mp4", 2)
     with ThreadPoolExecutor(4) as pool:
         frames = [frames for frames, _ in pool.map(frames_of, [path] * 8)]
@@ -222,7 +223,7 @@ def test_same_bytes_same_arrays_from_many_threads(tmp_path):
     assert all((one == sounds[0]).all() for one in sounds)
 
 
-def test_only_so_many_clips(tmp_path):
+def test_no_more_clips_than_configured(tmp_path):
     path = counting_video(tmp_path / "a.mp4", 3, 8)
     assert len(frames_of(path, with_clips(2))[0]) == 2 * EACH
     sound, decoding = audio_of(path, with_clips(2))
@@ -230,7 +231,7 @@ def test_only_so_many_clips(tmp_path):
     assert decoding.warnings == ()
 
 
-def test_import_is_light():
+def test_import_loads_no_large_library():
     code = "import sys, mafnet.video.decode, mafnet.video.probe; print(sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     assert "'mafnet.video.decode'" in loaded

@@ -1,4 +1,4 @@
-"""Decoding what is damaged, hostile, slow or dying: each has a name, and nothing is left over."""
+"""Decoding of damaged, hostile and slow files, and dying decoders: each has a named outcome."""
 
 import time
 
@@ -14,7 +14,7 @@ EACH = SETTINGS.frames_per_clip
 
 
 @pytest.mark.parametrize("name", ["-a.mp4", "a b.mp4", "%04d.mp4", "a:b.mp4", "concat:x|y.mp4"])
-def test_names_are_plain_files(tmp_path, name, monkeypatch):
+def test_names_are_not_options_or_patterns(tmp_path, name, monkeypatch):
     monkeypatch.chdir(tmp_path)
     counting_video(tmp_path / "made.mp4", 1, 8).rename(tmp_path / name)
     path = type(tmp_path)(name)
@@ -22,7 +22,7 @@ def test_names_are_plain_files(tmp_path, name, monkeypatch):
     assert len(audio_of(path)[0]) == SAMPLE_RATE
 
 
-def test_truncated_file_gives_what_it_has_and_says_so(tmp_path):
+def test_truncated_file_gives_its_clips_and_the_error(tmp_path):
     path = counting_video(tmp_path / "a.mp4", 4, 30, "-movflags", "+faststart")
     whole = frames_of(path)[0]
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -36,7 +36,7 @@ def test_truncated_file_gives_what_it_has_and_says_so(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", bytes(range(256)) * 40, b"words\n" * 99, b"#EXTM3U\n"])
-def test_what_is_no_video_is_undecodable(tmp_path, content):
+def test_file_that_is_not_a_video_is_undecodable(tmp_path, content):
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
     with (
@@ -67,7 +67,7 @@ def test_decoder_that_takes_too_long_is_killed(tmp_path):
 
 def test_decoder_that_dies_is_named(tmp_path):
     path = counting_video(tmp_path / "a.mp4", 4)
-    # Frames so large that ffmpeg waits for us with most of the video still to come.
+    # Frames so large that ffmpeg waits for the reader before most of the video is decoded.
     settings = changed(frame_size=512)
     with decode_frames(path, probed(path), settings) as decoding:
         next(decoding)
@@ -87,7 +87,7 @@ def test_close_stops_the_decoder(tmp_path):
 
 
 def test_flood_of_errors_neither_blocks_nor_fills_memory():
-    # 7 MB of errors before and after the output: far more than a pipe holds.
+    # 7 MB of errors before and after the output: far more than the buffer of a pipe.
     flood = "yes '[h264 @ 0x55d0] damaged' | head -n 250000 >&2"
     data = bytearray(4)
     with Pipe(["sh", "-c", f"{flood}; printf data; {flood}; exit 3"], 30) as pipe:
@@ -98,7 +98,7 @@ def test_flood_of_errors_neither_blocks_nor_fills_memory():
         assert len(pipe.message) == KEPT_CHARACTERS
 
 
-def test_time_spent_by_the_reader_does_not_count():
+def test_time_of_the_reader_does_not_count():
     with Pipe(["sh", "-c", "printf data"], 0.5) as pipe:
         time.sleep(0.6)
         assert pipe.read_into(memoryview(bytearray(9))) == 4
@@ -118,7 +118,7 @@ def test_stalled_command_is_killed_with_its_children():
 
 
 def _runs(process: int) -> bool:
-    """False for a process that is gone, or dead and not yet collected by init."""
+    """False if the process has ended, also if init has not collected it yet."""
     try:
         with open(f"/proc/{process}/stat") as file:
             return file.read().rsplit(")", 1)[1].split()[0] != "Z"

@@ -1,4 +1,4 @@
-"""Stage 1, video: hardware decoding is asked of ffmpeg only where it has it."""
+"""Hardware decoding is used only if ffmpeg supports it and finds the device."""
 
 import stat
 
@@ -11,8 +11,8 @@ from mafnet.common.errors import MafnetError
 from mafnet.common.ffmpeg import check_hwaccel, ffmpeg_path
 from mafnet.features.decode_pool import decode_in_parallel
 
-# A program in front of the real one that has hardware of the name cuda, and remembers how it was
-# called; what hardware would have decoded the real one decodes by itself.
+# A program that pretends to have hardware of the name cuda and records its arguments. The real
+# ffmpeg decodes instead of the hardware.
 PRETENDED = """#!/usr/bin/env python3
 import os, sys
 arguments = sys.argv[1:]
@@ -30,7 +30,7 @@ os.execv({real!r}, ["ffmpeg", *arguments])
 
 @pytest.fixture
 def pretended(tmp_path, monkeypatch):
-    """The calls of an ffmpeg on the PATH that has hardware."""
+    """The calls of an ffmpeg on the PATH that pretends to have hardware."""
     program, log = tmp_path / "bin" / "ffmpeg", tmp_path / "calls.txt"
     program.parent.mkdir()
     program.write_text(PRETENDED.format(log=str(log), real=ffmpeg_path()))
@@ -55,7 +55,7 @@ def test_ffmpeg_is_told_before_the_file_is_opened(pretended, tmp_path):
     assert call.index("-hwaccel") < call.index("-i")
 
 
-def test_what_ffmpeg_does_not_list_is_one_line(pretended):
+def test_method_that_ffmpeg_does_not_list_is_one_line(pretended):
     with pytest.raises(
         MafnetError, match=r"^video\.hwaccel: \S+ does not support vaapi, only cuda; [^\n]*$"
     ):
@@ -63,7 +63,7 @@ def test_what_ffmpeg_does_not_list_is_one_line(pretended):
 
 
 def without_a_device():
-    """A way of hardware decoding that this machine's ffmpeg lists, but has no device for."""
+    """A method of hardware decoding that ffmpeg lists, but has no device for on this machine."""
     for name in ffmpeg._run_quietly("-hwaccels").stdout.split(":", 1)[-1].split():
         try:
             check_hwaccel(name)
@@ -72,13 +72,13 @@ def without_a_device():
     pytest.skip("this machine has a device for all that its ffmpeg lists")
 
 
-def test_a_listed_way_without_its_device_is_one_line():
+def test_a_listed_method_without_its_device_is_one_line():
     name = without_a_device()
     with pytest.raises(MafnetError, match=rf"^[^\n]*finds no device for {name} here \([^\n]*none$"):
         check_hwaccel(name)
 
 
-def test_the_decoder_pool_raises_it_rather_than_failing_every_video(tmp_path):
+def test_the_decoder_pool_raises_the_error_once_and_not_for_every_video(tmp_path):
     path = counting_video(tmp_path / "a.mp4", 1)
     settings = changed(hwaccel="unheard")
     events = decode_in_parallel([probed(path)], tmp_path, "visual", settings, 1)

@@ -1,4 +1,4 @@
-"""Probing and the media table: every input, however broken, ends as one row that says why."""
+"""Probing and the media table: every input, also a broken one, is one row with the reason."""
 
 import os
 import time
@@ -16,7 +16,7 @@ from mafnet.video.probe import probe, probe_many
 
 
 def answer(call: str) -> str:
-    """Runs in a worker: dies, hangs or answers as told."""
+    """Runs in a worker: it dies, hangs or answers, depending on its argument."""
     if call == "die":
         os.abort()
     if call == "hang":
@@ -42,11 +42,11 @@ def test_good_file(tmp_path):
 def test_start_and_duration_of_matroska(tmp_path):
     path = counting_video(tmp_path / "a.mkv", 3, 30, "-output_ts_offset", "5")
     media = probe(path, "a.mkv")
-    assert media.start_seconds == pytest.approx(5, abs=0.03)  # AAC's priming of 23 ms
-    assert media.duration_seconds == pytest.approx(3, abs=0.06)  # the same and its padding
+    assert media.start_seconds == pytest.approx(5, abs=0.03)  # AAC has 23 ms of priming
+    assert media.duration_seconds == pytest.approx(3, abs=0.06)  # priming and padding
 
 
-def test_rotation_and_two_sound_tracks(tmp_path):
+def test_rotation_and_two_audio_tracks(tmp_path):
     plain, path = counting_video(tmp_path / "a.mp4", 1), tmp_path / "b.mp4"
     tracks = ("-map", "0:v", "-map", "0:a", "-map", "0:a")
     ffmpeg("-i", plain, *tracks, "-c", "copy", path)
@@ -54,7 +54,7 @@ def test_rotation_and_two_sound_tracks(tmp_path):
     assert (media.rotation, media.warnings) == (270, ("several_audio_tracks",))
 
 
-def test_no_sound(tmp_path):
+def test_no_audio(tmp_path):
     path = tmp_path / "a.mp4"
     ffmpeg(*counting_frames(1), *H264, path)
     media = probe(path, "a.mp4")
@@ -62,17 +62,17 @@ def test_no_sound(tmp_path):
     assert (media.audio_codec, media.audio_channels) == ("", None)
 
 
-def test_sound_and_cover_are_no_video(tmp_path):
+def test_audio_with_a_cover_is_not_a_video(tmp_path):
     path = tmp_path / "a.mp4"
     cover = ("-disposition:v", "attached_pic", "-c:v", "png", "-frames:v", 1)
     ffmpeg(*tone(1), *counting_frames(1), *AAC, *cover, path)
     assert probe(path, "a.mp4").status == "no_video"
 
 
-def test_frame_beyond_reason(tmp_path):
+def test_frame_that_is_too_large(tmp_path):
     path = tmp_path / "a.avi"
-    picture = ("-f", "lavfi", "-i", "color=s=16384x8192:r=1:d=1")
-    ffmpeg(*picture, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", path)
+    source = ("-f", "lavfi", "-i", "color=s=16384x8192:r=1:d=1")
+    ffmpeg(*source, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", path)
     media = probe(path, "a.avi")
     assert (media.status, media.error) == ("too_large", "16384x8192 pixels")
 
@@ -87,7 +87,7 @@ def test_frame_beyond_reason(tmp_path):
         (b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nb.mp4\n#EXT-X-ENDLIST\n", "unreadable"),
     ],
 )
-def test_what_is_no_video(tmp_path, content, status):
+def test_file_that_is_not_a_video(tmp_path, content, status):
     counting_video(tmp_path / "b.mp4", 1)
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
@@ -96,7 +96,7 @@ def test_what_is_no_video(tmp_path, content, status):
     assert "\n" not in media.error
 
 
-def test_still_picture_is_no_video(tmp_path):
+def test_still_image_is_not_a_video(tmp_path):
     path = tmp_path / "a.mp4"
     ffmpeg(*counting_frames(1), "-frames:v", 1, "-c:v", "png", "-f", "image2pipe", path)
     assert probe(path, "a.mp4").status == "unreadable"
@@ -110,7 +110,7 @@ def test_index_missing(tmp_path):
     assert "moov atom not found" in media.error
 
 
-def test_what_is_not_there_or_no_file(tmp_path):
+def test_missing_paths_and_paths_that_are_not_files(tmp_path):
     os.mkfifo(tmp_path / "fifo.mp4")
     assert probe(tmp_path / "fifo.mp4", "a").status == "not_a_file"
     assert probe(tmp_path, "a").status == "not_a_file"
@@ -121,14 +121,14 @@ def test_what_is_not_there_or_no_file(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["-a.mp4", "a b.mp4", "%04d.mp4", "a:b.mp4", "a\nb.mp4", "\udcff"])
-def test_names_are_plain_files(tmp_path, name, monkeypatch):
+def test_names_are_not_options_or_patterns(tmp_path, name, monkeypatch):
     monkeypatch.chdir(tmp_path)
     counting_video(tmp_path / "made.mp4", 1, 8).rename(tmp_path / name)
     media = probe(type(tmp_path)(name), name)
     assert (media.status, media.error) == ("ok", "")
 
 
-def test_many_in_their_order(tmp_path):
+def test_many_files_keep_their_order(tmp_path):
     counting_video(tmp_path / "z", 1, 30, "-f", "mp4")
     counting_video(tmp_path / "a", 1, 30, "-f", "mp4")
     rows = list(probe_many(tmp_path, ["z", "m", "a"], workers=2, timeout_seconds=30))
@@ -154,7 +154,7 @@ def test_links_may_not_leave_the_root(tmp_path):
         assert {video: probe(base / video, video, base).status for video in expected} == expected
 
 
-def test_probe_that_hangs_or_dies_costs_itself_alone():
+def test_probe_that_hangs_or_dies_does_not_affect_others():
     calls = [("a",), ("die",), ("b",), ("hang",), ("c",)]
     results = list(run_isolated(answer, calls, workers=2, timeout_seconds=3))
     assert [results[0], results[2], results[4]] == ["a", "b", "c"]
@@ -194,7 +194,7 @@ def test_table_keeps_every_field(tmp_path_factory, rows):
     assert path.read_bytes().count(b"\n") == len(rows) + 1
 
 
-def test_table_keeps_names_that_are_no_utf8(tmp_path):
+def test_table_keeps_names_that_are_not_utf8(tmp_path):
     rows = [Media("\udcff\t\n\r\\t\"'.mp4", error='"quoted" and\ttabbed')]
     write_media(rows, tmp_path / "media.tsv")
     assert read_media(tmp_path / "media.tsv") == rows
@@ -212,7 +212,7 @@ def test_damaged_table_is_one_clear_line(tmp_path, damage):
         read_media(path)
 
 
-def test_a_status_that_is_none_is_one_clear_line(tmp_path):
+def test_an_unknown_status_is_one_clear_line(tmp_path):
     write_media([Media("a.mp4", status="well")], tmp_path / "media.tsv")
     with pytest.raises(MafnetError, match=r"media\.tsv, line 2: is damaged \('well' is not"):
         read_media(tmp_path / "media.tsv")

@@ -1,8 +1,8 @@
-# Stage 1, dataset: manifests, and files of published data sets.
+# Stage 1, dataset: files of published data sets, and manifests.
 
 
 checkpoint demo:
-    """Demo: generated mp4 files of small audio-visual events, and their manifest."""
+    """Generated mp4 files of small audio-visual events, and their manifest (the demo)."""
     output:
         manifest="data/{dataset}/manifest.csv",
         videos=directory("data/{dataset}/videos"),
@@ -11,7 +11,7 @@ checkpoint demo:
     benchmark:
         "logs/dataset/demo/{dataset}.benchmark.tsv"
     wildcard_constraints:
-        dataset=either(PLAN.demos),
+        dataset=one_of(PLAN.demos),
     conda:
         "../../envs/mafnet.yaml"
     threads: 4
@@ -28,7 +28,7 @@ checkpoint demo:
 
 
 rule download:
-    """Downloads the archives and lists of a data set with `download: true`."""
+    """Archives and lists of a data set with `download: true`, downloaded."""
     output:
         "data/{dataset}/downloads.tsv",
     log:
@@ -36,7 +36,7 @@ rule download:
     benchmark:
         "logs/dataset/download/{dataset}.benchmark.tsv"
     wildcard_constraints:
-        dataset=either(PLAN.published),
+        dataset=one_of(PLAN.published),
     conda:
         "../../envs/mafnet.yaml"
     resources:
@@ -53,7 +53,7 @@ rule download:
 
 
 rule unpack:
-    """Unpacks videos and lists from the archives of a data set; resumes after an interruption."""
+    """Videos and lists of a data set, unpacked from its archives; resumes after an interruption."""
     input:
         archives=asked("archives"),
         lists=asked("own_lists"),
@@ -64,7 +64,7 @@ rule unpack:
     benchmark:
         "logs/dataset/unpack/{dataset}.benchmark.tsv"
     wildcard_constraints:
-        dataset=either(PLAN.published),
+        dataset=one_of(PLAN.published),
     conda:
         "../../envs/mafnet.yaml"
     resources:
@@ -94,7 +94,7 @@ checkpoint prepare:
     benchmark:
         "logs/dataset/prepare/{dataset}-{split}.benchmark.tsv"
     wildcard_constraints:
-        dataset=either(PLAN.published),
+        dataset=one_of(PLAN.published),
     conda:
         "../../envs/mafnet.yaml"
     resources:

@@ -1,8 +1,8 @@
-# Stage 3, features: weights of the backbones, and one map a clip and modality in the cache.
+# Stage 3, features: weights of the backbones, and the features of each clip and modality.
 
 
 rule convert:
-    """Published weights as TensorFlow reads them, with test outputs; fetch checks them."""
+    """Published weights in a format of TensorFlow, as arrays, with test outputs for rule fetch."""
     output:
         temp("{folder}/{backbone}-{name}.converted"),
     log:
@@ -59,7 +59,7 @@ rule fetch:
 
 
 rule calibrate:
-    """Random weights whose normalisation fits the first training videos."""
+    """Random weights, with normalisation statistics of the first training videos."""
     input:
         manifests=ancient(manifests),
     output:
@@ -89,7 +89,7 @@ rule calibrate:
 
 
 rule extract:
-    """Clip features of one shard and modality, in the cache; the outcome of each video."""
+    """Features of the clips of one shard and modality (in the cache); the outcome of each video."""
     input:
         media="results/{dataset}/media/{shard}.tsv",
         weights=asked("weights"),
@@ -121,7 +121,7 @@ rule extract:
 
 
 rule media:
-    """Media table of the data set: every video, usable or the reason why not."""
+    """Media table of the data set: every video, and the reason if it is not usable."""
     input:
         probed=of_all_shards("results/{dataset}/media/{shard}.tsv"),
         visual=of_all_shards("results/{dataset}/features/visual/{shard}.tsv"),
@@ -151,7 +151,7 @@ rule media:
 
 
 rule pack:
-    """Feature file of one modality: one row a video, (N, T, ...), contiguous on disk."""
+    """Feature file of one modality: one row per video, (N, T, ...), contiguous on disk."""
     input:
         media="results/{dataset}/media.tsv",
         weights=asked("weights"),
@@ -184,7 +184,7 @@ rule pack:
 
 
 use rule pack as pack_maps with:
-    # Visual vectors with their 7x7 maps, fifty times as large; only made if a run needs them.
+    """Feature file with the visual maps (N, T, 7, 7, C), 50 times as large; only if a run needs it."""
     output:
         "results/{dataset}/features/{modality}_maps.h5",
     log:

@@ -2,7 +2,7 @@
 
 
 rule train:
-    """Run: weights, settings and history of one variant, split and seed."""
+    """Weights, settings and history of one run: a variant, a split and a seed."""
     input:
         manifest=manifest,
         features=feature_files,

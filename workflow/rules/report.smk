@@ -1,4 +1,4 @@
-# Stage 5, report: metrics, studies and pages of all runs.
+# Stage 5, report: metrics, studies and pages.
 
 
 rule metrics:
@@ -34,7 +34,7 @@ rule metrics:
 
 
 rule study:
-    """Table of the variants of a study; it is also printed."""
+    """Table of the variants of a study, which is also printed."""
     input:
         metrics=study_runs,
         paper=PAPER,
@@ -70,7 +70,7 @@ rule study:
 
 
 rule page:
-    """A page of results: `summary` of the main variant, or `report` with all studies."""
+    """Page of results: `summary` of the main variant, or `report` with all studies."""
     input:
         metrics=metrics_of_main,
         summary="results/{dataset}/metrics.json",
@@ -111,9 +111,3 @@ rule page:
         "mafnet report {params.runs} --metrics {input.summary} --media {input.media} "
         "{params.splits:q} --root {params.root:q} --settings {params.settings:q} {params.studies} "
         "{params.figures} --threads {threads} --output {output} 2>&1 | tee {log}"
-
-
-onerror:
-    show_memory_kills()
-    for dataset in PLAN.datasets:
-        plainly(show_partial_studies)(dataset)

@@ -1,9 +1,9 @@
-# Stage 5, report: the figures (SVG). One command draws them all; the rules differ in their inputs.
+# Stage 5, report: the figures (SVG). All rules call the same command with different inputs.
 # The captions in workflow/report/ explain each figure.
 
 
 rule curves:
-    """Figure: loss and validation accuracy of all epochs of the main variant's runs."""
+    """Figure: training loss, validation loss and validation accuracy of every epoch."""
     input:
         metrics=metrics_of_main,
     output:
@@ -58,7 +58,7 @@ use rule curves as confusion with:
 
 
 use rule curves as classes with:
-    """Figure: accuracy of each class with its interval."""
+    """Figure: accuracy of each class, with its interval."""
     output:
         report(
             "results/{dataset}/figures/classes.svg",
@@ -75,7 +75,7 @@ use rule curves as classes with:
 
 
 use rule curves as timeline with:
-    """Figure: attention over time with the frames of some test videos (paper, Figure 3)."""
+    """Figure: attention over time, with frames, of some test videos (paper, Figure 3)."""
     input:
         metrics=metrics_of_main,
         splits=shown_manifests,
@@ -162,7 +162,7 @@ use rule curves as examples with:
 
 
 use rule curves as study_figure with:
-    """Figure: accuracy of each variant of a study, and its difference to the main one."""
+    """Figure: accuracy of each variant of a study, and its difference to the main variant."""
     input:
         metrics=study_runs,
         study="results/{dataset}/studies/{study}.csv",

@@ -1,0 +1,79 @@
+# What Snakemake does before the jobs, after them, and after a failure.
+import json
+
+from mafnet.plan.guard import claim_directory
+from mafnet.plan.slurm import memory_kills, refuse_second_jobs
+
+
+def on_slurm():
+    """True if Slurm runs the jobs."""
+    return workflow.executor_plugin.name == "slurm"
+
+
+def show_memory_kills():
+    """Name the jobs that Slurm killed for their memory; the logs of these jobs do not say it."""
+    if on_slurm():
+        began = Path(".snakemake/mafnet.holder").stat().st_mtime
+        for message in memory_kills(Path(".snakemake/slurm_logs"), began):
+            logger.warning(message)
+
+
+def show_partial_studies(dataset):
+    """Show the studies of a data set without the failed runs, and the last message of each of these."""
+    from mafnet.report.partial_study import partial_study
+    from mafnet.report.protocol import read_protocol
+
+    described = [Path(path) for path in PLAN.descriptions(dataset) if Path(path).exists()]
+    protocol = read_protocol(VALUES[dataset]["protocol"], described)
+    shown = []
+    for study, variants in PLAN.studies(dataset).items():
+        output = Path("results", dataset, "studies", f"{study}.csv")
+        folders = [Path(path).parent for path in metrics_of(dataset, variants)]
+        main = PLAN.main(dataset)
+        shown.append(partial_study(dataset, output, folders, PAPER, protocol, main))
+    if any(shown):
+        write_partial_report(dataset)
+
+
+def write_partial_report(dataset):
+    """Write the report of the finished runs, if all runs of the main variant are finished."""
+    from mafnet.report.page.content import Sources
+    from mafnet.report.page.partial_page import write_partial_page
+    from mafnet.report.partial_study import partial_path
+
+    home = Path("results", dataset)
+    sources = Sources(
+        home / "metrics.json",
+        home / "media.tsv",
+        [Path(path).parent for path in metrics_of(dataset, [PLAN.main(dataset)])],
+        {split: Path(PLAN.manifest(dataset, split)) for split in PLAN.splits(dataset)},
+        Path(VALUES[dataset]["root"]),
+        json.loads(PLAN.shown_settings(dataset)),
+        list(map(Path, study_tables(dataset))),
+        list(map(Path, all_figures(dataset))),
+    )
+    if write_partial_page(sources, home / "report.html"):
+        logger.info(f"Report of the finished runs: {partial_path(home / 'report.html')}")
+
+
+onstart:
+    without_traceback(claim_directory)(Path(".snakemake"))
+    if on_slurm():
+        without_traceback(refuse_second_jobs)(Path.cwd())
+    if "gpu_percent" not in workflow.global_resources:
+        if not workflow.local_exec:
+            # Slurm runs the jobs of a group one after another. Then only their times add up.
+            workflow.register_resource("gpu_percent", 1)
+        elif PLAN.gpus:
+            # On this machine, only as many jobs run at a time as its GPUs can hold.
+            workflow.register_resource("gpu_percent", 100 * PLAN.gpus)
+
+
+onsuccess:
+    show_memory_kills()
+
+
+onerror:
+    show_memory_kills()
+    for dataset in PLAN.datasets:
+        without_traceback(show_partial_studies)(dataset)

@@ -1,0 +1,133 @@
+# Input functions: the files that a job reads.
+from mafnet.report.figures import example_variants, study_figures
+
+
+def manifests(wildcards):
+    """The manifests of all splits; waits for the rule that makes them, if there is one."""
+    if wildcards.dataset in PLAN.demos:
+        checkpoints.demo.get(dataset=wildcards.dataset)
+    elif wildcards.dataset in PLAN.published:
+        for split in PLAN.all_splits(wildcards.dataset):
+            checkpoints.prepare.get(dataset=wildcards.dataset, split=split)
+    return PLAN.manifests(wildcards.dataset)
+
+
+def manifest(wildcards):
+    """The manifest of a split."""
+    manifests(wildcards)
+    return PLAN.manifest(wildcards.dataset, wildcards.split)
+
+
+def shown_manifests(wildcards):
+    """The manifests of the splits that are shown."""
+    manifests(wildcards)
+    return [PLAN.manifest(wildcards.dataset, split) for split in PLAN.splits(wildcards.dataset)]
+
+
+def of_all_shards(pattern):
+    """An input function: one file of the pattern for each shard."""
+
+    @without_traceback
+    def files(wildcards):
+        manifests(wildcards)
+        return expand(pattern, shard=PLAN.shards(wildcards.dataset), allow_missing=True)
+
+    return files
+
+
+def conversion(wildcards):
+    """The output of rule convert for weights in a format of TensorFlow; no file for other weights."""
+    row = PUBLISHED.get((wildcards.backbone, wildcards.name))
+    return ["{folder}/{backbone}-{name}.converted"] if row and row.needs_conversion else []
+
+
+def features_read(dataset, variant):
+    """The feature files that a variant reads."""
+    modalities = PLAN.inputs(dataset, variant)
+    return expand("results/{dataset}/features/{modality}.h5", dataset=dataset, modality=modalities)
+
+
+def feature_files(wildcards):
+    """The feature files that the variant of a run reads."""
+    return features_read(wildcards.dataset, wildcards.variant)
+
+
+def features_of_main(wildcards):
+    """The feature files that the main variant reads."""
+    return features_read(wildcards.dataset, PLAN.main(wildcards.dataset))
+
+
+def metrics_of(dataset, variants):
+    """The metrics of all runs of some variants."""
+    return expand(
+        "results/{dataset}/{split}/{variant}/seed{seed}/metrics.json",
+        dataset=dataset,
+        split=PLAN.splits(dataset),
+        variant=variants,
+        seed=PLAN.seeds(dataset),
+    )
+
+
+def metrics_of_main(wildcards):
+    """The metrics of all runs of the main variant."""
+    return metrics_of(wildcards.dataset, [PLAN.main(wildcards.dataset)])
+
+
+def metrics_of_examples(wildcards):
+    """The metrics of all runs of the variants whose predictions are shown as examples."""
+    dataset = wildcards.dataset
+    return metrics_of(dataset, example_variants(PLAN.main(dataset), PLAN.studies(dataset)))
+
+
+@without_traceback
+def study_runs(wildcards):
+    """The metrics of all runs of the variants of a study."""
+    return metrics_of(wildcards.dataset, PLAN.study(wildcards.dataset, wildcards.study))
+
+
+def study_tables(dataset):
+    """The tables of all studies of a data set."""
+    return expand(
+        "results/{dataset}/studies/{study}.csv", dataset=dataset, study=PLAN.studies(dataset)
+    )
+
+
+def studies_of_page(wildcards):
+    """The tables of a page: all studies in the report, none in the summary."""
+    return study_tables(wildcards.dataset) if wildcards.page == "report" else []
+
+
+def figure_files(dataset, figures):
+    """The files of some figures."""
+    return expand("results/{dataset}/figures/{figure}.svg", dataset=dataset, figure=figures)
+
+
+def main_figures(dataset):
+    """The figures of the main variant. This reads manifests: call it only in input functions."""
+    return figure_files(dataset, PLAN.main_figures(dataset))
+
+
+def all_figures(dataset):
+    """The figures of the main variant and of all studies. Call it only in input functions."""
+    return figure_files(
+        dataset, [*PLAN.main_figures(dataset), *study_figures(PLAN.studies(dataset))]
+    )
+
+
+@without_traceback
+def every_figure(wildcards):
+    """All figures of all data sets."""
+    return [path for dataset in PLAN.datasets for path in all_figures(dataset)]
+
+
+@without_traceback
+def figures_of_page(wildcards):
+    """The figures of a page: all in the report, those of the main variant in the summary."""
+    figures = all_figures if wildcards.page == "report" else main_figures
+    return figures(wildcards.dataset)
+
+
+@without_traceback
+def no_such_dataset(wildcards):
+    """End Snakemake with one line on what to do; else it would say that it finds no rule."""
+    raise MafnetError(PLAN.not_configured(wildcards.unknown))

@@ -1,0 +1,39 @@
+# Params functions: the options of a job's command.
+
+
+def each(option, name):
+    """A params function: `--option FILE` for each file of a named input."""
+
+    def arguments(wildcards, input):
+        files = input.get(name, [])
+        paths = [files] if isinstance(files, str) else files
+        return [part for path in paths for part in (f"--{option}", path)]
+
+    return arguments
+
+
+def each_run(wildcards, input):
+    """`--run FOLDER` for each run whose metrics are an input."""
+    return [part for path in input.metrics for part in ("--run", str(Path(path).parent))]
+
+
+def each_split(wildcards, input):
+    """`--split NAME FILE` for each split whose manifest is an input."""
+    named = zip(PLAN.splits(wildcards.dataset), input.get("splits", []))
+    return [part for split, path in named for part in ("--split", split, path)]
+
+
+def each_media(wildcards, input):
+    """`--media FILE --root FOLDER` if the media table is an input."""
+    media = input.get("media")
+    return ["--media", media, "--root", VALUES[wildcards.dataset]["root"]] if media else []
+
+
+def run_folder(wildcards, output):
+    """The folder of a run."""
+    return Path(output[0]).parent
+
+
+def weights_source(wildcards):
+    """The row of published weights: if it changes they are fetched again; other rows do not matter."""
+    return str(PUBLISHED.get((wildcards.backbone, wildcards.name), ""))
