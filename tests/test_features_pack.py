@@ -136,8 +136,8 @@ def test_training_loads_no_decoder():
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     modules = set(loaded.stdout.split())
     assert "mafnet.features.feature_file" in modules, loaded.stderr
-    unwanted = {"av", "ffmpeg", "mafnet.video.decode", "mafnet.video.pipe", "mafnet.features.pack"}
-    unwanted |= {"mafnet.features.cache", "mafnet.features.extract"}
+    unwanted = {"av", "ffmpeg", "mafnet.video.decode", "mafnet.video.pipe", "mafnet.video.clips"}
+    unwanted |= {"mafnet.features.pack", "mafnet.features.cache", "mafnet.features.extract"}
     assert not modules & unwanted
 
 

@@ -30,8 +30,9 @@ from mafnet.features.weights.fetch import fetch
 from mafnet.features.weights.files import load
 from mafnet.features.weights.published import Published
 from mafnet.plan.config import read_config
+from mafnet.video.clips import DecodeError
 from mafnet.video.config import VideoSettings
-from mafnet.video.decode import DecodeError, decode_audio, decode_frames
+from mafnet.video.decode import decode_audio, decode_frames
 from mafnet.video.media import Media, read_media, write_media
 from mafnet.video.probe import probe
 

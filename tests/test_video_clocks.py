@@ -129,7 +129,8 @@ def test_decoder_that_fills_its_memory_is_stopped_and_named(tmp_path):
 import resource, sys
 from pathlib import Path
 from support.made_videos import changed, probed
-from mafnet.video.decode import DecodeError, decode_frames
+from mafnet.video.clips import DecodeError
+from mafnet.video.decode import decode_frames
 from mafnet.video.media import Media
 path = Path(sys.argv[1])
 unknown = Media("a.ts", start_seconds=probed(path).start_seconds)

@@ -14,8 +14,9 @@ from support.made_videos import SETTINGS, audio_of, frames_of
 
 from mafnet.features.media_table import media_counts
 from mafnet.features.video_check import check_videos
+from mafnet.video.clips import DecodeError
 from mafnet.video.config import SAMPLE_RATE, VideoSettings
-from mafnet.video.decode import DecodeError, decode_frames
+from mafnet.video.decode import decode_frames
 from mafnet.video.media import Media, read_media, write_media
 
 EACH = SETTINGS.frames_per_clip

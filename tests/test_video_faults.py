@@ -5,8 +5,9 @@ import time
 import pytest
 from support.made_videos import SETTINGS, audio_of, changed, counting_video, frames_of, probed
 
+from mafnet.video.clips import DecodeError
 from mafnet.video.config import SAMPLE_RATE
-from mafnet.video.decode import DecodeError, decode_audio, decode_frames
+from mafnet.video.decode import decode_audio, decode_frames
 from mafnet.video.media import Media
 from mafnet.video.pipe import KEPT_CHARACTERS, Pipe
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import sha256_of
+from mafnet.video.clips import DecodeError
 from mafnet.video.config import VideoSettings
-from mafnet.video.decode import DecodeError, decode_audio, decode_frames
+from mafnet.video.decode import decode_audio, decode_frames
 from mafnet.video.media import Media
 from mafnet.video.status import Status
 

@@ -13,8 +13,8 @@ from rich.text import Text
 from mafnet.common.errors import MafnetError
 from mafnet.common.terminal import printable
 from mafnet.features.shard_report import Extracted
+from mafnet.video.clips import OVERHANG_SECONDS
 from mafnet.video.config import VideoSettings
-from mafnet.video.decode import OVERHANG_SECONDS
 from mafnet.video.media import Media
 from mafnet.video.status import MediaWarning, Status
 

@@ -13,7 +13,7 @@ from mafnet.model.networks.options import CommonOptions
 class _AnyNetwork:
     """Describes options in the schema: they are the options of one of the networks.
 
-    `NetworkSpec.faults` checks them after they are laid over `model.network`.
+    `NetworkSpec.faults` checks them together with those of `model.network`.
     """
 
     def __get_pydantic_json_schema__(

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mafnet.video.clips import DecodeError
 from mafnet.video.config import VideoSettings
-from mafnet.video.decode import DecodeError, decode_frames
+from mafnet.video.decode import decode_frames
 from mafnet.video.media import Media, read_media
 from mafnet.video.status import Status
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from mafnet.common.ffmpeg import ffmpeg_path
+from mafnet.video.clips import Decoding
 from mafnet.video.config import VideoSettings
-from mafnet.video.decode import Decoding, decode_audio, decode_frames
+from mafnet.video.decode import decode_audio, decode_frames
 from mafnet.video.media import Media
 from mafnet.video.probe import probe
 

@@ -71,11 +71,12 @@ class NetworkSpec:
     def resolved(self, common: Mapping, own: Mapping) -> dict:
         """The options that a run records, because its result depends on them.
 
-        common: section `model.network`. own: the variant's `options`, laid over it. Left out are
-        options that the network lacks or does not use, and options that have their default and are
-        not in the section. So a new option does not change the record of an old run.
+        common: section `model.network`. own: the variant's `options`, which replace those of
+        `common`. The record has no options that the network lacks or does not use, and none that
+        have their default and are not in the section. So a new option does not change the record
+        of an old run.
         """
-        options = self._laid_over(common, own)
+        options = self._merged(common, own)
         known, unused = self.options.model_fields, self.parse(options).unused
         return {
             key: value
@@ -87,7 +88,7 @@ class NetworkSpec:
         """The faults of a variant's own options; an option without effect is a fault too."""
         known = self.options.model_fields
         try:
-            unused = self.options(**self._laid_over(common, own)).unused
+            unused = self.options(**self._merged(common, own)).unused
         except ValidationError as error:
             return list(self._faults(error))
         return [
@@ -96,8 +97,8 @@ class NetworkSpec:
             if own.get(option, known[option].default) != known[option].default
         ]
 
-    def _laid_over(self, common: Mapping, own: Mapping) -> dict:
-        """The common options that the network has, with its own laid over them."""
+    def _merged(self, common: Mapping, own: Mapping) -> dict:
+        """The common options that the network has, replaced by its own where it has own ones."""
         known = self.options.model_fields
         return {key: value for key, value in common.items() if key in known} | dict(own)
 
