@@ -37,44 +37,42 @@ include: "workflow/rules/report_figures.smk"
 
 
 rule all:
-    """Metrics of every data set."""
+    """Metrics of every data set whose files are here; a generated one only if there is no other."""
     default_target: True
     input:
-        expand("results/{dataset}/metrics.json", dataset=PLAN.datasets),
+        of_plain_datasets(lambda dataset: [f"results/{dataset}/metrics.json"]),
 
 
 rule features:
     """Feature files of every data set; stops before training."""
     input:
-        expand(
-            "results/{dataset}/features/{modality}.h5",
-            dataset=PLAN.datasets,
-            modality=MODALITIES,
+        of_plain_datasets(
+            lambda dataset: [f"results/{dataset}/features/{name}.h5" for name in MODALITIES]
         ),
 
 
 rule models:
     """Trained and evaluated runs of the main variant of every data set."""
     input:
-        [path for dataset in PLAN.datasets for path in metrics_of(dataset, [PLAN.main(dataset)])],
+        of_plain_datasets(lambda dataset: metrics_of(dataset, [PLAN.main(dataset)])),
 
 
 rule reports:
     """Page of every data set, with all its studies and figures."""
     input:
-        expand("results/{dataset}/report.html", dataset=PLAN.datasets),
+        of_plain_datasets(lambda dataset: [f"results/{dataset}/report.html"]),
 
 
 rule studies:
     """Tables of variants of every data set."""
     input:
-        [path for dataset in PLAN.datasets for path in study_tables(dataset)],
+        of_plain_datasets(study_tables),
 
 
 rule figures:
     """Figures of the main variant and of all studies of every data set."""
     input:
-        every_figure,
+        of_plain_datasets(all_figures),
 
 
 rule not_configured:

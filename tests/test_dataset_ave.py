@@ -110,11 +110,14 @@ def test_all_protocols_share_their_features():
 
 @pytest.mark.workflow
 def test_from_zip_to_metrics(tmp_path):
+    """The zip file is in its conventional place, so the entry of config.yaml finds it."""
     videos = miniatures.clips(tmp_path)
     files = miniatures.ave_files(videos)
     del files["AVE/AVE/fry1.mp4"]  # it is no longer available
     archive = miniatures.write_zip(tmp_path / "AVE_Dataset.zip", files)
-    entry = {"source": "ave", "archive": str(archive), "video": {"max_failed_fraction": 0.2}}
+    (tmp_path / "data/ave").mkdir(parents=True)
+    archive.rename(tmp_path / "data/ave/AVE_Dataset.zip")
+    entry = {"video": {"max_failed_fraction": 0.2}}
     config = write_config(tmp_path, {"ave": entry})
 
     metrics, said = metrics_of(tmp_path, config, "ave")

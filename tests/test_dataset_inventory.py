@@ -119,14 +119,15 @@ def test_own_manifest(tmp_path):
 def test_unknown_data_set_is_one_line(tmp_path):
     done = mafnet(tmp_path, "check", "avee")
     assert done.returncode == 1
-    assert done.stderr.strip() == "mafnet check: avee: is not in the config's datasets (demo)"
+    assert done.stderr.strip() == (
+        "mafnet check: avee is not in the config's datasets; did you mean ave?"
+    )
 
 
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"source": "ave"}, "one of `archive`, `folder` and `download: true`"),
-        ({"source": "ave", "archive": "a", "folder": "b"}, "one of `archive`, `folder`"),
+        ({"source": "ave", "archive": "a", "folder": "b"}, "only one of `archive`, `folder`"),
         (
             {"source": "demo", "archive": "a"},
             "archive: does not go with `source: demo`",
@@ -159,17 +160,33 @@ def test_entries_of_docs_are_valid(tmp_path):
     for number, block in enumerate(blocks):
         path = tmp_path / f"{number}.yaml"
         path.write_text(block.split("```")[0])
-        assert len(read_config([path])["datasets"]) == 2  # the demo and this one
+        read_config([path])
     assert len(blocks) == 4
 
 
-def test_entries_that_config_yaml_shows_are_valid(tmp_path):
-    """The commented entries, without their comment signs."""
+def test_the_entry_of_own_videos_that_config_yaml_shows_is_valid(tmp_path):
+    """The commented entry, without its comment signs."""
     lines = (ROOT / "config.yaml").read_text().splitlines()
-    start = next(number for number, line in enumerate(lines) if line == "  # ave:")
-    shown = [line[4:] for line in lines[start : lines.index("", start)] if line.startswith("  # ")]
-    entries = yaml.safe_load("\n".join(line for line in shown if not line.startswith("Your own")))
-    assert {"ave", "ucf51", "kinetics_sounds", "mine"} <= set(entries)
-    path = tmp_path / "all.yaml"
-    path.write_text(yaml.safe_dump({"datasets": entries}))
-    assert read_config([path])["datasets"]["ucf51"]["video"] == {"silent": "drop"}
+    start = lines.index("  # mine:")
+    shown = yaml.safe_load("\n".join(line[4:] for line in lines[start : lines.index("", start)]))
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({"datasets": shown}))
+    entries = read_config([path])["datasets"]
+    assert set(entries) == {"demo", "ave", "ucf51", "kinetics_sounds", "mine"}
+
+
+AVE = miniatures.ave_files([b"a", b"b", b"c"])
+UCF = miniatures.ucf_videos([b"a", b"b", b"c"], b"d") | miniatures.ucf_lists()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "files", "there"),
+    [
+        ("ave", {f"AVE_Dataset/{name}": data for name, data in AVE.items()}, "13 of 13"),
+        ("ucf51", {f"UCF-101/{name}": data for name, data in UCF.items()}, "15 of 15"),
+    ],
+)
+def test_files_in_the_conventional_folder_are_found(tmp_path, dataset, files, there):
+    assert "fetch" in mafnet(tmp_path, "check", dataset).stderr
+    miniatures.write_files(tmp_path / "data" / dataset, files)
+    assert f"{there} videos exist" in mafnet(tmp_path, "check", dataset).stdout

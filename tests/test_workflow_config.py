@@ -191,8 +191,40 @@ def test_the_rules_use_the_mafnet_of_the_checkout(run, tmp_path):
     assert (run.folder / "results/tiny/media.tsv").exists()
 
 
-@pytest.mark.parametrize("target", ["results/ave/metrics.json", "results/ave/studies/fusion.csv"])
+@pytest.mark.parametrize("target", ["results/avee/metrics.json", "results/avee/studies/fusion.csv"])
 def test_an_unknown_data_set_gives_one_line(beginner, target):
-    """The data sets of the paper are comments in config.yaml."""
     (line,) = error_message(beginner, target=target).splitlines()
-    assert line.startswith("'ave' is not a data set of the config, which has demo, tiny; add it ")
+    assert line.startswith("'avee' is not a data set of the config, which has ave, demo, ")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "file", "place"),
+    [
+        ("ave", "AVE_Dataset.zip", "data/ave"),
+        ("ucf51", "UCF101TrainTestSplits-RecognitionTask.zip", "data/ucf51"),
+        ("kinetics_sounds", "train.csv", "data/kinetics_sounds"),
+    ],
+)
+def test_a_published_data_set_without_its_files_gives_one_line(beginner, dataset, file, place):
+    (line,) = error_message(beginner, target=f"results/{dataset}/metrics.json").splitlines()
+    assert line.startswith(f"{dataset}: its files are not in {place}; fetch ")
+    assert file in line
+
+
+def test_plain_targets_take_the_data_sets_that_are_here(beginner):
+    """Not the demo and not the published ones; the terminal names these."""
+    text = beginner.run("features", "-n", succeeds=False).stdout
+    assert "Left out: ave has no files; `mafnet check ave` says what to fetch.\n" in text
+    assert "Left out: demo is generated; name its target, results/demo/metrics.json.\n" in text
+    assert "mafnet: manifest.csv: " in text  # of the data set tiny
+
+
+def test_without_any_data_set_plain_targets_make_the_demo(checkout, tmp_path):
+    command = [sys.executable, "-m", "snakemake", "--snakefile", checkout / "Snakefile", "--cores"]
+    done = subprocess.run(
+        [*command, "1", "-n", "--directory", tmp_path],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^demo +1$", done.stdout, re.MULTILINE)
+    assert "Left out: kinetics_sounds" in done.stdout

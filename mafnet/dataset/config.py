@@ -1,5 +1,6 @@
 """Config section `datasets`: the origin of the videos and manifests of each data set."""
 
+from itertools import combinations
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -103,11 +104,16 @@ class DemoData(_Entry):
 
 
 class PublishedData(_Entry):
-    """A published data set. Exactly one of `archive`, `folder` and `download` is needed."""
+    """A published data set. Its files are in data/{dataset}, unless a key names another place."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "oneOf": [{"required": [key]} for key in ("archive", "folder", "download")]
+            "not": {
+                "anyOf": [
+                    {"required": list(pair)}
+                    for pair in combinations(("archive", "folder", "download"), 2)
+                ]
+            }
         }
     )
 
@@ -140,9 +146,12 @@ class PublishedData(_Entry):
     val_seed: int = SEED
 
     @model_validator(mode="after")
-    def _has_one_origin_and_a_protocol_of_its_own(self) -> Self:
-        if sum(map(bool, (self.archive, self.folder, self.download))) != 1:
-            raise ValueError("needs one of `archive`, `folder` and `download: true`")
+    def _has_at_most_one_origin_and_a_protocol_of_its_own(self) -> Self:
+        if sum(map(bool, (self.archive, self.folder, self.download))) > 1:
+            raise ValueError(
+                "needs only one of `archive`, `folder` and `download: true`, or none if the files "
+                "are in their conventional place (docs/datasets.md)"
+            )
         known = PROTOCOLS[self.source]
         if self.protocol not in (None, *known):
             raise ValueError(

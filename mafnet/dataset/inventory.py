@@ -111,6 +111,8 @@ def _splits(dataset: str, origin: Origin) -> dict[str, list[Sample]]:
 
 def _require_folders(dataset: str, origin: Origin, configs: Sequence[Path]) -> None:
     """MafnetError if the videos do not exist yet, or if the root is wrong."""
+    if origin.missing:
+        raise MafnetError(origin.missing)
     unpacked = Path(f"data/{dataset}/unpacked.tsv")
     if origin.source == DEMO and not Path(origin.manifests["main"]).exists():
         raise MafnetError(

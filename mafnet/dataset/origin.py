@@ -7,8 +7,9 @@ from mafnet.common.resources import resource
 from mafnet.dataset.config import DEMO, DataSet, DemoData, OwnData, PublishedData
 from mafnet.dataset.holdout import Holdout
 from mafnet.dataset.manifest import read_manifest
+from mafnet.dataset.places import Place, find_place
 from mafnet.dataset.sources import SOURCES
-from mafnet.dataset.sources.base import Protocol
+from mafnet.dataset.sources.base import Protocol, Source
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Origin:
     archive: archive, or folder of archives, with the videos; empty if they are unpacked.
     download: True if the archives are downloaded first.
     lists: folder or zip file of a published data set's lists.
+    missing: what to fetch and where to put it, if the files of a published data set are nowhere;
+        else empty.
     untrained: True allows classes without training samples.
     """
 
@@ -37,6 +40,7 @@ class Origin:
     download: bool = False
     lists: str = ""
     holdout: Holdout = field(default_factory=Holdout)
+    missing: str = ""
     untrained: bool = False
 
     @property
@@ -80,8 +84,8 @@ def _published(dataset: str, entry: PublishedData) -> Origin:
     name = entry.protocol or source.default
     protocol = source.protocols[name]
     unpacked = f"data/{dataset}/unpacked"
-    archive = f"data/{dataset}/downloads" if entry.download else entry.archive
-    root = unpacked if archive else entry.folder
+    place = _place(dataset, entry, source)
+    root = unpacked if place.archive else place.folder
     return Origin(
         root=root,
         manifests={split: f"data/{dataset}/{split}.csv" for split in source.splits_with(name)},
@@ -89,8 +93,18 @@ def _published(dataset: str, entry: PublishedData) -> Origin:
         classes=entry.classes or str(resource(f"classes/{protocol.classes}.txt")),
         source=source.name,
         protocol=name,
-        archive=archive,
+        archive=place.archive,
         download=entry.download,
-        lists=entry.lists or root,
+        lists=entry.lists or place.lists or root,
         holdout=entry.holdout,
+        missing=place.missing,
     )
+
+
+def _place(dataset: str, entry: PublishedData, source: Source) -> Place:
+    """The archive or folder that the entry sets, else that in the conventional place."""
+    if entry.download:
+        return Place(archive=f"data/{dataset}/downloads")
+    if entry.archive or entry.folder:
+        return Place(entry.archive, entry.folder)
+    return find_place(dataset, source)

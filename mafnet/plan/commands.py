@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from mafnet.common import options
-from mafnet.common.errors import MafnetError
+from mafnet.common.errors import MafnetError, hint
 from mafnet.common.terminal import printable
 
 
@@ -29,9 +29,7 @@ def check(dataset: str, configs: tuple[Path, ...], output: Path | None) -> None:
     config = read_config(configs)
     entries = check_config(config).datasets
     if dataset not in entries:
-        raise MafnetError(
-            f"{dataset} is not in the config's datasets; choose one of {', '.join(entries)}"
-        )
+        raise MafnetError(f"{dataset} is not in the config's datasets; {hint(dataset, entries)}")
     limit = dataset_sections(config, dataset).video.max_failed_fraction
     found = take_inventory(dataset, entries[dataset], limit, configs)
     click.echo(printable(report_inventory(found)))

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from mafnet.common.errors import MafnetError
 from mafnet.common.files import canonical_json
 from mafnet.dataset.collect import archives_of
 from mafnet.dataset.config import DEMO, demo_values
@@ -47,9 +48,22 @@ class DatasetPlan:
         known = ", ".join(sorted(self.datasets))
         return (
             f"{dataset!r} is not a data set of the config, which has {known}; add it to "
-            "`datasets` (config.yaml has a commented example of each kind), or pass your config "
-            "file with --configfile"
+            "`datasets` (README.md has an example), or pass your config file with --configfile"
         )
+
+    @property
+    def plain(self) -> list[str]:
+        """The data sets of targets that name none: those whose files are here.
+
+        Generated data sets are made only by name, or if there is nothing else.
+        """
+        here = [name for name in self.datasets if not self._origins[name].missing]
+        return [name for name in here if name not in self.demos] or here
+
+    @property
+    def without_files(self) -> list[str]:
+        """The published data sets whose files are in no place."""
+        return [name for name in self.datasets if self._origins[name].missing]
 
     @property
     def demos(self) -> list[str]:
@@ -83,8 +97,13 @@ class DatasetPlan:
         return [classes] if classes else []
 
     def archives(self, dataset: str) -> list[str]:
-        """The files from which a published data set's videos are unpacked."""
+        """The files from which a published data set's videos are unpacked.
+
+        MafnetError says what to fetch if they are in no place.
+        """
         origin = self._origins[dataset]
+        if origin.missing:
+            raise MafnetError(origin.missing)
         if origin.download:
             return [f"data/{dataset}/downloads.tsv"]
         return [str(path) for path in archives_of(Path(origin.archive))]

@@ -68,6 +68,29 @@ def metrics_of(dataset, variants):
     )
 
 
+@functools.cache
+def say_what_is_left_out():
+    """Name the data sets that targets without a data set leave out, once."""
+    for name in PLAN.without_files:
+        logger.info(f"Left out: {name} has no files; `mafnet check {name}` says what to fetch.")
+    for name in PLAN.demos:
+        if name not in PLAN.plain:
+            logger.info(
+                f"Left out: {name} is generated; name its target, results/{name}/metrics.json."
+            )
+
+
+def of_plain_datasets(files):
+    """An input function: the files of each data set of a target that names none."""
+
+    @without_traceback
+    def all_files(wildcards):
+        say_what_is_left_out()
+        return [path for dataset in PLAN.plain for path in files(dataset)]
+
+    return all_files
+
+
 def metrics_of_main(wildcards):
     """The metrics of all runs of the main variant."""
     return metrics_of(wildcards.dataset, [PLAN.main(wildcards.dataset)])
@@ -112,12 +135,6 @@ def all_figures(dataset):
     return figure_files(
         dataset, [*PLAN.main_figures(dataset), *study_figures(PLAN.studies(dataset))]
     )
-
-
-@without_traceback
-def every_figure(wildcards):
-    """All figures of all data sets."""
-    return [path for dataset in PLAN.datasets for path in all_figures(dataset)]
 
 
 @without_traceback

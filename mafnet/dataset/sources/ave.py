@@ -88,5 +88,9 @@ SOURCE = Source(
     },
     samples=samples,
     wanted=wanted,
+    fetch="AVE_Dataset.zip (https://drive.google.com/file/d/1FjKwe79e0u96vdjIVwfRQ1V6SoDHe7kK) or "
+    "its unpacked folder AVE_Dataset",
+    archive="AVE_Dataset.zip",
+    folder="AVE_Dataset",
     events=True,
 )

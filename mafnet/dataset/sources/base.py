@@ -38,6 +38,10 @@ class Source:
     protocols: by name; the first is the default.
     samples: lists, split and holdout -> samples, with the paths of the videos in the archive.
     wanted: lists -> function that selects members of an archive by their paths.
+    fetch: the published files and their addresses, for a message.
+    archive: name of the published archive; empty if there are many.
+    folder: name of the folder of the unpacked videos.
+    own_lists: names of a folder or zip file of the lists, if they are not with the videos.
     folded: True if names of videos match case-insensitively.
     events: True if the lists record the seconds of the events.
     """
@@ -47,6 +51,10 @@ class Source:
     protocols: Mapping[str, Protocol]
     samples: "Callable[[Texts, str, Holdout], list[Sample]]"
     wanted: Callable[[Texts], Callable[[str], bool]]
+    fetch: str
+    folder: str
+    archive: str = ""
+    own_lists: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     folded: bool = False
     events: bool = False

@@ -96,4 +96,10 @@ SOURCE = Source(
     },
     samples=samples,
     wanted=wanted,
+    fetch="a folder kinetics400 with the clips (or a folder archives with the tar files of "
+    "https://s3.amazonaws.com/kinetics/400/train/k400_train_path.txt and the same for val), and a "
+    "folder annotations with train.csv and val.csv (https://s3.amazonaws.com/kinetics/400/"
+    "annotations/train.csv)",
+    folder="kinetics400",
+    own_lists=("annotations",),
 )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SPLITS = ("split01", "split02", "split03")
+LISTS = "UCF101TrainTestSplits-RecognitionTask.zip"
+"""The published archive of the lists."""
 GROUP = re.compile(r"_(g\d+)_c\d+$", re.IGNORECASE)
 
 
@@ -109,5 +111,10 @@ SOURCE = Source(
     },
     samples=samples,
     wanted=wanted,
+    fetch=f"UCF101.rar or its unpacked folder UCF-101, and {LISTS} "
+    "(https://www.crcv.ucf.edu/data/UCF101.php)",
+    archive="UCF101.rar",
+    folder="UCF-101",
+    own_lists=(LISTS, "ucfTrainTestlist"),
     folded=True,
 )
