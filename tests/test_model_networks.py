@@ -36,7 +36,7 @@ ANOTHER_ORDER = {"rtol": 1e-4, "atol": 1e-4}
 # transform into 1e-4, and the normalisations amplify that: up to 7e-4 between two processors. A
 # change of the fusion's formula moves logits by 1e-2 at least.
 AFTER_SQUARE_ROOT = {"rtol": 3e-3, "atol": 3e-3}
-UNIFORM = ("dmrn", "attention_none")
+UNIFORM = ("dmrn", "attention_none", "attention_none_block")
 """Variants whose attention over clips is constant."""
 
 

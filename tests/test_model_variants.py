@@ -21,8 +21,9 @@ from mafnet.model.networks.dmrn import AudioGuidedAttention
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-NO_FILM = 6_130_773 - 1_967_104  # MAFnet without its FiLM generator
+NO_FILM_BLOCK = 6_130_773 - 1_967_104  # MAFnet without its FiLM generator
 AUDIO_BLOCK = 262_656 + 2_359_808 + 1_024
+NO_FILM = NO_FILM_BLOCK - AUDIO_BLOCK
 VISUAL_BLOCK = (1_920 * 512 + 512) + 2_359_808 + 1_024
 VISUAL_FILM = 512 * 1_024 + 1_024
 DENSE = 262_656 + 1_024  # 512 to 512 with its BN
@@ -36,7 +37,8 @@ LSTMS = sum(2 * 4 * 128 * (size + 128 + 2) for size in (1_920, 512))
         ("mafnet", 6_130_773),
         ("mafnet_plus", 6_130_773 - 56),
         ("visual_only", 1_920 * 512 + 512 + 1_024 + TOP - 512 * 28),
-        ("audio_only", AUDIO_BLOCK + DENSE + TOP - 512 * 28),
+        ("audio_only", DENSE + TOP - 512 * 28),
+        ("audio_only_block", AUDIO_BLOCK + DENSE + TOP - 512 * 28),
         ("no_film", NO_FILM),
         ("fusion_addition", NO_FILM - 512 * 28),
         ("fusion_mcb", NO_FILM + (16_000 - 1_024) * 28),
@@ -44,6 +46,10 @@ LSTMS = sum(2 * 4 * 128 * (size + 128 + 2) for size in (1_920, 512))
         ("attention_temporal", NO_FILM),
         ("attention_modality", NO_FILM),
         ("attention_none", NO_FILM - 262_656 - 513),
+        ("no_film_block", NO_FILM_BLOCK),
+        ("fusion_mcb_block", NO_FILM_BLOCK + (16_000 - 1_024) * 28),
+        ("fusion_dmr_block", NO_FILM_BLOCK - 512 * 28 + 4 * 262_656),
+        ("attention_none_block", NO_FILM_BLOCK - 262_656 - 513),
         ("film_none", VISUAL_BLOCK + AUDIO_BLOCK + 2 * DENSE + TOP),
         ("film_both", VISUAL_BLOCK + VISUAL_FILM + AUDIO_BLOCK + 1_967_104 + 2 * DENSE + TOP),
         ("film_visual", VISUAL_BLOCK + VISUAL_FILM + 2 * DENSE + TOP),

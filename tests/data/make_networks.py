@@ -38,7 +38,10 @@ def cases() -> dict[str, tuple[str, dict]]:
     plain = {name: (name, {}) for name in VARIANTS if not name.startswith("drop_")}
     scores = {"mafnet one_layer": ("mafnet", {"attention_score": "one_layer", "logits_bn": False})}
     no_film = {
-        f"no_film {fusion} {attention}": ("no_film", {"fusion": fusion, "attention": attention})
+        f"no_film_block {fusion} {attention}": (
+            "no_film_block",
+            {"fusion": fusion, "attention": attention},
+        )
         for fusion, attention in itertools.product(FUSIONS, ATTENTIONS)
     }
     return plain | scores | no_film
