@@ -188,18 +188,20 @@ def train(inputs: Inputs, precision: str) -> Ready:
     """Run one training step on a batch in memory; the result is all losses so far."""
     import torch
 
+    from mafnet.model.config import Training
     from mafnet.model.train import new_optimiser, step
 
     opened, precision = data(inputs), resolved(precision)
+    chosen = Training(learning_rate=1e-4, precision=precision)
     subset = opened.subset("train")
     features = reader(opened, inputs, precision).features(subset.rows)
     labels = torch.from_numpy(subset.labels)
     network = head(inputs).train()
-    optimiser = new_optimiser(network, 1e-4)
+    optimiser = new_optimiser(network, chosen)
     losses = []
 
     def work() -> None:
-        losses.append(step(network, optimiser, features, labels, False, precision).item())
+        losses.append(step(network, optimiser, features, labels, False, chosen).item())
 
     work()
     work()

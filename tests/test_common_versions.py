@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from mafnet.model.metrics import METRICS
+
 DATA = Path(__file__).parent / "data"
 
 
@@ -76,9 +78,10 @@ def test_output_changes_only_with_the_version(step):
         f"the version of {step} is {version}, but values of {STORED[step]['version']} are stored; "
         "run: python tests/data/make_versions.py"
     )
-    found = differences(
-        make_versions.measure(step), STORED[step]["values"], TOLERANCE.get(step, EXACT)
-    )
+    measured, stored = make_versions.measure(step), STORED[step]["values"]
+    if step == "METRICS":  # a new metric changes the version of rule evaluate by itself
+        measured = {key: measured[key] for key in measured if key in stored or key not in METRICS}
+    found = differences(measured, stored, TOLERANCE.get(step, EXACT))
     assert not found, (
         f"the output of {step} has changed at {len(found)} places ({'; '.join(found[:3])}): raise "
         "its version (mafnet/common/versions.py, or its entry in "

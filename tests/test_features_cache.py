@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
 import pytest
@@ -16,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from mafnet.common.config import LATER
 from mafnet.common.errors import MafnetError
 from mafnet.features.cache import DamagedEntryError, Entry, FeatureCache, packed, unpacked
-from mafnet.features.config import FeatureSettings
-from mafnet.features.fingerprint import fingerprint_of
+from mafnet.features.config import AudioSettings, FeatureSettings, VisualSettings
+from mafnet.features.fingerprint import fingerprint_of, parse_features
 from mafnet.video.config import VideoSettings
 
 VIDEO = "ab" * 32
@@ -177,6 +179,30 @@ def test_each_fingerprint_has_its_own_folder(cache, tmp_path):
     other.write(VIDEO, made_entry(seed=1))
     assert same(cache.read(VIDEO), made_entry(seed=0))
     assert same(other.read(VIDEO), made_entry(seed=1))
+
+
+class LaterKey(FeatureSettings):
+    """The settings of a backbone with a key that was added after version 0.1."""
+
+    crops: Annotated[int, LATER] = 1
+
+
+def test_a_later_key_of_a_backbone_is_part_of_the_fingerprint_unless_it_has_its_default():
+    """Otherwise the cache would return features of another value of the key."""
+    for crops in (1, 5):
+        found = fingerprint_of(
+            LaterKey(backbone="vggish", weights="random", crops=crops), VideoSettings(), "0" * 64
+        )
+        assert (found == FINGERPRINT) == (crops == 1)
+
+
+def test_settings_of_a_backbone_are_those_of_its_modality():
+    kinds = {"densenet201": VisualSettings, "vggish": AudioSettings}
+    for backbone, kind in kinds.items():
+        found = parse_features({"backbone": backbone, "weights": "random"}, "--settings")
+        assert type(found) is kind
+    with pytest.raises(MafnetError, match="resnet"):
+        parse_features({"backbone": "resnet"}, "--settings")
 
 
 DECISIVE = set(FINGERPRINT.as_dict()) - {"grid", "weights"}

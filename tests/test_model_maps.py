@@ -8,7 +8,7 @@ from support.made_features import made_samples, write_features
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import read_json
 from mafnet.dataset.manifest import write_manifest
-from mafnet.model.config import Training
+from mafnet.model.config import Evaluation, Training
 from mafnet.model.data import Data
 from mafnet.model.evaluate import evaluate
 from mafnet.model.settings import RunSettings
@@ -51,7 +51,7 @@ def test_network_on_visual_maps_trains_and_is_evaluated(network, options, packed
         features={name: file.fingerprint for name, file in data.files.items()},
     )  # fmt: skip
     train(settings, data, tmp_path, torch.device("cpu"))
-    evaluate(tmp_path, data, 4, 2, "main", torch.device("cpu"))
+    evaluate(tmp_path, data, Evaluation(batch_size=4, top_k=2), "main", torch.device("cpu"))
     assert read_json(tmp_path / "metrics.json")["samples"] == 3
     with np.load(tmp_path / "attention.npz") as found:
         assert list(found["modality"]) == ["visual", "audio"]

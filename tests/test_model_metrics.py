@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
+from mafnet.model.config import Evaluation
 from mafnet.model.evaluate import run_metrics
 from mafnet.model.metrics import METRICS, IntervalMethod, Metric, Unit, percent
 from mafnet.model.resampled import calibration_gaps
@@ -158,7 +159,7 @@ def test_calibration_error_of_a_calibrated_network_goes_to_zero():
 
 def test_metrics_of_a_run():
     probabilities = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.5, 0.1, 0.4], [0.2, 0.7, 0.1]])
-    found = run_metrics(np.array([0, 1, 1, 1]), probabilities, ["a", "b", "c"], top_k=5)
+    found = run_metrics(np.array([0, 1, 1, 1]), probabilities, ["a", "b", "c"], Evaluation())
     assert found == {
         "accuracy": 75.0,
         "balanced_accuracy": 83.33,  # (1 + 2/3) / 2

@@ -14,7 +14,7 @@ from support.small_networks import BATCH, CLASSES, CLIPS, CONFIG, SIZES, batch
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import read_json
-from mafnet.model.config import Training
+from mafnet.model.config import Evaluation, Training
 from mafnet.model.evaluate import evaluate
 from mafnet.model.networks import FORMER, NETWORKS, build_network, network_spec
 from mafnet.model.networks.attentions import ATTENTION_SCORES
@@ -91,7 +91,7 @@ def test_own_combination_learns_and_is_evaluated(tmp_path):
         features={name: file.fingerprint for name, file in data.files.items()},
     )  # fmt: skip
     train(settings, data, tmp_path / "run", torch.device("cpu"))
-    evaluate(tmp_path / "run", data, 4, 5, "main", torch.device("cpu"))
+    evaluate(tmp_path / "run", data, Evaluation(batch_size=4), "main", torch.device("cpu"))
     # The classes differ in 640 channels; chance is 33 %.
     assert read_json(tmp_path / "run/metrics.json")["accuracy"] == 100
     network = build_network("mafnet", options=COMBINATION, **SIZES).double()

@@ -10,7 +10,7 @@ from support.made_features import made_data, made_samples
 from mafnet.common.files import read_json
 from mafnet.model import batches
 from mafnet.model.batches import Reader
-from mafnet.model.config import Training
+from mafnet.model.config import Evaluation, Training
 from mafnet.model.evaluate import evaluate
 from mafnet.model.mixed_precision import CPU_FEATURES, resolve
 from mafnet.model.settings import RunSettings
@@ -71,7 +71,7 @@ def test_a_repeated_run_has_the_same_bytes_and_another_precision_has_others(
 ):
     for name in ("one", "again"):
         train(settings_for(data, precision), data, tmp_path / name, CPU)
-        evaluate(tmp_path / name, data, 4, 5, "main", CPU)
+        evaluate(tmp_path / name, data, Evaluation(batch_size=4), "main", CPU)
     assert contents(tmp_path / "one") == contents(tmp_path / "again")
     other = {"float32": "bfloat16", "bfloat16": "float32"}[precision]
     train(settings_for(data, other), data, tmp_path / "other", CPU)
@@ -87,13 +87,14 @@ def test_losses_of_twenty_steps_in_bfloat16_are_close_to_float32(data):
     losses = {}
     for precision in ("float32", "bfloat16"):
         torch.manual_seed(0)
+        chosen = Training(learning_rate=1e-4, precision=precision)
         network = new_network(settings_for(data, precision), data).train()
-        optimiser = new_optimiser(network, 1e-4)
+        optimiser = new_optimiser(network, chosen)
         subset = data.subset("train")
         features = Reader(data, INPUTS, CPU, precision).features(subset.rows)
         labels = torch.from_numpy(subset.labels)
         losses[precision] = [
-            step(network, optimiser, features, labels, False, precision).item() for _ in range(20)
+            step(network, optimiser, features, labels, False, chosen).item() for _ in range(20)
         ]
     assert losses["float32"][-1] < losses["float32"][0] / 2
     np.testing.assert_allclose(losses["bfloat16"], losses["float32"], atol=0.015)

@@ -20,7 +20,7 @@ from mafnet.cli import main
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import write_manifest
 from mafnet.model.batches import Reader, predict
-from mafnet.model.config import Training
+from mafnet.model.config import Evaluation, Training
 from mafnet.model.data import Data
 from mafnet.model.evaluate import evaluate
 from mafnet.model.resume import Progression
@@ -118,7 +118,7 @@ def test_training_learns_and_leaves_only_its_files(data, undisturbed, tmp_path):
     rows = history(undisturbed)
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"]) / 2
     folder = shutil.copytree(undisturbed, tmp_path / "run")
-    evaluate(folder, data, batch_size=4, top_k=5, split="main", device=CPU)
+    evaluate(folder, data, Evaluation(batch_size=4), split="main", device=CPU)
     # The classes differ in 640 channels; chance is 33 %.
     assert json.loads((folder / "metrics.json").read_text())["accuracy"] == 100
 
@@ -246,7 +246,7 @@ def test_evaluation_of_features_that_are_not_finite_names_the_sample(undisturbed
     damaged = with_features(data, tmp_path, "visual", damage)
     folder = shutil.copytree(undisturbed, tmp_path / "run")
     with pytest.raises(MafnetError, match="features of test0-0 are not finite"):
-        evaluate(folder, damaged, batch_size=4, top_k=5, split="main", device=CPU)
+        evaluate(folder, damaged, Evaluation(batch_size=4), split="main", device=CPU)
 
 
 def test_a_loss_that_is_not_finite_names_the_setting(data, tmp_path):
@@ -262,7 +262,7 @@ def test_missing_subset_is_one_clear_line(missing, undisturbed, data, tmp_path):
     folder = shutil.copytree(undisturbed, tmp_path / "run")
     run, arguments = train, (settings_for(lacking), lacking, folder, CPU)
     if missing == "test":
-        run, arguments = evaluate, (folder, lacking, 4, 5, "main", CPU)
+        run, arguments = evaluate, (folder, lacking, Evaluation(batch_size=4), "main", CPU)
     with pytest.raises(MafnetError, match=f"no usable sample in subset {missing}") as caught:
         run(*arguments)
     assert "\n" not in str(caught.value)
@@ -290,16 +290,17 @@ def test_two_samples_are_enough_and_one_is_not(options, data, tmp_path):
 def test_dropped_step_updates_all_but_the_visual_path(data):
     torch.manual_seed(0)
     settings = settings_for(data)
+    chosen = settings.training.model_copy(update={"learning_rate": 1e-2, "precision": "float32"})
     network = new_network(settings, data).train()
-    optimiser = new_optimiser(network, 1e-2)
+    optimiser = new_optimiser(network, chosen)
     subset = data.subset("train")
     features = Reader(data, settings.inputs, CPU, "float32").features(subset.rows[:8])
     labels = torch.from_numpy(subset.labels[:8])
-    step(network, optimiser, features, labels, drop=False, precision="float32")
+    step(network, optimiser, features, labels, drop=False, chosen=chosen)
     visual = {id(parameter) for parameter in network.visual_path()}
     before = {name: value.clone() for name, value in network.state_dict().items()}
     moments = [optimiser.state[parameter]["exp_avg"].clone() for parameter in network.visual_path()]
-    step(network, optimiser, features, labels, drop=True, precision="float32")
+    step(network, optimiser, features, labels, drop=True, chosen=chosen)
     moved = {
         name: not torch.equal(parameter, before[name])
         for name, parameter in network.named_parameters()
@@ -344,7 +345,7 @@ def test_patience_lasts_at_least_its_steps(data, tmp_path):
     ],
 )
 def test_last_partial_batch_is_kept_if_it_has_more_than_a_tenth(samples, batch_size, expected):
-    batches = _batches(samples, batch_size)
+    batches = _batches(samples, Training(batch_size=batch_size))
     assert [len(batch) for batch in batches] == expected
     assert len(set(torch.cat(batches).tolist())) == sum(expected)
 
@@ -355,7 +356,7 @@ def test_of_equal_accuracies_the_lowest_validation_loss_is_kept(data):
     kept = []
     for accuracy, loss in epochs:
         state.epoch += 1
-        _keep_best(state, network, loss, accuracy, min_gain=0.001)
+        _keep_best(state, network, loss, accuracy, Training(min_gain=0.001))
         kept.append(state.best_epoch)
     assert kept == [1, 2, 2, 4, 4, 6, 6]
     assert (state.best_accuracy, state.gain_epoch, state.best_loss) == (0.6, 4, 1.5)

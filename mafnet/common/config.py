@@ -35,12 +35,23 @@ class Settings(BaseModel):
 
     def recorded(self) -> dict[str, Any]:
         """The values that results depend on: all keys except LATER keys that have their default."""
-        neutral = {
-            name
-            for name, field in type(self).model_fields.items()
-            if LATER in field.metadata and getattr(self, name) == field.default
-        }
-        return self.model_dump(exclude=neutral)
+        return without_neutral(type(self), self.model_dump())
+
+
+def without_neutral(kind: type[Settings], values: Mapping) -> dict[str, Any]:
+    """Checked values of a section, or of a part of it, without LATER keys that have their default.
+
+    Inner sections too. Digests and parameters of rules have this form.
+    """
+    result = {}
+    for key, value in values.items():
+        field = kind.model_fields[key]
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, Settings):
+            value = without_neutral(inner, value)
+        if LATER not in field.metadata or value != field.default:
+            result[key] = value
+    return result
 
 
 def _as_written(value: object, check: ValidatorFunctionWrapHandler) -> object:

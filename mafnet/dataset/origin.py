@@ -90,7 +90,7 @@ def _published(dataset: str, entry: PublishedData) -> Origin:
         root=root,
         manifests={split: f"data/{dataset}/{split}.csv" for split in source.splits_with(name)},
         shown=protocol.splits,
-        classes=entry.classes or str(resource(f"classes/{protocol.classes}.txt")),
+        classes=entry.classes or _class_list(protocol),
         source=source.name,
         protocol=name,
         archive=place.archive,
@@ -108,3 +108,8 @@ def _place(dataset: str, entry: PublishedData, source: Source) -> Place:
     if entry.archive or entry.folder:
         return Place(entry.archive, entry.folder)
     return find_place(dataset, source)
+
+
+def _class_list(protocol: Protocol) -> str | None:
+    """The path of a protocol's class list; None if the labels in the manifests are the classes."""
+    return str(resource(f"classes/{protocol.classes}.txt")) if protocol.classes else None

@@ -16,9 +16,8 @@ from mafnet.common.files import sha256_of
 from mafnet.common.progress import Progress
 from mafnet.features.backbones import Backbone, backbone_spec
 from mafnet.features.cache import Entry, FeatureCache
-from mafnet.features.config import FeatureSettings
 from mafnet.features.decode_pool import Clip, End, decode_in_parallel
-from mafnet.features.fingerprint import fingerprint_of
+from mafnet.features.fingerprint import fingerprint_of, parse_features
 from mafnet.features.parallel import in_parallel
 from mafnet.features.shard_report import Extracted
 from mafnet.video.config import VideoSettings
@@ -129,7 +128,7 @@ def extractor(
     settings: {"video": {...}, "features": {...}}, as in the config, for one modality.
     The backbone is built, and its library imported, when the first video must be extracted.
     """
-    features = parse(FeatureSettings, settings["features"], "--settings features")
+    features = parse_features(settings["features"], "--settings features")
     video = parse(VideoSettings, settings["video"], "--settings video")
     fingerprint = fingerprint_of(features, video, sha256_of(weights))
 

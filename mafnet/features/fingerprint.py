@@ -1,12 +1,14 @@
 """Everything except the video that decides the values of clip features."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 
 from mafnet.common import versions
+from mafnet.common.config import parse
 from mafnet.common.files import digest_of
 from mafnet.features.backbones import backbone_spec
-from mafnet.features.config import FeatureSettings
+from mafnet.features.config import FeatureSettings, FeaturesSection
 from mafnet.video.config import SAMPLE_RATE, VideoSettings
 
 MODALITIES = ("visual", "audio")
@@ -14,7 +16,10 @@ MODALITIES = ("visual", "audio")
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Everything except the video's bytes that decides the values of its features."""
+    """Everything except the video's bytes that decides the values of its features.
+
+    grid: settings of the decoding, and keys of the backbone that came after version 0.1.
+    """
 
     modality: str
     backbone: str
@@ -48,6 +53,8 @@ def fingerprint_of(
     """The fingerprint of one modality's extraction."""
     spec = backbone_spec(features.backbone)
     visual = spec.modality == "visual"
+    source = {"frame_size": video.frame_size} if visual else {"sample_rate": SAMPLE_RATE}
+    own = {key: value for key, value in features.recorded().items() if key not in FIELDS}
     return Fingerprint(
         modality=spec.modality,
         backbone=spec.name,
@@ -57,18 +64,17 @@ def fingerprint_of(
         weights_sha256=weights_sha256,
         precision=features.precision,
         backend=features.backend,
-        grid=tuple(_grid(video, visual).items()),
+        grid=tuple((video.grid(spec.modality) | source | own).items()),
     )
 
 
-def _grid(video: VideoSettings, visual: bool) -> dict[str, object]:
-    """The settings of the video stage that a modality's features depend on."""
-    if not visual:
-        return {"clips": video.clips, "sample_rate": SAMPLE_RATE}
-    hardware = {} if video.hwaccel == "none" else {"hwaccel": video.hwaccel}
-    return hardware | {
-        "clips": video.clips,
-        "frames_per_clip": video.frames_per_clip,
-        "frame_size": video.frame_size,
-        "interpolation": video.interpolation,
-    }
+FIELDS = {field.name for field in fields(Fingerprint)}
+
+
+def parse_features(values: Mapping, what: str) -> FeatureSettings:
+    """The settings of a backbone; each modality may have keys of its own.
+
+    what: the origin of the values, for messages.
+    """
+    modality = backbone_spec(str(values.get("backbone"))).modality
+    return parse(FeaturesSection.model_fields[modality].annotation, values, what)

@@ -71,12 +71,14 @@ def evaluate(
     device: str,
 ) -> None:
     """Measure a trained run on the test subset."""
+    from mafnet.common.config import parse
+    from mafnet.model.config import Evaluation
     from mafnet.model.data import Data
     from mafnet.model.evaluate import evaluate as measure
 
+    chosen = parse(Evaluation, settings, "--settings")
     data = Data(manifest, features, classes)
-    chosen = computing_device(device, threads)
-    measure(run, data, settings["batch_size"], settings["top_k"], split, chosen)
+    measure(run, data, chosen, split, computing_device(device, threads))
 
 
 def computing_device(name: str, threads: int) -> "torch.device":  # noqa: F821 - imported here

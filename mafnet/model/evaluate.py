@@ -10,6 +10,7 @@ from sklearn.metrics import recall_score
 
 from mafnet.common.errors import MafnetError
 from mafnet.model.batches import Reader, predict
+from mafnet.model.config import Evaluation
 from mafnet.model.data import Data
 from mafnet.model.metrics import METRICS, percent
 from mafnet.model.mixed_precision import resolve
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def evaluate(
-    folder: Path, data: Data, batch_size: int, top_k: int, split: str, device: torch.device
+    folder: Path, data: Data, chosen: Evaluation, split: str, device: torch.device
 ) -> None:
     """Write the predictions, the attention and the metrics of a trained run to its folder."""
     run = RunFolder(folder)
@@ -32,7 +33,7 @@ def evaluate(
     subset = data.subset("test")
     precision = resolve(settings.training.precision, device)
     reader = Reader(data, settings.inputs, device, precision)
-    batches = list(predict(network.to(device), reader, subset, batch_size, precision))
+    batches = list(predict(network.to(device), reader, subset, chosen.batch_size, precision))
     probabilities = as_written(np.concatenate([batch[0].numpy() for batch in batches]))
     attention = np.concatenate([batch[1].numpy() for batch in batches])
     samples = [sample.sample for sample in subset.samples]
@@ -42,22 +43,22 @@ def evaluate(
     )
     valid = data.valid(subset.rows, settings.inputs)
     run.write_attention(Attention(samples, settings.modalities, attention, valid))
-    metrics = run_metrics(subset.labels, probabilities, settings.classes, top_k)
+    metrics = run_metrics(subset.labels, probabilities, settings.classes, chosen)
     run.write_metrics(about_run(settings, split) | metrics)
     log.info("test accuracy %.2f %% of %d samples", metrics["accuracy"], metrics["samples"])
 
 
 def run_metrics(
-    labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], top_k: int
+    labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], chosen: Evaluation
 ) -> dict:
     """Every metric of a run in its unit, and the recall of each class in percent.
 
     labels: (S,) class indices. probabilities: (S, C). classes: names of the C classes.
     """
-    scored = Scored(labels, probabilities, top_k)
+    scored = Scored(labels, probabilities, chosen.top_k)
     return {
         **{name: metric.value(scored) for name, metric in METRICS.items()},
-        "top_k": min(top_k, len(classes)),
+        "top_k": min(chosen.top_k, len(classes)),
         "samples": len(labels),
         "per_class": _per_class(scored, classes),
     }

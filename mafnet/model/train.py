@@ -13,6 +13,7 @@ from mafnet.common.errors import MafnetError
 from mafnet.common.files import digest_of
 from mafnet.common.progress import Progress
 from mafnet.model.batches import Reader, predict, require_finite
+from mafnet.model.config import Training
 from mafnet.model.data import Data, Subset
 from mafnet.model.mixed_precision import autocast, resolve
 from mafnet.model.networks import build_network, network_spec
@@ -66,7 +67,7 @@ def _fit(settings: RunSettings, data: Data, resume: Resume, device: torch.device
     if reader.keep([training, validation]):
         log.info("the features are kept on %s", device)
     network = new_network(settings, data).to(device)
-    optimiser = new_optimiser(network, chosen.learning_rate)
+    optimiser = new_optimiser(network, chosen)
     state = Progression()
     resume.restore(network, optimiser, state)
     name = f"train {settings.variant} seed {settings.seed}"
@@ -77,7 +78,7 @@ def _fit(settings: RunSettings, data: Data, resume: Resume, device: torch.device
         loss = _train_epoch(network, optimiser, reader, training, settings)
         state.epoch += 1
         val_loss, accuracy = _validate(network, reader, validation, settings)
-        _keep_best(state, network, val_loss, accuracy, chosen.min_gain)
+        _keep_best(state, network, val_loss, accuracy, chosen)
         best = int(state.best_epoch == state.epoch)
         state.history.append(Epoch(state.epoch, loss, val_loss, accuracy, best))
         progress.advance(f"loss {loss:.3f}, val {accuracy:.1%}, best {state.best_accuracy:.1%}")
@@ -93,7 +94,7 @@ def _patience(settings: RunSettings, samples: int) -> int:
     Warns if running statistics follow the weights too slowly for it.
     """
     chosen = settings.training
-    steps = _steps(samples, chosen.batch_size)
+    steps = _steps(samples, chosen)
     patience = max(chosen.patience, math.ceil(chosen.patience_steps / steps))
     options = network_spec(settings.network).parse(settings.options)
     last = steps * min(patience, chosen.max_epochs)
@@ -124,13 +125,13 @@ def trained_network(run: RunFolder, data: Data) -> Network:
     return network
 
 
-def new_optimiser(network: Network, learning_rate: float) -> torch.optim.Adam:
+def new_optimiser(network: Network, chosen: Training) -> torch.optim.Adam:
     """Adam over two groups: the visual path, which steps may leave out, and the rest."""
     visual = network.visual_path()
     known = {id(parameter) for parameter in visual}
     rest = [parameter for parameter in network.parameters() if id(parameter) not in known]
     groups = [{"params": group} for group in (visual, rest) if group]
-    return torch.optim.Adam(groups, learning_rate, fused=True)
+    return torch.optim.Adam(groups, chosen.learning_rate, fused=True)
 
 
 def step(
@@ -139,14 +140,14 @@ def step(
     features: Features,
     labels: Tensor,
     drop: bool,
-    precision: str,
+    chosen: Training,
 ) -> Tensor:
     """One update; returns the loss () before it.
 
     drop: the visual path and its moments do not change. Every step updates all running statistics.
-    precision: float32 or bfloat16.
+    chosen: its precision is float32 or bfloat16.
     """
-    with autocast(labels.device, precision):
+    with autocast(labels.device, chosen.precision):
         logits = network(features).logits
     loss = functional.cross_entropy(logits.float(), labels)
     optimiser.zero_grad(set_to_none=True)
@@ -170,30 +171,30 @@ def _train_epoch(
     chosen = settings.training
     all_labels = torch.from_numpy(subset.labels).to(next(network.parameters()).device)
     losses = []
-    batches = _batches(len(subset.rows), chosen.batch_size)
+    batches = _batches(len(subset.rows), chosen)
     for batch in batches:
         drop = torch.rand(()).item() < chosen.drop_rate
         features, labels = reader.features(subset.rows[batch.numpy()]), all_labels[batch]
-        losses.append(step(network, optimiser, features, labels, drop, chosen.precision))
+        losses.append(step(network, optimiser, features, labels, drop, chosen))
     values = torch.stack(losses).tolist()  # waits for the device, once an epoch
     _require_finite(values, batches, reader, subset)
     return sum(values) / len(values)
 
 
-def _steps(samples: int, batch_size: int) -> int:
+def _steps(samples: int, chosen: Training) -> int:
     """The number of steps of an epoch.
 
     The last partial batch is dropped if it has one sample, because batch normalisation needs two,
     or at most MAY_DROP of all samples.
     """
-    rest = samples % batch_size
+    full, rest = divmod(samples, chosen.batch_size)
     drop = rest == 1 or rest <= MAY_DROP * samples
-    return samples // batch_size + (not drop)
+    return full + (not drop)
 
 
-def _batches(samples: int, batch_size: int) -> list[Tensor]:
+def _batches(samples: int, chosen: Training) -> list[Tensor]:
     """The indices of the training samples in random order, in batches."""
-    return list(torch.randperm(samples).split(batch_size))[: _steps(samples, batch_size)]
+    return list(torch.randperm(samples).split(chosen.batch_size))[: _steps(samples, chosen)]
 
 
 def _require_finite(
@@ -221,7 +222,7 @@ def _validate(
 
 
 def _keep_best(
-    state: Progression, network: Network, loss: float, accuracy: float, min_gain: float
+    state: Progression, network: Network, loss: float, accuracy: float, chosen: Training
 ) -> None:
     """Keep the weights of this epoch if they are better than those of all epochs before.
 
@@ -229,10 +230,10 @@ def _keep_best(
     is the lower validation loss: with few validation samples the first epoch of several with the
     same accuracy is often good by chance.
     """
-    gain = accuracy > state.best_accuracy + min_gain
+    gain = accuracy > state.best_accuracy + chosen.min_gain
     if gain:
         state.best_accuracy, state.gain_epoch = accuracy, state.epoch
-    tie = accuracy >= state.best_accuracy - min_gain
+    tie = accuracy >= state.best_accuracy - chosen.min_gain
     if gain or (tie and loss < state.best_loss):
         state.best_epoch, state.best_loss = state.epoch, loss
         weights = network.state_dict()

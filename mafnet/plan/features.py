@@ -49,10 +49,8 @@ class FeaturesPlan(VideoPlan):
 
     def extraction_version(self, dataset: str, modality: str) -> str:
         """A digest that changes if the same settings give different features."""
-        settings = self._extraction(dataset, modality)
-        features = FeatureSettings.model_validate(settings["features"])
-        video = VideoSettings.model_validate(settings["video"])
-        return fingerprint_of(features, video, "").digest[:16]
+        video = VideoSettings(**self._sections[dataset].video.model_dump())
+        return fingerprint_of(self._backbone(dataset, modality), video, "").digest[:16]
 
     def _backbone(self, dataset: str, modality: str) -> FeatureSettings:
         return getattr(self._sections[dataset].features, modality)

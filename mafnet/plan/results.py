@@ -1,15 +1,22 @@
 """The plan of the stages model and report: runs, tables and figures."""
 
 import json
+from typing import Any
 
+from mafnet.common import versions
+from mafnet.common.config import without_neutral
 from mafnet.common.errors import MafnetError, hint
-from mafnet.common.files import canonical_json, digest_of
+from mafnet.common.files import canonical_json, digest_of, read_json
+from mafnet.common.resources import SHARED
 from mafnet.dataset.origin import records_events
 from mafnet.model.networks import network_spec
 from mafnet.plan.config import Sections, merged_sections
 from mafnet.plan.features import FeaturesPlan
 from mafnet.report.figures import main_figures
 from mafnet.video.config import FRAME_SIZE
+
+RUN_SCHEMA = SHARED / "workflow/schemas/run.schema.json"
+"""Has the name of every metric; to import METRICS takes two seconds."""
 
 
 class ResultsPlan(FeaturesPlan):
@@ -51,6 +58,11 @@ class ResultsPlan(FeaturesPlan):
         """The settings of the evaluation of a trained network."""
         return canonical_json(self._sections[dataset].model.evaluation.recorded())
 
+    def evaluation_version(self) -> int | str:
+        """The version of an evaluation, with the keys of metrics.json that came or went since."""
+        changed = sorted(versions.EVALUATED ^ set(read_json(RUN_SCHEMA)["required"]))
+        return " ".join([str(versions.EVALUATE), *changed]) if changed else versions.EVALUATE
+
     def descriptions(self, dataset: str) -> list[str]:
         """The description files of the shown splits, which are written with the manifests."""
         return self._origins[dataset].descriptions
@@ -76,21 +88,27 @@ class ResultsPlan(FeaturesPlan):
         return studies[study]
 
     def shown_settings(self, dataset: str) -> str:
-        """All settings of a data set as JSON, its entry in `datasets` first."""
-        entry = self._config["datasets"][dataset]
+        """The settings of a data set as JSON, its entry in `datasets` first."""
+        entry = self._entry(dataset)
         about = {key: value for key, value in entry.items() if key not in Sections.model_fields}
         return json.dumps({"dataset": about} | self._as_written(dataset), ensure_ascii=False)
 
     def config_digest(self, dataset: str) -> str:
-        """The digest of all settings of a data set."""
-        return digest_of([self._config["datasets"][dataset], self._as_written(dataset)])
+        """The digest of the settings of a data set."""
+        return digest_of([self._entry(dataset), self._as_written(dataset)])
+
+    def _entry(self, dataset: str) -> dict[str, Any]:
+        """The entry of a data set as the user wrote it, without neutral keys."""
+        return without_neutral(type(self._entries[dataset]), self._config["datasets"][dataset])
 
     def _as_written(self, dataset: str) -> dict[str, dict]:
         """The sections of the stages as the user wrote them, with the frame size.
 
+        A key that is later than version 0.1 and has its default is left out.
+
         The frame size was a key of earlier versions. It stays in the digest in metrics.json, so
         that finished results keep their digest.
         """
-        sections = merged_sections(self._config, dataset)
+        sections = without_neutral(Sections, merged_sections(self._config, dataset))
         sections["video"]["frame_size"] = FRAME_SIZE
         return sections

@@ -1,5 +1,6 @@
 """Config section `video`: the clip grid, how videos are decoded and which ones are used."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -15,6 +16,12 @@ FRAME_SIZE = 224
 POLICY = "policy"
 """Marks a key that decides which videos are used, not how they are decoded."""
 
+LIMIT = "limit"
+"""Marks a limit of a decoder: it decides which videos fail; features do not depend on it."""
+
+BOTH = "both"
+"""Marks a key that the decoding of both modalities depends on; other keys are for frames only."""
+
 SHARE = {"unit": "share, 0 to 1"}
 
 
@@ -24,7 +31,7 @@ class VideoSection(Settings):
     Clip t covers the half-open second [t, t+1) of the container's time.
     """
 
-    clips: int = Field(
+    clips: Annotated[int, BOTH] = Field(
         10,
         ge=1,
         description="T, the number of one-second clips of a video. Longer videos are cut, shorter "
@@ -49,14 +56,14 @@ class VideoSection(Settings):
         description="What to do with a video without audio: `zero` keeps it with zero audio "
         "features, `drop` leaves it out, `fail` counts it as failed.",
     )
-    timeout_seconds: Number = Field(
+    timeout_seconds: Annotated[Number, LIMIT, BOTH] = Field(
         300,
         gt=0,
         description="Time after which a decoder is stopped and its video counts as failed. Raise "
         "it for files that take minutes to decode.",
         json_schema_extra={"unit": "seconds"},
     )
-    decoder_memory_mb: Annotated[int, LATER] = Field(
+    decoder_memory_mb: Annotated[int, LATER, LIMIT, BOTH] = Field(
         4000,
         ge=200,
         description="Address space that one decoder process may use. A video that needs more "
@@ -82,17 +89,26 @@ class VideoSection(Settings):
     )
 
     def decoding(self, modality: str) -> dict[str, Any]:
-        """The recorded settings that the features of a modality, "visual" or "audio", depend on."""
+        """The recorded settings that decoding for "visual" or "audio" features depends on."""
         if modality == "audio":
-            keys = ("clips", "timeout_seconds", "decoder_memory_mb")
-            return {key: value for key, value in self.recorded().items() if key in keys}
-        decoding = {key: value for key, value in self.recorded().items() if not _is_policy(key)}
-        return decoding | {"frame_size": FRAME_SIZE}
+            return self._recorded(lambda marks: BOTH in marks)
+        return self._recorded(lambda marks: POLICY not in marks) | {"frame_size": FRAME_SIZE}
 
     def policies(self) -> dict[str, Any]:
         """The recorded settings that decide which videos are used."""
-        policies = {key: value for key, value in self.recorded().items() if _is_policy(key)}
-        return policies | {"clips": self.clips}
+        return self._recorded(lambda marks: POLICY in marks) | {"clips": self.clips}
+
+    def grid(self, modality: str) -> dict[str, Any]:
+        """The settings of `decoding` that the values of features depend on."""
+        limits = self._recorded(lambda marks: LIMIT in marks)
+        decoding = self.decoding(modality).items()
+        return {key: value for key, value in decoding if key not in limits and value != "none"}
+
+    def _recorded(self, chosen: Callable[[list], bool]) -> dict[str, Any]:
+        """The recorded settings whose marks are chosen."""
+        marks = {key: field.metadata for key, field in VideoSection.model_fields.items()}
+        values = self.recorded().items()
+        return {key: value for key, value in values if key in marks and chosen(marks[key])}
 
 
 class VideoSettings(VideoSection):
@@ -102,7 +118,3 @@ class VideoSettings(VideoSection):
     """
 
     frame_size: int = Field(FRAME_SIZE, ge=1)
-
-
-def _is_policy(key: str) -> bool:
-    return POLICY in VideoSection.model_fields[key].metadata

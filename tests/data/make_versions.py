@@ -188,6 +188,7 @@ def train(folder: Path) -> dict:
 
 def evaluate(folder: Path) -> dict:
     """Probabilities and attention of a network whose weights follow from their names."""
+    from mafnet.model.config import Evaluation
     from mafnet.model.evaluate import evaluate as run
     from mafnet.model.run_folder import RunFolder
     from mafnet.model.train import new_network
@@ -198,15 +199,13 @@ def evaluate(folder: Path) -> dict:
     made = {name: named_values(name, value) for name, value in state.items()}
     RunFolder(folder).write_settings(settings)
     RunFolder(folder).write_weights(made, settings)
-    run(folder, data, 2, 5, "main", torch.device("cpu"))
+    run(folder, data, Evaluation(batch_size=2), "main", torch.device("cpu"))
     header, *rows = (folder / "predictions.csv").read_text().splitlines()
     cells = [row.split(",") for row in rows]
-    found = json.loads((folder / "metrics.json").read_text())
     return {
         "columns": header,
         "rows": [[*row[:3], *map(float, row[3:])] for row in cells],
         "attention": numbers(np.load(folder / "attention.npz")["attention"]),
-        "metrics": sorted(found),
     }
 
 
@@ -306,7 +305,7 @@ STEPS: dict[str, Callable[[Path], object]] = {
 
 def current_versions() -> dict[str, int]:
     """The version of every step and backbone."""
-    steps = {name: value for name, value in vars(versions).items() if name.isupper()}
+    steps = {name: value for name, value in vars(versions).items() if isinstance(value, int)}
     return steps | {name: spec.version for name, spec in BACKBONES.items()}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mafnet.dataset.manifest import Sample, write_manifest
-from mafnet.model.config import Training
+from mafnet.model.config import Evaluation, Training
 from mafnet.model.evaluate import about_run, run_metrics
 from mafnet.model.run_folder import Attention, Epoch, PredictionTable, RunFolder
 from mafnet.model.settings import RunSettings
@@ -69,7 +69,7 @@ def write_run(
         attention = generator.dirichlet(np.ones(clips * len(modalities)), len(samples))
     valid = np.ones(shape, bool)
     run.write_attention(Attention(names, modalities, attention.reshape(shape), valid))
-    measured = run_metrics(labels, probabilities, list(classes), top_k)
+    measured = run_metrics(labels, probabilities, list(classes), Evaluation(top_k=top_k))
     run.write_metrics(about_run(settings, split) | measured)
     return run.path
 

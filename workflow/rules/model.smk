@@ -65,7 +65,7 @@ rule evaluate:
         classes=each("classes", "classes"),
         run=run_folder,
         settings=asked("evaluation"),
-        version=versions.EVALUATE,
+        version=asked("evaluation_version"),
     message:
         "Evaluating {wildcards.variant} on {wildcards.dataset}/{wildcards.split}, seed {wildcards.seed}."
     shell:

@@ -18,7 +18,8 @@ class Protocol:
     """An evaluation protocol of a data set, for metrics.json.
 
     splits: the folds whose mean is reported.
-    classes: name of the class list, resources/classes/{classes}.txt.
+    classes: name of the class list, resources/classes/{classes}.txt; empty if the sorted labels of
+        the lists are the classes.
     note: information for comparisons; it is in metrics.json.
     as_paper: True if the paper used this protocol, False if not, None if unknown.
     """

@@ -12,8 +12,9 @@ from mafnet.common.files import replacing
 from mafnet.dataset.manifest import calibration_videos
 from mafnet.features.backbones import backbone_class, backbone_spec
 from mafnet.features.backends import prepare
-from mafnet.features.config import FeatureSettings, RandomWeights
+from mafnet.features.config import RandomWeights
 from mafnet.features.decode_pool import Clip, decode_in_parallel
+from mafnet.features.fingerprint import parse_features
 from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media
 from mafnet.video.probe import probe_many
@@ -32,7 +33,7 @@ def calibrate(
     """
     from safetensors.torch import save
 
-    features = parse(FeatureSettings, settings["features"], "--settings features")
+    features = parse_features(settings["features"], "--settings features")
     video = parse(VideoSettings, settings["video"], "--settings video")
     random = parse(RandomWeights, settings["random"], "--settings random")
     seed, count = random.seed, random.calibration_videos
