@@ -7,6 +7,7 @@ import click
 
 from mafnet import __version__
 from mafnet.common.errors import MafnetError
+from mafnet.common.parent import end_with_parent
 from mafnet.common.terminal import PrintableFormatter, printable
 from mafnet.dataset.commands import demo, download, prepare, unpack
 from mafnet.features.cache_command import cache
@@ -54,6 +55,7 @@ def main(quiet: bool) -> None:
     The workflow runs these commands. You can also run each of them yourself. For completion in
     bash, run: eval "$(_MAFNET_COMPLETE=bash_source mafnet)" (similar for zsh and fish).
     """
+    end_with_parent()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(PrintableFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, handlers=[handler])

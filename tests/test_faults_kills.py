@@ -95,7 +95,7 @@ def packing(home: Path) -> Stage:
         arguments = in_cache(home, home, home / "media.tsv", "pack")
         return [*arguments, "--output", str(work / "audio.h5")]
 
-    return Stage(command, ".audio.h5.tmp")
+    return Stage(command, ".*.tmp")
 
 
 def cache_shape() -> tuple[int, ...]:

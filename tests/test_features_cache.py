@@ -4,9 +4,6 @@ import json
 import os
 import resource
 import shutil
-import socket
-import subprocess
-import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated
@@ -276,17 +273,3 @@ def test_cache_that_cannot_be_a_folder_is_one_line(tmp_path):
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(MafnetError, match=r"cannot be written \(Not a directory\)"):
         FeatureCache(tmp_path / "cache", FINGERPRINT).write(VIDEO, made_entry())
-
-
-def test_sweep_removes_only_files_of_dead_processes_on_this_machine(cache, tmp_path):
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    host, writing = socket.gethostname(), tmp_path / "cache" / "writing"
-    writing.mkdir(parents=True)
-    dead = [f"{host}-{gone.pid}-abc_12"]
-    kept = [f"{host}-{os.getpid()}-abc", f"{host}-1-abc", f"elsewhere-{gone.pid}-abc",
-            f"{host}-{gone.pid}-7-abc", f"{host}-words-abc", host]  # fmt: skip
-    for name in dead + kept:
-        (writing / name).write_bytes(b"half")
-    cache.sweep()
-    assert sorted(path.name for path in writing.iterdir()) == sorted(kept)

@@ -166,6 +166,23 @@ def test_calibration_leaves_the_model_that_extraction_by_openvino_needs(
     assert "converting" not in caplog.text
 
 
+@pytest.mark.parametrize("modality", SETTINGS)
+def test_random_weights_do_not_depend_on_the_number_of_cores(home, tmp_path, modality):
+    manifest = tmp_path / "manifest.csv"
+    rows = (f"{number},{number:02d}.mp4,hum,train\n" for number in range(3))
+    manifest.write_text("".join(["sample,video,label,subset\n", *rows]))
+    random = {"random": {"seed": 0, "calibration_videos": 3}}
+    features = SETTINGS[modality]["features"] | {"backend": "torch"}
+    settings = SETTINGS[modality] | random | {"features": features}
+    found = set()
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        calibrate([manifest], home / "videos", settings, tmp_path / str(threads), threads)
+        assert torch.get_num_threads() == threads
+        found.add((tmp_path / str(threads)).read_bytes())
+    assert len(found) == 1
+
+
 def test_killed_extraction_resumes(home, media, undisturbed, tmp_path, caplog):
     root, cache, output = tmp_path / "videos", tmp_path / "cache", tmp_path / "report.tsv"
     many = copies(home, root, 2 * VIDEOS)
@@ -179,7 +196,7 @@ def test_killed_extraction_resumes(home, media, undisturbed, tmp_path, caplog):
     done = len(entries(cache))
     assert 1 <= done < len(many)
     assert not output.exists()
-    (cache / "writing" / f"{socket.gethostname()}-{process.pid}-abc").write_bytes(b"half")
+    (cache / "writing" / f"{socket.gethostname()}-{process.pid}-{0:032x}").write_bytes(b"half")
     with caplog.at_level("INFO", "mafnet.features.extract"):
         worker(home, cache, root=root).extract(many)
     assert f"audio: {done} videos in the cache, {len(many) - done} to extract" in caplog.text

@@ -184,7 +184,6 @@ def stopped(data, tmp_path):
 
 
 def test_failed_training_resumes_after_its_last_save(stopped, undisturbed, data, caplog):
-    (stopped / ".resume.pt.tmp").write_bytes(b"half")
     with caplog.at_level("INFO"):
         train(settings_for(data), data, stopped, CPU, save_seconds=0)
     assert "resuming after epoch 4" in caplog.text

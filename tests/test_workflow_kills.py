@@ -27,9 +27,12 @@ def wait_for(condition, process):
     raise AssertionError("the expected state was not reached")
 
 
-def stop(run, process, number):
-    """Send a signal to the process group, as a terminal does, and wait until all processes end."""
-    os.killpg(process.pid, number)
+def stop(run, process, number, send=os.killpg):
+    """Send a signal and wait until all processes end.
+
+    send: os.killpg to all processes, as a terminal does; os.kill to Snakemake alone.
+    """
+    send(process.pid, number)
     assert process.wait(PATIENCE_SECONDS) != 0
     end = time.monotonic() + PATIENCE_SECONDS
     while processes_in(run.folder) and time.monotonic() < end:
@@ -89,7 +92,7 @@ def test_runs_resume_after_kills_and_ctrl_c_with_the_same_results(unfinished, fi
     assert run.planned(), "a dry run changes nothing, so it is allowed"
 
     before = len(extracting(run))
-    stop(run, process, signal.SIGKILL)
+    stop(run, process, signal.SIGKILL, os.kill)
     assert not (run.folder / "results/tiny/features/visual/0000.tsv").exists()
 
     process = run.start(METRICS)

@@ -5,25 +5,34 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mafnet.common.errors import MafnetError
+from mafnet.common.temporary import sweep, temporary_name
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A hidden temporary file beside `path`; it replaces `path` if the block succeeds.
 
-    Its name is always the same. So the next attempt overwrites the remains of a killed one.
+    No other writer has its name. Remains of killed processes in the folder are removed, once.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.tmp")
+    _sweep_once(path.parent.resolve())
+    beside = path.with_name(f".{temporary_name()}.tmp")
     try:
         yield beside
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@cache
+def _sweep_once(folder: Path) -> None:
+    """Sweep a folder when this process first writes into it; later its listing would cost time."""
+    sweep(folder)
 
 
 def sha256_of(path: Path) -> str:

@@ -15,10 +15,6 @@ import hashlib
 import json
 import math
 import os
-import re
-import socket
-import uuid
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +22,7 @@ from typing import BinaryIO
 import numpy as np
 
 from mafnet.common.errors import MafnetError
+from mafnet.common.temporary import sweep, temporary_name
 from mafnet.features.fingerprint import Fingerprint
 
 HEADER_BYTES = 1 << 16
@@ -136,14 +133,8 @@ class FeatureCache:
             ) from error
 
     def sweep(self) -> None:
-        """Remove unfinished files of processes of this machine that have ended."""
-        # Match the whole name: machine "node" must not remove files of machine "node-7".
-        ours = re.compile(rf"{re.escape(socket.gethostname())}-(\d+)-\w+")
-        for path in self._writing.glob("*"):
-            match = ours.fullmatch(path.name)
-            if match and not _alive(int(match[1])):
-                with suppress(OSError):  # a file that cannot be removed does no harm
-                    path.unlink()
+        """Remove unfinished files of processes that have ended."""
+        sweep(self._writing)
 
     def _describe(self) -> None:
         """Write the fingerprint next to its entries, for people and `mafnet doctor`."""
@@ -155,8 +146,7 @@ class FeatureCache:
     def _put(self, path: Path, content: bytes) -> None:
         """Write a file through a temporary file, which is removed after an OSError."""
         self._writing.mkdir(parents=True, exist_ok=True)
-        # Not tempfile: only the owner can read its files, and the cache may be shared.
-        beside = self._writing / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
+        beside = self._writing / temporary_name()
         try:
             beside.write_bytes(content)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -229,14 +219,3 @@ def unpacked(block: bytes, shape: tuple[int, ...]) -> np.ndarray:
 def _checksum(content: bytes) -> str:
     """Checksum of 16 bytes, in hexadecimal."""
     return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
-def _alive(pid: int) -> bool:
-    """True if a process with this id runs on this machine."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

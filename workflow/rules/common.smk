@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(workflow.basedir)))
 
 from mafnet.common import versions
 from mafnet.common.errors import MafnetError
+from mafnet.common.parent import name_parent
 from mafnet.common.resources import PACKAGE, resource
 from mafnet.features.fingerprint import MODALITIES
 from mafnet.features.weights.published import TABLE, read_published
@@ -74,6 +75,7 @@ wildcard_constraints:
 # the folder beside the Snakefile. An installed package is appended to the end of sys.path, because
 # the other packages in its folder must not replace those of a conda environment.
 put_python_on_path()
+name_parent()
 if Path(workflow.basedir, "mafnet").is_dir():
     MAFNET = f'PYTHONPATH="{workflow.basedir}" python -m mafnet'
 else:

@@ -70,7 +70,7 @@ rule calibrate:
         "logs/features/calibrate/{dataset}-{modality}.benchmark.tsv"
     conda:
         "../../envs/mafnet.yaml"
-    threads: 4
+    threads: 1  # torch computes the statistics on one thread, for equal weights on any number of cores
     resources:
         mem_mb=grows_from(4000),
         runtime=30,

@@ -1,6 +1,7 @@
 """Random weights of a backbone, with normalisation statistics that fit the training videos."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -44,12 +45,26 @@ def calibrate(
     modality = backbone_spec(features.backbone).modality
     backbone = backbone_class(features.backbone)
     clips = _clips(media, root, modality, video)
-    weights = backbone.calibrate(backbone.random_weights(seed), clips)
+    with _one_thread():
+        weights = backbone.calibrate(backbone.random_weights(seed), clips)
     tensors = {key: value.contiguous() for key, value in weights.items()}
     with replacing(output) as beside:
         beside.write_bytes(save(tensors, {"source": f"random, seed {seed}"}))
     for first in islice(_clips(media, root, modality, video), 1):
         prepare(features, output, first)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Torch on one thread: more of them add in another order, and the weights would differ."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _clips(
