@@ -37,7 +37,7 @@ def rows(tmp_path_factory):
 def test_outcome(rows, case):
     row = rows[case.name]
     assert (row.status, row.warnings) == (case.status, case.warnings), row
-    assert case.words in row.error
+    assert case.error in row.error
     assert bool(row.error_lines) == ("decoder_errors" in row.warnings)
 
 

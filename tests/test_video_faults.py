@@ -1,5 +1,6 @@
 """Decoding of damaged, hostile and slow files, and dying decoders: each has a named outcome."""
 
+import signal
 import time
 
 import pytest
@@ -66,14 +67,19 @@ def test_decoder_that_takes_too_long_is_killed(tmp_path):
             next(decoding)
 
 
-def test_decoder_that_dies_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGKILL, "interrupted"), (signal.SIGTERM, "interrupted"),
+     (signal.SIGINT, "interrupted"), (signal.SIGXCPU, "interrupted"), (signal.SIGSEGV, "crashed")],
+)  # fmt: skip
+def test_decoder_that_ends_by_a_signal_is_named(tmp_path, number, status):
     path = counting_video(tmp_path / "a.mp4", 4)
     # Frames so large that ffmpeg waits for the reader before most of the video is decoded.
     settings = changed(frame_size=512)
     with decode_frames(path, probed(path), settings) as decoding:
         next(decoding)
-        decoding._pipe._process.kill()
-        with pytest.raises(DecodeError, match=r"^crashed"):
+        decoding._pipe._process.send_signal(number)
+        with pytest.raises(DecodeError, match=f"^{status}"):
             list(decoding)
 
 

@@ -1,23 +1,20 @@
 """A pool of decoders for one consumer, with bounded memory."""
 
-import logging
 import queue
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from mafnet.common.errors import MafnetError
 from mafnet.common.files import sha256_of
-from mafnet.video.clips import DecodeError
 from mafnet.video.config import VideoSettings
 from mafnet.video.decode import decode_audio, decode_frames
 from mafnet.video.media import Media
+from mafnet.video.reading import Outcome, Reading, confirmed
 from mafnet.video.status import Status
-
-log = logging.getLogger(__name__)
 
 DECODE = {"visual": decode_frames, "audio": decode_audio}
 CLIPS_WAITING = 4
@@ -95,7 +92,7 @@ def _worker(
     try:
         while not stop.is_set():
             index, media = todo.get_nowait()
-            for event in _decode(index, media, root, modality, settings):
+            for event in _decode(index, media, root, modality, settings, stop):
                 if not _put(events, event, stop):
                     return
     except queue.Empty:
@@ -105,37 +102,45 @@ def _worker(
 
 
 def _decode(
-    index: int, media: Media, root: Path, modality: str, settings: VideoSettings
+    index: int,
+    media: Media,
+    root: Path,
+    modality: str,
+    settings: VideoSettings,
+    stop: threading.Event,
 ) -> Iterator[Clip | End]:
     """The events of one video."""
     path = root / media.video
-    try:
-        with DECODE[modality](path, media, settings) as decoding:
-            for data in decoding:
-                yield Clip(index, data)
-            messages = (decoding.warnings, decoding.error, decoding.error_lines)
-            end = End(index, Status.OK, *messages, decoding.lost_frames)
-    except DecodeError as error:
-        end = End(index, error.reason, (), error.message)
-    except MafnetError:
-        raise
-    except Exception as error:
-        # One file must not end the others.
-        log.exception("decoding %s: %s", modality, media.video)
-        end = End(index, Status.CRASHED, (), f"{type(error).__name__}: {error}")
+    decode = partial(DECODE[modality], path, media, settings)
+    first = Reading(decode, media.video)
+    for data in first:
+        yield Clip(index, data)
+    outcome = first.outcome
+    if outcome.is_doubtful:
+        outcome = confirmed(first, Reading(decode, media.video), path, stop)
     # Checked last, so that a replacement during reading is noticed too.
-    yield end if _as_probed(path, media) else End(index, Status.CHANGED, (), CHANGED_MESSAGE)
+    outcome = _checked(outcome, path, media)
+    messages = (outcome.warnings, outcome.error, outcome.error_lines, outcome.lost_frames)
+    yield End(index, outcome.status, *messages)
+
+
+def _checked(outcome: Outcome, path: Path, media: Media) -> Outcome:
+    """The outcome, unless the file has changed since probing or cannot be read now."""
+    try:
+        unchanged = _as_probed(path, media)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        unchanged = False
+    except OSError as error:
+        return Outcome(Status.INTERRUPTED, error=f"cannot be read ({error.strerror})")
+    return outcome if unchanged else Outcome(Status.CHANGED, error=CHANGED_MESSAGE)
 
 
 def _as_probed(path: Path, media: Media) -> bool:
     """True if the file is unchanged since probing; its bytes are read only if its time differs."""
-    try:
-        found = path.stat()
-        if found.st_size != media.size_bytes:
-            return False
-        return found.st_mtime_ns == media.mtime_ns or sha256_of(path) == media.sha256
-    except OSError:
+    found = path.stat()
+    if found.st_size != media.size_bytes:
         return False
+    return found.st_mtime_ns == media.mtime_ns or sha256_of(path) == media.sha256
 
 
 def _put(events: queue.Queue, event: object, stop: threading.Event) -> bool:

@@ -60,7 +60,8 @@ class Extractor:
     def extract(self, media: Sequence[Media]) -> list[Extracted]:
         """Extract the usable videos that are not in the cache; returns one row a video, sorted.
 
-        Several files with equal bytes are extracted once.
+        Several files with equal bytes are extracted once. Interrupted videos are tried twice;
+        MafnetError names them, after the other videos are in the cache.
         """
         usable = sorted((row for row in media if row.ok), key=lambda row: row.video)
         done = {row.video: found for row in usable if (found := self._cached(row))}
@@ -70,6 +71,10 @@ class Extractor:
             self.cache.sweep()
             by_bytes = {row.sha256: row for row in reversed(todo)}
             found = {row.sha256: row for row in self._run(list(by_bytes.values()))}
+            if again := _interrupted(found.values()):
+                log.warning("%s: trying %d videos again", self.name, len(again))
+                found |= {row.sha256: row for row in self._run([by_bytes[r.sha256] for r in again])}
+            _require_none(_interrupted(found.values()))
             done |= {row.video: replace(found[row.sha256], video=row.video) for row in todo}
         return [done[row.video] for row in usable]
 
@@ -118,6 +123,21 @@ class Extractor:
             )
         self.cache.write(media.sha256, Entry(clips, *messages, media.repairs(self.name)))
         return Extracted(media.video, media.sha256, len(clips), Status.OK, *messages)
+
+
+def _interrupted(rows: Iterable[Extracted]) -> list[Extracted]:
+    return [row for row in rows if row.status == Status.INTERRUPTED]
+
+
+def _require_none(interrupted: Sequence[Extracted]) -> None:
+    """MafnetError if a video was interrupted twice: it is no row, so that it is tried again."""
+    if interrupted:
+        first = interrupted[0]
+        raise MafnetError(
+            f"{first.video}: decoding was interrupted twice ({first.error}); check the disk and "
+            f"the limits of the machine, and run the same command again; it tries the "
+            f"{len(interrupted)} interrupted videos, the others are kept"
+        )
 
 
 def extractor(

@@ -1,5 +1,6 @@
 """Runs the decoder of one stream, cuts its output into clips, and finds the faults of the video."""
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
@@ -29,6 +30,15 @@ _NO_MEMORY = (
     b"failed to map segment",
 )
 """Messages of ffmpeg, libavcodec and the loader when the memory limit is reached."""
+
+_OWN_SIGNALS = (
+    signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP,
+    signal.SIGSYS,
+)  # fmt: skip
+"""Signals of faults in the program. The others come from outside: a user, a limit, the system."""
+
+_STOPPED = 255
+"""Exit status of ffmpeg after a signal that it handles (SIGTERM, SIGINT, SIGXCPU, SIGQUIT)."""
 
 
 class DecodeError(Exception):
@@ -117,13 +127,13 @@ class Decoding:
         try:
             with self._start(self._command) as self._pipe:
                 yield from self._read_clips(self._settings.clips)
-                status = self._pipe.finish()
+                status = self._finish()
             if self._fallback and self._pipe.reported[_FORMAT_CHANGED]:
                 complete = self._decoded // SAMPLE_RATE
                 with self._start(self._fallback) as self._pipe:
                     self._skip_to(complete)
                     yield from self._read_clips(self._settings.clips - complete)
-                    status = self._pipe.finish()
+                    status = self._finish()
         except TimeoutError as error:
             raise DecodeError(Status.TIMEOUT, self._message()) from error
         self._judge(status)
@@ -135,6 +145,13 @@ class Decoding:
         hardware = self._settings.hwaccel != "none"
         watched = (_FORMAT_CHANGED, *_NO_MEMORY)
         return Pipe(command, self._settings.timeout_seconds, None if hardware else limit, watched)
+
+    def _finish(self) -> int:
+        """The decoder's exit status; DecodeError if something from outside ended it."""
+        status = self._pipe.finish()
+        if status == _STOPPED or (status < 0 and -status not in _OWN_SIGNALS):
+            raise DecodeError(Status.INTERRUPTED, f"ffmpeg was ended from outside ({status})")
+        return status
 
     def _read_clips(self, clips: int) -> Iterator[np.ndarray]:
         for _ in range(clips):

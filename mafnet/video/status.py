@@ -40,6 +40,12 @@ class Status(_Name):
     CRASHED = "crashed", "not used: the process that read the file died"
     TIMEOUT = "timeout", "not used: the process that read the file took too long and was killed"
 
+    # Found by either, and never kept: the run stops after the other videos, and tries it again.
+    INTERRUPTED = (
+        "interrupted",
+        "tried again by the same command: the disk failed, or something ended the decoder",
+    )
+
     # Decided by the policies of config section `video`:
     DAMAGED = (
         "damaged",

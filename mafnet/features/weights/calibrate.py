@@ -19,6 +19,7 @@ from mafnet.features.fingerprint import parse_features
 from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media
 from mafnet.video.probe import probe_many
+from mafnet.video.status import Status
 
 PROBE_SECONDS = 60.0
 
@@ -75,3 +76,8 @@ def _clips(
         for event in decode_in_parallel([row], root, modality, video, workers=1):
             if isinstance(event, Clip):
                 yield event.data[None]
+            elif event.status == Status.INTERRUPTED:
+                raise MafnetError(
+                    f"{row.video}: decoding was interrupted ({event.error}); check the disk and "
+                    "the limits of the machine, and run the same command again"
+                )
