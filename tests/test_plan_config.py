@@ -15,7 +15,7 @@ from mafnet.common.config import LATER, Settings
 from mafnet.common.errors import MafnetError
 from mafnet.model.config import Training
 from mafnet.plan import results
-from mafnet.plan.config import check_config, merge
+from mafnet.plan.config import check_config, merge, read_config
 from mafnet.plan.stages import Plan
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +55,15 @@ def messages(change):
         (
             {"video": {"silent": "drob"}},
             "video.silent: 'drob' is wrong; it must be 'zero', 'drop' or 'fail'",
+        ),
+        (
+            {"model": {"training": {"learning_rate": float("nan")}}},
+            "model.training.learning_rate: nan is wrong; it must be a finite number",
+        ),
+        (
+            {"datasets": {"mine": {"root": "v", "splits": {"main": "m{n}.csv"}}}},
+            "datasets.mine.splits.main: 'm{n}.csv' contains a brace, which Snakemake takes for a "
+            "wildcard; rename the file",
         ),
         ({"video": None}, "video: None is wrong; it must be a mapping of keys"),
         ({"model": {"seeds": [1, 1]}}, "model.seeds: names an entry twice; name each once"),
@@ -210,3 +219,10 @@ def test_settings_are_immutable():
     with pytest.raises(ValueError, match="frozen"):
         Training().patience = 1
     assert issubclass(Training, Settings)
+
+
+@pytest.mark.parametrize("text", ["a: " + "[" * 5000, "a: " + "{b: " * 5000 + "1" + "}" * 5000])
+def test_deeply_nested_file_is_one_line(text, tmp_path):
+    (tmp_path / "deep.yaml").write_text(text)
+    with pytest.raises(MafnetError, match=r"deep.yaml: cannot be read as YAML \(maximum recursion"):
+        read_config([tmp_path / "deep.yaml"])

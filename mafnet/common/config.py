@@ -65,6 +65,15 @@ def _each_once(values: list) -> list:
     return values
 
 
+def _without_braces(path: str) -> str:
+    if "{" in path or "}" in path:
+        raise ValueError(
+            f"{path!r} contains a brace, which Snakemake takes for a wildcard; rename the file or "
+            "folder, or give a path without it"
+        )
+    return path
+
+
 Number = Annotated[float, WrapValidator(_as_written)]
 """A number as the user wrote it: 1 stays 1, because results record the text and 1.0 differs."""
 
@@ -72,6 +81,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 """A name that is used as a folder name."""
 
 Text = Annotated[str, StringConstraints(min_length=1)]
+InputPath = Annotated[str, AfterValidator(_without_braces)]
+"""A path of a file that a rule reads, or of its folder; may be empty."""
+
 EachOnce = AfterValidator(_each_once)
 
 Kind = TypeVar("Kind", bound=Settings)

@@ -25,7 +25,7 @@ class JsonType(click.ParamType):
         text = str(value)
         try:
             found = json.loads(Path(text[1:]).read_text() if text.startswith("@") else text)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             self.fail(f"is not a JSON object or @FILE ({error})", param, ctx)
         if not isinstance(found, dict):
             self.fail("is not a JSON object", param, ctx)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from mafnet.common.config import LATER, Name, Number, Settings, Text
+from mafnet.common.config import LATER, InputPath, Name, Number, Settings, Text
 from mafnet.dataset.holdout import SEED, SHARE, Holdout
 from mafnet.dataset.sources import SOURCES
 
@@ -73,7 +73,7 @@ class DemoSettings(Demo):
 class _Entry(Settings):
     """Keys of every data set."""
 
-    classes: str = Field(
+    classes: InputPath = Field(
         "",
         description="Text file with one class per line, in the order of the network's outputs. "
         "Without it, the classes are the sorted labels of the manifests.",
@@ -91,7 +91,7 @@ class OwnData(_Entry):
     root: Text = Field(
         description="Folder of your videos; the paths in the manifests are relative to it."
     )
-    splits: dict[Name, Text] = Field(
+    splits: dict[Name, Annotated[InputPath, Field(min_length=1)]] = Field(
         min_length=1, description="Manifest (CSV) of each official fold, by the name of the fold."
     )
 
@@ -126,18 +126,20 @@ class PublishedData(_Entry):
         + "; ".join(f"{source} has {', '.join(names)}" for source, names in PROTOCOLS.items())
         + ".",
     )
-    archive: str = Field(
+    archive: InputPath = Field(
         "",
         description="Archive of the data set, or folder of its archives or of lists of their "
         "addresses (*_path.txt). The needed files are unpacked to data/{dataset}/unpacked.",
     )
-    folder: str = Field("", description="Folder of the videos, in any layout. They are not copied.")
+    folder: InputPath = Field(
+        "", description="Folder of the videos, in any layout. They are not copied."
+    )
     download: bool = Field(
         default=False,
         description="True downloads the archives to data/{dataset}/downloads "
         "(resources/downloads.tsv). Read the terms of the data set first.",
     )
-    lists: str = Field(
+    lists: InputPath = Field(
         "",
         description="Folder or zip file of the lists (split files, annotations), if they are not "
         "with the videos.",

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mafnet.common.config import Settings
+from mafnet.common.config import InputPath, Settings
 
 Backbone = Annotated[str, Field(description="Name in the registry of backbones.")]
 Weights = Annotated[
@@ -65,7 +65,7 @@ class FeaturesSection(Settings):
         description="Folder of the cache, which has the features of every clip. Projects may share "
         "it, and it may be deleted at any time.",
     )
-    weights_folder: str = Field(
+    weights_folder: InputPath = Field(
         "weights",
         description="Folder of downloaded weights. A file that you put there by hand is used if "
         "its sha256 is right.",

@@ -133,7 +133,7 @@ def read_config(files: Sequence[Path]) -> dict:
 def _load(path: Path) -> dict:
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise MafnetError(f"{path}: cannot be read as YAML ({error})") from error
     if not isinstance(settings, dict):
         raise MafnetError(f"{path}: must contain a mapping of settings, such as `video: {{...}}`")

@@ -5,6 +5,7 @@ import functools
 import inspect
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -17,10 +18,13 @@ from mafnet.common.resources import PACKAGE, resource
 from mafnet.features.fingerprint import MODALITIES
 from mafnet.features.weights.published import TABLE, read_published
 from mafnet.plan.guard import put_python_on_path
+from mafnet.plan.paths import without_fields, without_wildcards
 from mafnet.plan.stages import Plan
 from mafnet.report.output_digest import figures_digest, page_digest
 
-PAPER = resource("paper.tsv")
+PAPER = without_wildcards(resource("paper.tsv"), Path(".snakemake"))
+CONDA_MAFNET = without_fields(f"{workflow.basedir}/envs/mafnet.yaml")
+CONDA_VGGISH = without_fields(f"{workflow.basedir}/envs/vggish.yaml")
 
 
 def without_traceback(function):
@@ -77,14 +81,15 @@ wildcard_constraints:
 put_python_on_path()
 name_parent()
 if Path(workflow.basedir, "mafnet").is_dir():
-    MAFNET = f'PYTHONPATH="{workflow.basedir}" python -m mafnet'
+    MAFNET = f"PYTHONPATH={shlex.quote(str(workflow.basedir))} python -m mafnet"
 else:
-    MAFNET = (
-        f'python -c \'import sys; sys.path.append("{PACKAGE.parent}"); '
-        'from mafnet.cli import main; main(prog_name="mafnet")\''
+    program = (
+        f"import sys; sys.path.append({str(PACKAGE.parent)!r}); "
+        "from mafnet.cli import main; main(prog_name='mafnet')"
     )
+    MAFNET = f"python -c {shlex.quote(program)}"
 shell.prefix(
-    f'set -euo pipefail; mafnet() {{{{ {MAFNET} "$@" || failed $?; }}}}; '
+    f'set -euo pipefail; mafnet() {{{{ {without_fields(MAFNET)} "$@" || failed $?; }}}}; '
     'failed() {{ [ $1 != 137 ] || echo "mafnet: killed, most likely because memory ran out; '
     'for more memory, give --set-resources RULE:mem_mb=MEGABYTES" >&2; return $1; }}; '
 )

@@ -13,7 +13,7 @@ checkpoint demo:
     wildcard_constraints:
         dataset=one_of(PLAN.demos),
     conda:
-        "../../envs/mafnet.yaml"
+        CONDA_MAFNET
     threads: 4
     resources:
         mem_mb=grows_from(1000),
@@ -38,7 +38,7 @@ rule download:
     wildcard_constraints:
         dataset=one_of(PLAN.published),
     conda:
-        "../../envs/mafnet.yaml"
+        CONDA_MAFNET
     resources:
         mem_mb=grows_from(1000),
         runtime=1440,
@@ -66,7 +66,7 @@ rule unpack:
     wildcard_constraints:
         dataset=one_of(PLAN.published),
     conda:
-        "../../envs/mafnet.yaml"
+        CONDA_MAFNET
     resources:
         mem_mb=grows_from(1000),
         runtime=1440,
@@ -96,7 +96,7 @@ checkpoint prepare:
     wildcard_constraints:
         dataset=one_of(PLAN.published),
     conda:
-        "../../envs/mafnet.yaml"
+        CONDA_MAFNET
     resources:
         mem_mb=grows_from(1000),
         runtime=30,

@@ -14,7 +14,7 @@ rule convert:
         backbone="[a-z0-9]+",
         name="[a-z0-9_]+",
     conda:
-        "../../envs/vggish.yaml"
+        CONDA_VGGISH
     resources:
         mem_mb=grows_from(4000),
         runtime=60,
@@ -43,7 +43,7 @@ rule fetch:
         backbone="[a-z0-9]+",
         name="[a-z0-9_]+",
     conda:
-        "../../envs/mafnet.yaml"
+        CONDA_MAFNET
     resources:
         mem_mb=grows_from(2000),
         runtime=60,
@@ -69,7 +69,7 @@ rule calibrate:
     benchmark:
         "logs/features/calibrate/{dataset}-{modality}.benchmark.tsv"
     conda:
-        "../../envs/mafnet.yaml"
+        CONDA_MAFNET
     threads: 1  # torch computes the statistics on one thread, for equal weights on any number of cores
     resources:
         mem_mb=grows_from(4000),
@@ -100,7 +100,7 @@ rule extract:
     benchmark:
         "logs/features/extract/{dataset}-{modality}-{shard}.benchmark.tsv"
     conda:
-        "../../envs/mafnet.yaml"
+        CONDA_MAFNET
     threads: EXTRACTION_THREADS
     resources:
         mem_mb=grows_from(6000),
@@ -133,7 +133,7 @@ rule media:
     benchmark:
         "logs/features/media/{dataset}.benchmark.tsv"
     conda:
-        "../../envs/mafnet.yaml"
+        CONDA_MAFNET
     resources:
         mem_mb=grows_from(1000),
         runtime=10,
@@ -162,7 +162,7 @@ rule pack:
     benchmark:
         "logs/features/pack/{dataset}-{modality}.benchmark.tsv"
     conda:
-        "../../envs/mafnet.yaml"
+        CONDA_MAFNET
     threads: 2
     resources:
         mem_mb=grows_from(4000),

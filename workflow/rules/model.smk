@@ -16,7 +16,7 @@ rule train:
     benchmark:
         "logs/model/train/{dataset}-{split}-{variant}-{seed}.benchmark.tsv"
     conda:
-        "../../envs/mafnet.yaml"
+        CONDA_MAFNET
     threads: 1
     resources:
         mem_mb=grows_from(4000),
@@ -53,7 +53,7 @@ rule evaluate:
     benchmark:
         "logs/model/evaluate/{dataset}-{split}-{variant}-{seed}.benchmark.tsv"
     conda:
-        "../../envs/mafnet.yaml"
+        CONDA_MAFNET
     threads: 1
     resources:
         mem_mb=grows_from(4000),

@@ -15,7 +15,7 @@ rule metrics:
     benchmark:
         "logs/report/metrics/{dataset}.benchmark.tsv"
     conda:
-        "../../envs/mafnet.yaml"
+        CONDA_MAFNET
     resources:
         mem_mb=grows_from(1000),
         runtime=10,
@@ -51,7 +51,7 @@ rule study:
     benchmark:
         "logs/report/study/{dataset}-{study}.benchmark.tsv"
     conda:
-        "../../envs/mafnet.yaml"
+        CONDA_MAFNET
     resources:
         mem_mb=grows_from(1000),
         runtime=10,
@@ -92,7 +92,7 @@ rule page:
     wildcard_constraints:
         page="summary|report",
     conda:
-        "../../envs/mafnet.yaml"
+        CONDA_MAFNET
     threads: 2
     resources:
         mem_mb=grows_from(4000),

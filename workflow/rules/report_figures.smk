@@ -18,7 +18,7 @@ rule curves:
     benchmark:
         "logs/report/curves/{dataset}.benchmark.tsv"
     conda:
-        "../../envs/mafnet.yaml"
+        CONDA_MAFNET
     resources:
         mem_mb=grows_from(2000),
         runtime=10,

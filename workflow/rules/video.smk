@@ -12,7 +12,7 @@ rule probe:
     benchmark:
         "logs/video/probe/{dataset}-{shard}.benchmark.tsv"
     conda:
-        "../../envs/mafnet.yaml"
+        CONDA_MAFNET
     threads: 4
     resources:
         mem_mb=grows_from(1000),
