@@ -12,6 +12,7 @@
 #   results/{dataset}/features/{modality}.h5                 features  the features that training reads
 #   results/{dataset}/features/visual_maps.h5                features  the same, with visual maps
 #   results/{dataset}/{split}/{variant}/seed{seed}/          model     a run: model, history, predictions
+#   {weights_folder}/networks/{network}-kinetics400.safetensors  model  published weights of a video network
 #   results/{dataset}/studies/{study}.csv                    report    a table of variants
 #   results/{dataset}/figures/{figure}.svg                   report    figures of runs and studies
 #   results/{dataset}/metrics.json                           report    metrics of the main variant
@@ -32,6 +33,7 @@ include: "workflow/rules/dataset.smk"
 include: "workflow/rules/video.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/model.smk"
+include: "workflow/rules/model_video.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/report_figures.smk"
 

@@ -12,7 +12,7 @@ from mafnet.common.terminal import PrintableFormatter, printable
 from mafnet.dataset.commands import demo, download, prepare, unpack
 from mafnet.features.cache_command import cache
 from mafnet.features.commands import calibrate, convert, extract, fetch, media, pack
-from mafnet.model.commands import evaluate, train
+from mafnet.model.commands import evaluate, fetch_network, train
 from mafnet.plan.commands import check
 from mafnet.plan.doctor import doctor
 from mafnet.report.commands import figure, metrics, report, study, table
@@ -23,7 +23,7 @@ STAGES = {
     "dataset": (demo, download, unpack, prepare),
     "video": (probe,),
     "features": (convert, fetch, calibrate, extract, media, pack, cache),
-    "model": (train, evaluate),
+    "model": (train, evaluate, fetch_network),
     "report": (metrics, study, table, figure, report),
 }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from mafnet.common import options
+from mafnet.features.weights.published import TABLE
 
 features = click.option(
     "--features", type=options.existing, multiple=True, required=True,
@@ -79,6 +80,26 @@ def evaluate(
     chosen = parse(Evaluation, settings, "--settings")
     data = Data(manifest, features, classes)
     measure(run, data, chosen, split, computing_device(device, threads))
+
+
+@click.command()
+@click.option("--network", required=True, help="Video network, e.g. i3d.")
+@click.option("--folder", type=options.any_path, required=True, help="Folder of the downloads.")
+@click.option(
+    "--table",
+    type=options.existing,
+    default=TABLE,
+    help="Another table than resources/weights.tsv.",
+)
+@options.output
+def fetch_network(network: str, folder: Path, table: Path, output: Path) -> None:
+    """Download the published weights of a video network, check them, write safetensors."""
+    from mafnet.features.weights.published import published
+    from mafnet.model.video import PRETRAINED, video_spec
+    from mafnet.model.video.checkpoint import fetch_network as run
+
+    spec = video_spec(network)
+    run(published(table, network, PRETRAINED), spec, folder, output)
 
 
 def computing_device(name: str, threads: int) -> "torch.device":  # noqa: F821 - imported here

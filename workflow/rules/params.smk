@@ -37,3 +37,8 @@ def run_folder(wildcards, output):
 def weights_source(wildcards):
     """The row of published weights: if it changes they are fetched again; other rows do not matter."""
     return str(PUBLISHED.get((wildcards.backbone, wildcards.name), ""))
+
+
+def network_source(wildcards):
+    """The row of a video network's published weights, as `weights_source`."""
+    return str(PUBLISHED.get((wildcards.network, PRETRAINED), ""))

@@ -49,18 +49,20 @@ def _state(weights: Published, folder: Path, converted: Path | None) -> dict:
             f"{weights.name}: TensorFlow has to convert {weights.file} first; run `mafnet convert` "
             "and give its output as --converted"
         )
-    return _load_torch(obtain(folder / weights.file, weights.addresses, weights.sha256))
+    return load_torch(obtain(folder / weights.file, weights.addresses, weights.sha256))
 
 
-def _load_torch(path: Path) -> dict:
+def load_torch(path: Path) -> object:
+    """The content of a torch file: tensors and plain values, no code; MafnetError if damaged."""
     import pickle
 
     import torch
 
+    damage = (RuntimeError, pickle.UnpicklingError, OSError, EOFError, ValueError, LookupError)
     try:
         return torch.load(path, weights_only=True, map_location="cpu")
-    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        reason = str(error).splitlines()[0]
+    except (*damage, AttributeError, TypeError, ArithmeticError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise MafnetError(f"{path}: is not a torch file of weights ({reason})") from error
 
 
