@@ -115,10 +115,17 @@ def test_top_k_without_equal_probabilities_is_scikit_learns(k):
     assert math.isclose(found, expected, abs_tol=EXACT)
 
 
-def test_top_k_counts_equal_probabilities_as_hits_and_accepts_more_than_all_classes():
+def test_equal_probabilities_are_no_top_k_hits():
     equal = np.full((3, 4), 0.25)
-    for k in (1, 4, 9):
-        assert METRICS["top5"].function(Scored(np.array([0, 1, 3]), equal, k)) == 1
+    assert METRICS["top5"].value(Scored(np.array([0, 1, 3]), equal, 3)) == 0
+    tied = np.array([[0.4, 0.2, 0.2, 0.2], [0.4, 0.3, 0.3, 0.0]])
+    assert METRICS["top5"].value(Scored(np.array([0, 1]), tied, 2)) == 50
+
+
+@pytest.mark.parametrize(("k", "expected"), [(3, 100.0), (4, None), (5, None)])
+def test_top_k_of_k_classes_or_fewer_is_no_metric(k, expected):
+    found = run_metrics(np.arange(4), np.eye(4), list("abcd"), Evaluation(top_k=k))
+    assert (found["top5"], found["top_k"]) == (expected, k)
 
 
 def test_negative_log_likelihood_is_scikit_learns_and_stays_finite():
@@ -163,8 +170,8 @@ def test_metrics_of_a_run():
     assert found == {
         "accuracy": 75.0,
         "balanced_accuracy": 83.33,  # (1 + 2/3) / 2
-        "top_k": 3,
-        "top5": 100.0,
+        "top_k": 5,
+        "top5": None,
         "macro_f1": 73.33,  # (2/3 + 4/5) / 2
         "mean_average_precision": 95.83,  # (1 + (1 + 1 + 3/4) / 3) / 2
         "expected_calibration_error": 32.5,  # (0.2 + 0.5 + |2 - 1.4|) / 4: 0.7 twice in one bin

@@ -12,7 +12,8 @@ from support.made_runs import made_run, made_test_samples
 
 from mafnet.common.errors import MafnetError
 from mafnet.model.config import Training
-from mafnet.model.run_folder import Epoch, PredictionTable, RunFolder
+from mafnet.model.predictions import PredictionTable
+from mafnet.model.run_folder import Epoch, RunFolder
 from mafnet.model.settings import RunSettings
 
 HOSTILE = ("cat", "p(dog)", 'a "b", c', "'", "NA", "1.0", "バス")
@@ -35,6 +36,7 @@ def test_reading_and_writing_again_gives_the_same_bytes(made, tmp_path):
     again.write_history(made.read_history())
     again.write_weights(made.read_weights(), settings)
     again.write_predictions(made.read_predictions())
+    again.write_predictions(made.read_predictions("val"), "val")
     again.write_attention(made.read_attention())
     again.write_metrics(made.read_metrics())
     files = sorted(made.path.iterdir())
@@ -49,9 +51,11 @@ def test_any_names_of_classes_and_samples_come_back(tmp_path_factory, classes, s
     generator = np.random.default_rng(0)
     probabilities = generator.random((len(samples), len(classes)))
     labels, predicted = generator.integers(len(classes), size=(2, len(samples)))
-    run.write_predictions(PredictionTable(classes, samples, labels, predicted, probabilities))
+    groups = samples[::-1]
+    table = PredictionTable(classes, samples, groups, labels, predicted, probabilities)
+    run.write_predictions(table)
     found = run.read_predictions()
-    assert (found.classes, found.samples) == (classes, samples)
+    assert (found.classes, found.samples, found.groups) == (classes, samples, groups)
     assert np.array_equal(found.labels, labels)
     assert np.array_equal(found.predicted, predicted)
     assert found.probabilities.shape == probabilities.shape

@@ -17,12 +17,14 @@ from safetensors.torch import load_file
 from support.made_features import made_data, made_samples
 
 from mafnet.cli import main
+from mafnet.common.devices import processor
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import write_manifest
 from mafnet.model.batches import Reader, predict
 from mafnet.model.config import Evaluation, Training
 from mafnet.model.data import Data
 from mafnet.model.evaluate import evaluate
+from mafnet.model.mixed_precision import resolve
 from mafnet.model.resume import Progression
 from mafnet.model.run_folder import RunFolder
 from mafnet.model.settings import RunSettings
@@ -120,7 +122,25 @@ def test_training_learns_and_leaves_only_its_files(data, undisturbed, tmp_path):
     folder = shutil.copytree(undisturbed, tmp_path / "run")
     evaluate(folder, data, Evaluation(batch_size=4), split="main", device=CPU)
     # The classes differ in 640 channels; chance is 33 %.
-    assert json.loads((folder / "metrics.json").read_text())["accuracy"] == 100
+    found = json.loads((folder / "metrics.json").read_text())
+    assert found["accuracy"] == 100
+    assert found["precision"] == resolve(TRAINING.precision, CPU)
+    assert found["trained_on"] == found["evaluated_on"] == f"cpu: {processor()}"
+
+
+def test_validation_accuracy_of_the_evaluation_is_that_of_the_training(undisturbed, data, tmp_path):
+    """The kept weights give the same predictions on the validation subset again."""
+    folder = shutil.copytree(undisturbed, tmp_path / "run")
+    evaluate(folder, data, Evaluation(batch_size=4), split="main", device=CPU)
+    kept = [row for row in history(folder) if row["best"] == "1"][-1]
+    found = json.loads((folder / "metrics.json").read_text())
+    assert found["val_accuracy"] == pytest.approx(100 * float(kept["val_accuracy"]), abs=0.01)
+    validation, test = (RunFolder(folder).read_predictions(name) for name in ("val", "test"))
+    samples = data.subset("val").samples
+    assert validation.samples == [sample.sample for sample in samples]
+    assert validation.groups == [sample.video for sample in samples]
+    assert found["val_samples"] == len(samples)
+    assert not set(validation.samples) & set(test.samples)
 
 
 def test_kept_weights_are_those_of_the_best_epoch(undisturbed, data, tmp_path):

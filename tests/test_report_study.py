@@ -12,11 +12,13 @@ import yaml
 from click.testing import CliRunner
 from rich.console import Console
 from scipy.special import expit
-from support.made_runs import MODALITIES, PAPER, write_run
+from support.made_runs import MODALITIES, PAPER, made_test_samples, write_run
+from support.made_runs import made_run as made_random_run
 
 from mafnet.cli import main
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import Sample
+from mafnet.model.config import Training
 from mafnet.report.partial_study import partial_path, partial_study
 from mafnet.report.protocol import read_protocol
 from mafnet.report.statistics.paired import compare, holm
@@ -365,3 +367,19 @@ def test_papers_accuracies_on_ave_are_shares_of_394_videos():
     accuracies = paper.loc[paper["dataset"] == "ave", "accuracy"].unique()
     exact = {round(100 * hits / 394, 2) for hits in range(395)}
     assert sum(accuracy in exact for accuracy in accuracies) == 14
+
+
+def test_a_study_has_the_validation_accuracy_and_names_unlike_precisions(tmp_path):
+    samples = made_test_samples(CLASSES, 10)
+    runs = {}
+    for name, chosen in (("mafnet", "float32"), ("other", "bfloat16")):
+        given = {"variant": name, "training": Training(precision=chosen)}
+        runs[name] = [read_run(made_random_run(tmp_path, samples, CLASSES, **given))]
+    table = study_table("demo", runs, PAPER, OWN, "mafnet")
+    assert list(table["precision"]) == ["float32", "bfloat16"]
+    assert set(table["device"]) == {"cpu: made"}
+    assert list(table["val_accuracy"]) == [run[0].metrics["val_accuracy"] for run in runs.values()]
+    sentence = "The runs have different precisions: mafnet float32, other bfloat16."
+    assert sentence in " ".join(shown(table).split())
+    same = study_table("demo", {"mafnet": runs["mafnet"]}, PAPER, OWN, "mafnet")
+    assert "precisions" not in shown(same)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import platform
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,23 @@ def on_cpu(name: str) -> bool:
     import torch
 
     return not torch.cuda.is_available()
+
+
+def described(device: torch.device) -> str:
+    """A device with the name of its card, or of the processor: "cuda: NVIDIA A100"."""
+    import torch
+
+    if device.type == "cuda":
+        return f"cuda: {torch.cuda.get_device_name(device)}"
+    return f"{device.type}: {processor()}"
+
+
+def processor() -> str:
+    """The name of this machine's processor."""
+    info = Path("/proc/cpuinfo")
+    text = info.read_text(encoding="utf-8", errors="replace") if info.exists() else ""
+    found = re.search(r"^model name\s*:\s*(.*)$", text, re.MULTILINE)
+    return found[1].strip() if found else platform.machine()
 
 
 def choose_device(name: str, threads: int, shared: bool = False) -> torch.device:

@@ -14,12 +14,13 @@ MEDIA = 2
 PREPARE = 1
 PACK = 1
 TRAIN = 3
-EVALUATE = 3
+EVALUATE = 4
 EVALUATED = frozenset((
-    "split", "variant", "seed", "random_weights", "settings", "top_k", "samples", "per_class",
+    "split", "variant", "seed", "random_weights", "settings", "precision", "trained_on",
+    "evaluated_on", "val_accuracy", "val_samples", "top_k", "samples", "per_class",
     "accuracy", "balanced_accuracy", "top5", "macro_f1", "mean_average_precision",
     "expected_calibration_error", "negative_log_likelihood",
 ))  # fmt: skip
-"""The keys of a run's metrics.json in version 3. Other keys change the version of rule evaluate."""
-METRICS = 4
+"""The keys of a run's metrics.json in version 4. Other keys change the version of rule evaluate."""
+METRICS = 5
 DEMO = 1

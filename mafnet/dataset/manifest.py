@@ -34,6 +34,7 @@ class Sample:
     subset: "train", "val" or "test".
     event: seconds [start, end) of the event, if the data set records them.
     also_in: other subsets that are declared to contain the video.
+    group: clips of one recording have the same group; empty if the video is its own group.
     """
 
     sample: str
@@ -42,6 +43,7 @@ class Sample:
     subset: str
     event: tuple[float, float] | None = None
     also_in: tuple[str, ...] = ()
+    group: str = ""
 
 
 def read_manifest(path: Path, classes: Collection[str] = ()) -> list[Sample]:

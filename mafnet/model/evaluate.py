@@ -1,4 +1,4 @@
-"""Evaluation of a trained network on the test subset."""
+"""Evaluation of a trained network: metrics on the test subset, predictions on val too."""
 
 import logging
 from collections.abc import Sequence
@@ -8,13 +8,16 @@ import numpy as np
 import torch
 from sklearn.metrics import recall_score
 
+from mafnet.common.devices import described
 from mafnet.common.errors import MafnetError
 from mafnet.model.batches import Reader, predict
 from mafnet.model.config import Evaluation
-from mafnet.model.data import Data
+from mafnet.model.data import Data, Subset
 from mafnet.model.metrics import METRICS, percent
 from mafnet.model.mixed_precision import resolve
-from mafnet.model.run_folder import Attention, PredictionTable, RunFolder, as_written
+from mafnet.model.networks.blocks import Network
+from mafnet.model.predictions import PredictionTable, as_written
+from mafnet.model.run_folder import Attention, RunFolder
 from mafnet.model.scored import Scored
 from mafnet.model.settings import RunSettings
 from mafnet.model.train import trained_network
@@ -25,27 +28,51 @@ log = logging.getLogger(__name__)
 def evaluate(
     folder: Path, data: Data, chosen: Evaluation, split: str, device: torch.device
 ) -> None:
-    """Write the predictions, the attention and the metrics of a trained run to its folder."""
+    """Write the predictions, the attention and the metrics of a trained run to its folder.
+
+    Choices between variants belong on the validation subset, so its predictions are kept too.
+    """
     run = RunFolder(folder)
     settings = run.read_settings()
     _require_same_features(settings, data)
-    network = trained_network(run, data)
-    subset = data.subset("test")
-    precision = resolve(settings.training.precision, device)
-    reader = Reader(data, settings.inputs, device, precision)
-    batches = list(predict(network.to(device), reader, subset, chosen.batch_size, precision))
-    probabilities = as_written(np.concatenate([batch[0].numpy() for batch in batches]))
-    attention = np.concatenate([batch[1].numpy() for batch in batches])
-    samples = [sample.sample for sample in subset.samples]
-    predicted = probabilities.argmax(axis=1)
-    run.write_predictions(
-        PredictionTable(settings.classes, samples, subset.labels, predicted, probabilities)
-    )
-    valid = data.valid(subset.rows, settings.inputs)
-    run.write_attention(Attention(samples, settings.modalities, attention, valid))
-    metrics = run_metrics(subset.labels, probabilities, settings.classes, chosen)
-    run.write_metrics(about_run(settings, split) | metrics)
+    network = trained_network(run, data).to(device)
+    settings = settings.with_precision(resolve(settings.training.precision, device))
+    reader = Reader(data, settings.inputs, device, settings.training.precision)
+    test, validation = data.subset("test"), data.subset("val")
+    found, attention = _predictions(network, reader, test, chosen.batch_size, settings)
+    chosen_on, _ = _predictions(network, reader, validation, chosen.batch_size, settings)
+    run.write_predictions(found)
+    run.write_predictions(chosen_on, "val")
+    valid = data.valid(test.rows, settings.inputs)
+    run.write_attention(Attention(found.samples, settings.modalities, attention, valid))
+    metrics = run_metrics(found.labels, found.probabilities, settings.classes, chosen)
+    about = about_run(settings, split, described(device)) | validation_metrics(chosen_on)
+    run.write_metrics(about | metrics)
     log.info("test accuracy %.2f %% of %d samples", metrics["accuracy"], metrics["samples"])
+
+
+def _predictions(
+    network: Network, reader: Reader, subset: Subset, batch_size: int, settings: RunSettings
+) -> tuple[PredictionTable, np.ndarray]:
+    """The predictions for a subset and the attention (S, T, K)."""
+    precision = settings.training.precision
+    batches = list(predict(network, reader, subset, batch_size, precision))
+    probabilities = as_written(np.concatenate([batch[0].numpy() for batch in batches]))
+    table = PredictionTable(
+        classes=settings.classes,
+        samples=[sample.sample for sample in subset.samples],
+        groups=[sample.group or sample.video for sample in subset.samples],
+        labels=subset.labels,
+        predicted=probabilities.argmax(axis=1),
+        probabilities=probabilities,
+    )
+    return table, np.concatenate([batch[1].numpy() for batch in batches])
+
+
+def validation_metrics(found: PredictionTable) -> dict:
+    """The accuracy on the validation subset in percent, and the number of its samples."""
+    right = found.predicted == found.labels
+    return {"val_accuracy": percent(right.mean()), "val_samples": len(right)}
 
 
 def run_metrics(
@@ -53,12 +80,13 @@ def run_metrics(
 ) -> dict:
     """Every metric of a run in its unit, and the recall of each class in percent.
 
-    labels: (S,) class indices. probabilities: (S, C). classes: names of the C classes.
+    A metric without meaning for the run is None. labels: (S,) class indices. probabilities: (S, C).
+    classes: names of the C classes.
     """
     scored = Scored(labels, probabilities, chosen.top_k)
     return {
         **{name: metric.value(scored) for name, metric in METRICS.items()},
-        "top_k": min(chosen.top_k, len(classes)),
+        "top_k": chosen.top_k,
         "samples": len(labels),
         "per_class": _per_class(scored, classes),
     }
@@ -77,8 +105,11 @@ def _per_class(scored: Scored, classes: Sequence[str]) -> dict[str, dict]:
     }
 
 
-def about_run(settings: RunSettings, split: str) -> dict:
-    """The entries of metrics.json that name the run and its backbones with random weights."""
+def about_run(settings: RunSettings, split: str, device: str) -> dict:
+    """The entries of metrics.json that name the run, its backbones and its arithmetic.
+
+    device: that evaluates, with its card.
+    """
     features = settings.features.items()
     random = [name for name, fingerprint in features if fingerprint["weights"] == "random"]
     return {
@@ -87,6 +118,9 @@ def about_run(settings: RunSettings, split: str) -> dict:
         "seed": settings.seed,
         "random_weights": random,
         "settings": settings.digest,
+        "precision": settings.training.precision,
+        "trained_on": settings.device or None,
+        "evaluated_on": device,
     }
 
 

@@ -51,6 +51,11 @@ class Unit(Enum):
         self.symbol, self.factor, self.maximum = symbol, factor, maximum
 
 
+def always(scored: Scored) -> bool:
+    """True: most metrics have a meaning for every run."""
+    return True
+
+
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """A metric of a run on its test samples.
@@ -65,6 +70,8 @@ class Metric:
         or its distance if the method is DISTANCE. Without it `function` is called for each.
     hits: function of the run that returns (S,) True for the samples that count; for WILSON.
     by_class: classes have equal weights in the mean of the hits; else samples have.
+    applies: function of the run that returns False if the metric has no meaning for it. Its value
+        is then None.
     """
 
     title: str
@@ -78,6 +85,7 @@ class Metric:
     resampled: Callable[[Scored, np.ndarray], np.ndarray] | None = None
     hits: Callable[[Scored], np.ndarray] | None = None
     by_class: bool = False
+    applies: Callable[[Scored], bool] = always
 
     def __post_init__(self) -> None:
         if not isinstance(self.interval, IntervalMethod):
@@ -87,9 +95,9 @@ class Metric:
         if self.interval is IntervalMethod.WILSON and self.hits is None:
             raise TypeError(f"{self.title}: the method WILSON needs a function `hits`")
 
-    def value(self, scored: Scored) -> float:
-        """The metric of a run, in its unit and rounded."""
-        return self.shown(self.function(scored))
+    def value(self, scored: Scored) -> float | None:
+        """The metric of a run, in its unit and rounded; None if it has no meaning for the run."""
+        return self.shown(self.function(scored)) if self.applies(scored) else None
 
     def shown(self, value: float) -> float:
         """A function's value in the metric's unit, within its range and rounded."""
@@ -123,7 +131,7 @@ class Metric:
 
     @property
     def number(self) -> dict:
-        """JSON schema of a value."""
+        """JSON schema of a value that is not None."""
         limits = {"type": "number", "minimum": self.minimum}
         return limits if self.unit.maximum is None else limits | {"maximum": self.unit.maximum}
 
@@ -156,7 +164,7 @@ def _over_classes(scored: Scored) -> dict:
 
 
 def top_k_accuracy(scored: Scored) -> float:
-    """Share of the samples for which fewer than k classes are more probable than the label.
+    """Share of the samples whose label is surely among the k most probable classes.
 
     scikit-learn's top_k_accuracy_score ranks equal probabilities by the order of the classes.
     """
@@ -164,8 +172,16 @@ def top_k_accuracy(scored: Scored) -> float:
 
 
 def top_k_hits(scored: Scored) -> np.ndarray:
-    """(S,) True where fewer than k classes are more probable than the label."""
-    return (scored.probabilities > scored.own[:, None]).sum(axis=1) < scored.top_k
+    """(S,) True where fewer than k other classes are as probable as the label, or more.
+
+    A tie is no hit: a network that gives all classes the same probability has not ranked them.
+    """
+    return (scored.probabilities >= scored.own[:, None]).sum(axis=1) <= scored.top_k
+
+
+def has_more_classes(scored: Scored) -> bool:
+    """True if there are more than k classes; otherwise every sample is a top-k hit."""
+    return scored.probabilities.shape[1] > scored.top_k
 
 
 def mean_average_precision(scored: Scored) -> float:
@@ -219,11 +235,13 @@ METRICS: dict[str, Metric] = {
         function=top_k_accuracy,
         interval=IntervalMethod.WILSON,
         hits=top_k_hits,
+        applies=has_more_classes,
         higher_is_better=True,
         unit=Unit.PERCENT,
         decimals=2,
-        description="Share of the test samples whose label is among the k most probable classes. "
-        "The config's model.evaluation.top_k is k, 5 by default.",
+        description="Share of the test samples whose label is among the k most probable classes; "
+        "equal probabilities are no hit. The config's model.evaluation.top_k is k, 5 by default. "
+        "Null if there are k classes or fewer.",
     ),
     "macro_f1": Metric(
         title="Macro F1",

@@ -1,8 +1,8 @@
 """A run: results/{dataset}/{split}/{variant}/seed{seed}/. Only this module knows its files.
 
 `train` writes model.safetensors, settings.json and history.csv, and resume.pt while it is not
-finished. `evaluate` writes predictions.csv, attention.npz and metrics.json. Torch is imported only
-where weights are written or read.
+finished. `evaluate` writes predictions.csv, predictions_val.csv, attention.npz and metrics.json.
+Torch is imported only where weights are written or read.
 """
 
 import csv
@@ -18,6 +18,7 @@ import numpy as np
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import read_json, replacing, write_json
+from mafnet.model.predictions import PredictionTable
 from mafnet.model.settings import RunSettings, run_settings
 
 if TYPE_CHECKING:
@@ -39,36 +40,6 @@ class Epoch(NamedTuple):
     best: int
 
 
-class Prediction(NamedTuple):
-    """The prediction for one sample: names of two classes, and the probability of the second."""
-
-    label: str
-    predicted: str
-    probability: float
-
-
-@dataclass(frozen=True)
-class PredictionTable:
-    """The content of predictions.csv: a row for each of S test samples.
-
-    classes: names (C,). samples: names (S,). labels, predicted: class indices (S,).
-    probabilities: (S, C), sum 1 over C.
-    """
-
-    classes: Sequence[str]
-    samples: Sequence[str]
-    labels: np.ndarray
-    predicted: np.ndarray
-    probabilities: np.ndarray
-
-    def of(self, sample: str) -> Prediction:
-        """The prediction for one sample."""
-        row = self.samples.index(sample)
-        label, predicted = self.labels[row], self.predicted[row]
-        probability = float(self.probabilities[row, predicted])
-        return Prediction(self.classes[label], self.classes[predicted], probability)
-
-
 @dataclass(frozen=True)
 class Attention:
     """The attention scores of every test sample.
@@ -88,13 +59,6 @@ class Attention:
         return self.weights[index], self.valid[index]
 
 
-DIGITS = "{:.6g}"
-"""Format of a probability in predictions.csv."""
-
-PREDICTION_COLUMNS = ("sample", "label", "predicted")
-"""The first columns of predictions.csv; a column `p(CLASS)` follows for each class."""
-
-
 class RunFolder:
     """The files of one run; each is written completely or not at all.
 
@@ -108,6 +72,7 @@ class RunFolder:
         self.history = path / "history.csv"  # one row an epoch
         self.resume = path / "resume.pt"  # exists while the training is not finished
         self.predictions = path / "predictions.csv"  # one row a test sample
+        self.predictions_val = path / "predictions_val.csv"  # one row a validation sample
         self.attention = path / "attention.npz"
         self.metrics = path / "metrics.json"  # workflow/schemas/run.schema.json describes it
 
@@ -129,7 +94,8 @@ class RunFolder:
     @property
     def is_evaluated(self) -> bool:
         """True if the run has all files that `evaluate` writes."""
-        return all(path.exists() for path in (self.predictions, self.attention, self.metrics))
+        made = (self.predictions, self.predictions_val, self.attention, self.metrics)
+        return all(path.exists() for path in made)
 
     # Files that `train` writes
 
@@ -197,31 +163,18 @@ class RunFolder:
 
     # Files that `evaluate` writes
 
-    def write_predictions(self, found: PredictionTable) -> None:
-        """Write predictions.csv, the probabilities with six digits."""
-        header = [*PREDICTION_COLUMNS, *(f"p({name})" for name in found.classes)]
-        names = zip(found.samples, found.labels, found.predicted, strict=True)
-        rows = (
-            [sample, found.classes[label], found.classes[predicted], *map(DIGITS.format, row)]
-            for (sample, label, predicted), row in zip(names, found.probabilities, strict=True)
-        )
-        _write_csv([header, *rows], self.predictions)
+    def write_predictions(self, found: PredictionTable, subset: str = "test") -> None:
+        """Write predictions.csv (test) or predictions_val.csv (val)."""
+        _write_csv(found.rows(), self._predictions_of(subset))
 
-    def read_predictions(self) -> PredictionTable:
-        """Read predictions.csv."""
-        with _reading(self.predictions, "evaluate"):
-            header, *rows = _read_csv(self.predictions)
-            fixed = len(PREDICTION_COLUMNS)
-            if header[:fixed] != list(PREDICTION_COLUMNS):
-                raise ValueError(f"its first columns are not {', '.join(PREDICTION_COLUMNS)}")
-            classes = [name.removeprefix("p(").removesuffix(")") for name in header[fixed:]]
-            return PredictionTable(
-                classes,
-                [row[0] for row in rows],
-                _class_indices([row[1] for row in rows], classes),
-                _class_indices([row[2] for row in rows], classes),
-                np.array([row[fixed:] for row in rows], float).reshape(len(rows), len(classes)),
-            )
+    def read_predictions(self, subset: str = "test") -> PredictionTable:
+        """Read predictions.csv (test) or predictions_val.csv (val)."""
+        path = self._predictions_of(subset)
+        with _reading(path, "evaluate"):
+            return PredictionTable.of_rows(_read_csv(path))
+
+    def _predictions_of(self, subset: str) -> Path:
+        return {"test": self.predictions, "val": self.predictions_val}[subset]
 
     def write_attention(self, found: Attention) -> None:
         """Write attention.npz: arrays `sample`, `modality`, `attention` and `valid`."""
@@ -248,22 +201,6 @@ class RunFolder:
     def read_metrics(self) -> dict:
         """Read metrics.json."""
         return read_json(self.metrics)
-
-
-def as_written(probabilities: np.ndarray) -> np.ndarray:
-    """Probabilities (S, C) as predictions.csv has them: six significant digits, float64.
-
-    Metrics are computed on these numbers, so that a reader of the file gets the same metrics.
-    """
-    return np.array([[float(DIGITS.format(value)) for value in row] for row in probabilities])
-
-
-def _class_indices(names: Sequence[str], classes: Sequence[str]) -> np.ndarray:
-    """(S,) indices of classes by name; ValueError for a name that has no column."""
-    index = {name: number for number, name in enumerate(classes)}
-    if unknown := sorted(set(names) - set(index)):
-        raise ValueError(f"it has no column p({unknown[0]})")
-    return np.array([index[name] for name in names], int)
 
 
 @contextmanager

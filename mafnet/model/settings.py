@@ -16,6 +16,8 @@ class RunSettings:
     options: an option that is missing has its default.
     classes: names, in the order of the outputs.
     features: the fingerprint of every modality that the network reads.
+    device: that trained the run, with its card; empty before the training and for runs of earlier
+        versions.
     """
 
     variant: str
@@ -26,10 +28,14 @@ class RunSettings:
     classes: list[str]
     clips: int
     features: dict[str, dict]
+    device: str = ""
 
     def as_dict(self) -> dict:
         """The settings as plain JSON values."""
-        return asdict(self) | {"training": self.training.recorded()}
+        values = asdict(self) | {"training": self.training.recorded()}
+        if not self.device:
+            del values["device"]
+        return values
 
     def with_precision(self, precision: str) -> "RunSettings":
         """The same settings with another precision."""

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mafnet.common import versions
+from mafnet.common.devices import described
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import digest_of
 from mafnet.common.progress import Progress
@@ -42,7 +44,7 @@ def train(
 
     The same settings, data, device and number of threads give the same files, also if the run was
     killed and started again. save_seconds: time between two saves of the state. The written
-    settings have the precision that was used, also if it was "auto".
+    settings have the precision that was used, also if it was "auto", and the device.
     """
     run = RunFolder(folder)
     settings = settings.with_precision(resolve(settings.training.precision, device))
@@ -51,6 +53,7 @@ def train(
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         progression = _fit(settings, data, resume, device)
+    settings = replace(settings, device=described(device))
     run.write_settings(settings)
     run.write_history(progression.history)
     run.write_weights(progression.best_weights, settings)

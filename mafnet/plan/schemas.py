@@ -2,7 +2,7 @@
 
 import json
 
-from mafnet.model.metrics import METRICS, Metric
+from mafnet.model.metrics import METRICS, Metric, always
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 PERCENT = {"type": "number", "minimum": 0, "maximum": 100}
@@ -31,10 +31,19 @@ def run_schema() -> dict:
         "settings": reference(
             "sha256", "SHA-256 of the content of settings.json: everything that the run depends on."
         ),
-        **{name: metric.number | about(described(metric)) for name, metric in METRICS.items()},
-        "top_k": count(
-            "K of `top5`: 5 unless the config says otherwise or there are fewer classes.", 1
+        "precision": {
+            "description": "Arithmetic of training and evaluation.",
+            "enum": ["float32", "bfloat16"],
+        },
+        "trained_on": or_null(TEXT)
+        | about("Device and card of the training; null for a run of an earlier version."),
+        "evaluated_on": TEXT | about("Device and card of the evaluation."),
+        "val_accuracy": reference(
+            "percent", "Accuracy on the validation subset, in percent. Choose variants by this one."
         ),
+        "val_samples": count("Validation samples with a usable video.", 1),
+        **{name: value_of(metric) | about(described(metric)) for name, metric in METRICS.items()},
+        "top_k": count("K of `top5`, from the config.", 1),
         "samples": count("Test samples with a usable video.", 1),
         "per_class": by_name("By class, in the order of the network's outputs.", "class"),
     }
@@ -55,6 +64,9 @@ def dataset_schema() -> dict:
     properties = {
         "dataset": TEXT | about("Name of the data set in the config."),
         "variant": TEXT | about("Name of the main variant (`model.main`)."),
+        "val_accuracy": reference(
+            "percent", "Accuracy on the validation subset, mean over splits and seeds."
+        ),
         **{name: summary(metric) for name, metric in METRICS.items()},
         "per_class": by_name("By class, in the order of the network's outputs.", "class"),
         "runs": {
@@ -99,7 +111,7 @@ def dataset_definitions() -> dict:
             split=TEXT | about("Name of the official fold."),
             seed=count("Seed of the run."),
             **{
-                name: metric.number | about("As above, for this run.")
+                name: value_of(metric) | about("As above, for this run.")
                 for name, metric in METRICS.items()
             },
             samples=count("Test samples with a usable video.", 1),
@@ -142,6 +154,17 @@ def dataset_definitions() -> dict:
                 "additionalProperties": {"type": ["string", "null"]},
             },
             weights=by_modality("The weights of the backbone of each modality.", "weights"),
+            precision={
+                "description": "Arithmetic of the runs.",
+                "type": "array",
+                "items": {"enum": ["float32", "bfloat16"]},
+            },
+            trained_on={
+                "description": "Devices and cards of the trainings; `unknown` for runs of earlier "
+                "versions.",
+                "type": "array",
+                "items": TEXT,
+            },
             fingerprints=by_modality(
                 "SHA-256 of everything except the videos that each modality's features depend on.",
                 "sha256",
@@ -166,10 +189,25 @@ def dataset_definitions() -> dict:
     }
 
 
+def value_of(metric: Metric) -> dict:
+    """Schema of a run's value, which may be null if the metric does not always apply."""
+    return metric.number if metric.applies is always else or_null(metric.number)
+
+
+def or_null(schema: dict) -> dict:
+    """A schema that also allows null."""
+    return {"oneOf": [schema, {"type": "null"}]}
+
+
 def summary(metric: Metric) -> dict:
     """Schema of a metric's entry in a data set's metrics."""
+    entry = _entry(metric)
+    return about(described(metric)) | (entry if metric.applies is always else or_null(entry))
+
+
+def _entry(metric: Metric) -> dict:
     spread = {"type": "number", "minimum": 0}
-    return about(described(metric)) | closed(
+    return closed(
         mean=metric.number | about("Mean over splits and seeds."),
         std={
             "description": "Standard deviation over seeds of the mean over splits; null with one "
@@ -227,7 +265,7 @@ def reference(name: str, text: str) -> dict:
 
 def percent_or_null(text: str) -> dict:
     """A share in percent that may be missing."""
-    return about(text) | {"oneOf": [{"$ref": "#/$defs/percent"}, {"type": "null"}]}
+    return about(text) | or_null({"$ref": "#/$defs/percent"})
 
 
 def by_name(text: str, part: str) -> dict:

@@ -13,9 +13,12 @@ from mafnet.report.protocol import paper_name, protocol_notes
 from mafnet.report.statistics.runs import Run, read_run
 from mafnet.report.statistics.summary import (
     describe_weights,
+    devices,
     paper_value,
+    precisions,
     random_weights,
     summarise,
+    validation_accuracy,
 )
 from mafnet.video.media import read_media
 
@@ -40,6 +43,7 @@ def dataset_metrics(
     return {
         "dataset": dataset,
         "variant": variant,
+        "val_accuracy": validation_accuracy(runs),
         **summarise(runs),
         "media": media_counts(read_media(media)),
         "paper": value,
@@ -69,6 +73,8 @@ def provenance(dataset: str, runs: Sequence[Run], config_digest: str) -> dict:
     return {
         "versions": {"mafnet": __version__, "ffmpeg": ffmpeg_version()} | _versions(),
         "weights": describe_weights(runs),
+        "precision": precisions(runs),
+        "trained_on": devices(runs),
         "fingerprints": {name: digest_of(print_) for name, print_ in features.items()},
         "config": config_digest,
         "command": f"snakemake results/{dataset}/metrics.json",

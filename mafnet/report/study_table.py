@@ -16,7 +16,14 @@ from mafnet.model.metrics import METRICS, percent
 from mafnet.report.protocol import paper_name
 from mafnet.report.statistics.paired import Comparison, compare, holm
 from mafnet.report.statistics.runs import Run, count_test_samples
-from mafnet.report.statistics.summary import metric_summaries, paper_value, random_weights
+from mafnet.report.statistics.summary import (
+    devices,
+    metric_summaries,
+    paper_value,
+    precisions,
+    random_weights,
+    validation_accuracy,
+)
 
 OTHERS = [name for name in METRICS if name != "accuracy"]
 """All metrics except the accuracy, which has its own columns."""
@@ -32,10 +39,10 @@ LEVEL = 0.05
 """A difference remains if its adjusted p value is below this level."""
 
 COLUMNS = (
-    "variant", "accuracy", "std", "ci_low", "ci_high", "ci_method", *OTHERS,
+    "variant", "accuracy", "std", "ci_low", "ci_high", "ci_method", "val_accuracy", *OTHERS,
     "samples", "splits", "seeds", "compared_with", "difference", "difference_low",
     "difference_high", "difference_method", *TESTED, "paper", "missing", "random_weights",
-    "protocol", "as_paper",
+    "precision", "device", "protocol", "as_paper",
     *(f"{name}_{part}" for name in OTHERS for part in ("std", "low", "high", "method")),
 )  # fmt: skip
 
@@ -114,15 +121,20 @@ def _measured(runs: Sequence[Run]) -> dict:
         "ci_high": high,
         "ci_method": found["accuracy"]["ci_method"],
         **{key: cell for name in OTHERS for key, cell in _cells_of(name, found[name]).items()},
+        "val_accuracy": validation_accuracy(runs),
         "samples": count_test_samples(runs),
         "splits": len({run.split for run in runs}),
         "seeds": len({run.seed for run in runs}),
         "random_weights": " ".join(random_weights(runs)),
+        "precision": " ".join(precisions(runs)),
+        "device": "; ".join(devices(runs)),
     }
 
 
-def _cells_of(name: str, found: Mapping) -> dict:
-    """The columns of a metric other than the accuracy."""
+def _cells_of(name: str, found: Mapping | None) -> dict:
+    """The columns of a metric other than the accuracy; empty if it does not apply."""
+    if found is None:
+        return {}
     low, high = found["ci95"]
     return {
         name: found["mean"],
@@ -166,7 +178,8 @@ def print_study(table: pd.DataFrame, title: str, console: Console) -> None:
     shown.add_column("variant", overflow="fold", min_width=12)
     main = next((row["compared_with"] for row in rows if row["compared_with"]), "")
     compared = [f"to {main} (95 %)"] if main else []
-    for heading in ("accuracy %", "95 %", "balanced %", *compared, "test", "seeds", "paper %"):
+    headings = ("accuracy %", "95 %", "val %", "balanced %", *compared, "test", "seeds", "paper %")
+    for heading in headings:
         shown.add_column(escape(heading), justify="right", overflow="fold")
     for row in rows:
         shown.add_row(*map(escape, _cells(row, bool(main))))
@@ -184,7 +197,7 @@ def _cells(row: Mapping[str, str], compared: bool) -> list[str]:
     ends = (float(row[end]) for end in ("ci_low", "ci_high") if row[end])
     interval = " to ".join(f"{end:.1f}" for end in ends)
     return [
-        row["variant"] + (" *" if row["missing"] else ""), accuracy, interval,
+        row["variant"] + (" *" if row["missing"] else ""), accuracy, interval, row["val_accuracy"],
         row["balanced_accuracy"], *difference, row["samples"], row["seeds"], row["paper"] or "-",
     ]  # fmt: skip
 
@@ -248,4 +261,13 @@ def _caption(rows: Sequence[Mapping[str, str]]) -> str:
         )
     if any(row["as_paper"] == "no" for row in rows):
         lines.append(f"Protocol {rows[0]['protocol']} differs from the paper's protocol.")
-    return escape("\n".join(lines))
+    return escape("\n".join([*lines, *unlike_precision(rows)]))
+
+
+def unlike_precision(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """A sentence if the runs of a study have different precisions, which it names."""
+    named = {row["variant"]: row["precision"] for row in rows if row["precision"]}
+    if len(set(" ".join(named.values()).split())) < 2:
+        return []
+    listed = ", ".join(f"{variant} {found}" for variant, found in named.items())
+    return [f"The runs have different precisions: {listed}."]

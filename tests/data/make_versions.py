@@ -193,7 +193,7 @@ def evaluate(folder: Path) -> dict:
     from mafnet.model.run_folder import RunFolder
     from mafnet.model.train import new_network
 
-    data = made_data(folder, made_samples({"test": 1}), ("visual", "audio"))
+    data = made_data(folder, made_samples({"test": 1, "val": 1}), ("visual", "audio"))
     settings = run_settings(data)
     state = new_network(settings, data).state_dict()
     made = {name: named_values(name, value) for name, value in state.items()}
@@ -204,7 +204,7 @@ def evaluate(folder: Path) -> dict:
     cells = [row.split(",") for row in rows]
     return {
         "columns": header,
-        "rows": [[*row[:3], *map(float, row[3:])] for row in cells],
+        "rows": [[*row[:4], *map(float, row[4:])] for row in cells],
         "attention": numbers(np.load(folder / "attention.npz")["attention"]),
     }
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from mafnet.dataset.manifest import Sample, write_manifest
 from mafnet.model.config import Evaluation, Training
-from mafnet.model.evaluate import about_run, run_metrics
-from mafnet.model.run_folder import Attention, Epoch, PredictionTable, RunFolder
+from mafnet.model.evaluate import about_run, run_metrics, validation_metrics
+from mafnet.model.predictions import PredictionTable
+from mafnet.model.run_folder import Attention, Epoch, RunFolder
 from mafnet.model.settings import RunSettings
 from mafnet.report.figures.inputs import Inputs
 from mafnet.report.protocol import read_protocol
@@ -54,8 +55,8 @@ def write_run(
     run = RunFolder(root / split / variant / f"seed{seed}")
     settings = RunSettings(
         variant=variant, network=network or variant, options={}, seed=seed,
-        training=training or Training(), classes=list(classes), clips=clips,
-        features={name: fingerprint(weights[name]) for name in modalities},
+        training=training or Training(precision="float32"), classes=list(classes), clips=clips,
+        features={name: fingerprint(weights[name]) for name in modalities}, device="cpu: made",
     )  # fmt: skip
     run.write_settings(settings)
     generator = np.random.default_rng([seed, len(variant)])
@@ -63,14 +64,18 @@ def write_run(
     names = [sample.sample for sample in samples]
     labels = np.array([list(classes).index(sample.label) for sample in samples])
     predicted = probabilities.argmax(axis=1)
-    run.write_predictions(PredictionTable(list(classes), names, labels, predicted, probabilities))
+    groups = [sample.group or sample.video for sample in samples]
+    table = PredictionTable(list(classes), names, groups, labels, predicted, probabilities)
+    run.write_predictions(table)
+    run.write_predictions(table, "val")
     shape = (len(samples), clips, len(modalities))
     if attention is None:
         attention = generator.dirichlet(np.ones(clips * len(modalities)), len(samples))
     valid = np.ones(shape, bool)
     run.write_attention(Attention(names, modalities, attention.reshape(shape), valid))
     measured = run_metrics(labels, probabilities, list(classes), Evaluation(top_k=top_k))
-    run.write_metrics(about_run(settings, split) | measured)
+    about = about_run(settings, split, "cpu: made") | validation_metrics(table)
+    run.write_metrics(about | measured)
     return run.path
 
 

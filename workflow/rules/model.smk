@@ -38,7 +38,7 @@ rule train:
 
 
 rule evaluate:
-    """Predictions, attention and metrics of one run on the test subset."""
+    """Predictions, attention and metrics of one run on the test subset; predictions on val too."""
     input:
         manifest=manifest,
         features=feature_files,
@@ -46,6 +46,7 @@ rule evaluate:
         run=rules.train.output,
     output:
         "results/{dataset}/{split}/{variant}/seed{seed}/predictions.csv",
+        "results/{dataset}/{split}/{variant}/seed{seed}/predictions_val.csv",
         "results/{dataset}/{split}/{variant}/seed{seed}/attention.npz",
         "results/{dataset}/{split}/{variant}/seed{seed}/metrics.json",
     log:

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from mafnet.model.run_folder import Prediction
+from mafnet.model.predictions import Prediction
 from mafnet.report.figures.style import DARK_GREEN, DARK_RED, PALE, label
 from mafnet.report.video_frames import Frames
 

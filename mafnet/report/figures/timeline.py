@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mafnet.dataset.manifest import Sample
-from mafnet.model.run_folder import Attention, Prediction
+from mafnet.model.predictions import Prediction
+from mafnet.model.run_folder import Attention
 from mafnet.report.figures.choice import drawn
 from mafnet.report.figures.frames import (
     show_frame,

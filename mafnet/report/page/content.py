@@ -56,7 +56,7 @@ class Sources:
 class Content:
     """The content of a page.
 
-    metrics: metrics.json. specs: the entry of METRICS of each metric. notes: about the
+    metrics: metrics.json. specs: the entries of METRICS that apply. notes: about the
     protocol, one sentence each. random: modalities whose backbones have random weights.
     most_frequent: accuracy in percent of always predicting the most frequent label.
     mistakes: their number; worst: some of them, second by second; unsure: correct predictions with
@@ -103,7 +103,7 @@ def page_content(sources: Sources, output: Path, workers: int) -> Content:
     weights = metrics["provenance"]["weights"]
     return Content(
         metrics=metrics,
-        specs=METRICS,
+        specs={name: metric for name, metric in METRICS.items() if metrics[name] is not None},
         top_k=runs[0].metrics["top_k"],
         notes=protocol_notes(metrics["protocol"], [], metrics["paper"]),
         synthetic=metrics["protocol"]["name"] == DEMO,

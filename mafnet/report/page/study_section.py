@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mafnet.report.partial_study import partial_path
-from mafnet.report.study_table import read_study, remains, resolution
+from mafnet.report.study_table import read_study, remains, resolution, unlike_precision
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Row:
     std: float | None
     low: float | None
     high: float | None
+    val: float | None
     balanced: float | None
     samples: int | None
     splits: int | None
@@ -80,7 +81,7 @@ def _section(path: Path) -> StudySection:
 
 
 def _row(row: Mapping[str, str]) -> Row:
-    numbers = ("accuracy", "std", "ci_low", "ci_high", "balanced_accuracy")
+    numbers = ("accuracy", "std", "ci_low", "ci_high", "val_accuracy", "balanced_accuracy")
     counts = ("samples", "splits", "seeds")
     compared = ("difference", "difference_low", "difference_high", "difference_p_holm")
     return Row(
@@ -107,4 +108,4 @@ def _notes(rows: Sequence[Mapping[str, str]]) -> list[str]:
         )
     if any(row["as_paper"] == "no" for row in rows):
         notes.append(f"Protocol {rows[0]['protocol']} differs from the paper's protocol.")
-    return notes
+    return notes + unlike_precision(rows)

@@ -7,7 +7,7 @@ import numpy as np
 
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import Sample
-from mafnet.model.run_folder import PredictionTable
+from mafnet.model.predictions import PredictionTable
 from mafnet.report.statistics.runs import Run, grouped
 
 TOP = 3

@@ -10,7 +10,7 @@ import numpy as np
 
 from mafnet.common.errors import MafnetError
 from mafnet.model.metrics import percent
-from mafnet.model.run_folder import PredictionTable
+from mafnet.model.predictions import PredictionTable
 from mafnet.report.statistics.intervals import Interval
 from mafnet.report.statistics.runs import Run, grouped
 from mafnet.report.statistics.two_way import Estimate, two_way

@@ -9,7 +9,8 @@ import numpy as np
 
 from mafnet.common.errors import MafnetError
 from mafnet.model.metrics import METRICS
-from mafnet.model.run_folder import PredictionTable, RunFolder
+from mafnet.model.predictions import PredictionTable
+from mafnet.model.run_folder import RunFolder
 from mafnet.model.settings import RunSettings
 
 Item = TypeVar("Item")

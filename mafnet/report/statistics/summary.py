@@ -12,10 +12,11 @@ from mafnet.report.statistics.intervals import Sampled, metric_interval, resampl
 from mafnet.report.statistics.runs import Run, grouped, seed_means
 
 
-def metric_summaries(runs: Sequence[Run]) -> dict[str, dict]:
+def metric_summaries(runs: Sequence[Run]) -> dict[str, dict | None]:
     """Every metric of a variant in its unit: mean, standard deviation, 95 % interval.
 
     mean: over splits and seeds. std: over seeds, of the mean over splits; None with one seed.
+    The entry is None if the metric has no meaning for the runs.
     """
     splits = _sampled(runs)
     return {name: _summary(name, metric, runs, splits) for name, metric in METRICS.items()}
@@ -49,6 +50,21 @@ def random_weights(runs: Sequence[Run]) -> list[str]:
     return sorted({name for run in runs for name in run.metrics["random_weights"]})
 
 
+def precisions(runs: Sequence[Run]) -> list[str]:
+    """The precisions of the runs."""
+    return sorted({run.metrics["precision"] for run in runs})
+
+
+def devices(runs: Sequence[Run]) -> list[str]:
+    """The devices of the trainings, with their cards."""
+    return sorted({run.metrics["trained_on"] or "unknown" for run in runs})
+
+
+def validation_accuracy(runs: Sequence[Run]) -> float:
+    """Mean accuracy on the validation subset over splits and seeds, in percent."""
+    return round(float(np.mean([run.metrics["val_accuracy"] for run in runs])), 2)
+
+
 def paper_value(table: Path, dataset: str, variant: str) -> float | None:
     """The paper's accuracy in percent for a data set and variant, None if it has none."""
     rows = pd.read_csv(table, sep="\t")
@@ -56,8 +72,10 @@ def paper_value(table: Path, dataset: str, variant: str) -> float | None:
     return float(found.iloc[0]) if len(found) else None
 
 
-def _summary(name: str, metric: Metric, runs: Sequence[Run], splits: list[Sampled]) -> dict:
+def _summary(name: str, metric: Metric, runs: Sequence[Run], splits: list[Sampled]) -> dict | None:
     """The entry of a metric."""
+    if any(run.metrics[name] is None for run in runs):
+        return None
     mean = np.mean([run.metrics[name] for run in runs])
     by_seed = seed_means(runs, lambda run: run.metrics[name])
     interval = metric_interval(metric, mean, splits)
