@@ -90,7 +90,7 @@ fields = st.sampled_from(
 
 
 @same_folder
-@given(st.lists(st.lists(fields, min_size=3, max_size=7), max_size=6))
+@given(st.lists(st.lists(fields, min_size=3, max_size=7).filter(any), max_size=6))
 def test_every_bad_row_is_named_and_no_other(tmp_path, rows):
     """A row is bad exactly if it is refused alone or together with an earlier row."""
     header = ["sample", "video", "label", "subset", "event_start", "event_end"]
@@ -244,3 +244,31 @@ def test_missing_subsets_are_named():
     require_subsets(samples, ["train"], "m.csv")
     with pytest.raises(MafnetError, match=r"^m\.csv: no usable sample in subset val and test;"):
         require_subsets(samples, SUBSETS, "m.csv")
+
+
+GROUPED = "sample,video,label,subset,group,also_in"
+
+
+def test_groups_come_back_and_default_to_the_video(tmp_path):
+    rows = ["a,x.mp4,cat,train,r1,", "b,y.mp4,dog,train,r1,", "c,z.mp4,dog,test,,"]
+    samples = read_manifest(write(tmp_path, "\n".join([GROUPED, *rows])))
+    assert [sample.group for sample in samples] == ["r1", "r1", ""]
+    assert [sample.cluster for sample in samples] == ["r1", "r1", "z.mp4"]
+    write_manifest(samples, tmp_path / "again.csv")
+    assert read_manifest(tmp_path / "again.csv") == samples
+
+
+def test_a_group_in_two_subsets_is_declared_or_refused(tmp_path):
+    rows = ["a,x.mp4,cat,train,r1,", "b,y.mp4,dog,test,r1,"]
+    (line,) = faults(tmp_path, rows, GROUPED)
+    assert line == "row 3: group 'r1' is in subset test here and in train in row 2"
+    declared = ["a,x.mp4,cat,train,r1,test", "b,y.mp4,dog,test,r1,train"]
+    read_manifest(write(tmp_path, "\n".join([GROUPED, *declared])))
+
+
+def test_a_video_has_one_group_and_groups_do_not_look_the_same(tmp_path):
+    (line,) = faults(tmp_path, ["a,x.mp4,cat,train,r1,", "b,x.mp4,dog,train,r2,"], GROUPED)
+    assert line == "row 3: video 'x.mp4' has group 'r2' here and 'r1' in row 2"
+    (line,) = faults(tmp_path, ["a,x.mp4,cat,train,r1,", "b,y.mp4,dog,train,R1,"], GROUPED)
+    assert "group" in line
+    assert "looks like" in line

@@ -14,12 +14,12 @@ from mafnet.model.evaluate import run_metrics
 from mafnet.model.metrics import METRICS, IntervalMethod, Metric, Unit, percent
 from mafnet.model.resampled import calibration_gaps
 from mafnet.model.scored import Scored
-from mafnet.report.statistics import intervals
+from mafnet.report.statistics import groups
+from mafnet.report.statistics.groups import resamples
 from mafnet.report.statistics.intervals import (
     METHODS,
     Sampled,
     metric_interval,
-    resamples,
     wilson,
 )
 
@@ -35,7 +35,7 @@ every_metric = pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 @pytest.fixture(autouse=True)
 def fewer_resamples(monkeypatch):
     """A metric without a fast function needs milliseconds for each."""
-    monkeypatch.setattr(intervals, "RESAMPLES", 300)
+    monkeypatch.setattr(groups, "RESAMPLES", 300)
 
 
 def predictions(seed, samples=200, classes=4, sharp=2.0, top_k=2):
@@ -53,12 +53,23 @@ def answers(generator, labels, classes=4, sharp=2.0, top_k=2):
     return Scored(labels, odds / odds.sum(axis=1, keepdims=True), top_k)
 
 
-def interval_of(metric, *splits):
-    """The interval of runs; each split is a list of predictions on the same samples."""
-    counts = resamples([runs[0].labels for runs in splits])
+def interval_of(metric, *splits, groups=None):
+    """The interval of runs; each split is a list of predictions on the same samples.
+
+    groups: indices (S,) of each split; default: all samples are independent.
+    """
+    labels = [runs[0].labels for runs in splits]
+    groups = groups or separate(labels)
+    counts = resamples(labels, groups)
     values = [np.mean([metric.value(run) for run in runs]) for runs in splits]
-    sampled = [Sampled(runs, drawn) for runs, drawn in zip(splits, counts, strict=True)]
+    sampled = [Sampled(*parts) for parts in zip(splits, counts, groups, strict=True)]
     return np.mean(values), metric_interval(metric, np.mean(values), sampled)
+
+
+def separate(sets):
+    """Each sample of each split is its own group."""
+    ends = np.cumsum([len(labels) for labels in sets])
+    return [np.arange(end - len(labels), end) for end, labels in zip(ends, sets, strict=True)]
 
 
 # Values
@@ -242,7 +253,7 @@ def test_metric_without_a_fast_function_has_the_same_interval():
 
 def test_calibration_error_is_no_further_away_than_its_distance():
     case = predictions(7, samples=60)
-    (counts,) = resamples([case.labels])
+    (counts,) = resamples([case.labels], separate([case.labels]))
     metric = METRICS["expected_calibration_error"]
     errors = np.abs(calibration_gaps(case, counts)).sum(axis=1)
     distances = metric.draws(case, counts)
@@ -252,12 +263,12 @@ def test_calibration_error_is_no_further_away_than_its_distance():
 
 def test_resamples_are_drawn_with_replacement_and_always_the_same():
     sets = [np.zeros(10, int), np.arange(30) % 3]
-    first, second = resamples(sets)
+    first, second = resamples(sets, separate(sets))
     assert first.shape[1] == 10
     assert (second.sum(axis=1) == 30).all()
     assert (second[:, ::3].sum(axis=1) == 10).all()  # each class has its number of samples
     assert first.max() > 1
-    assert np.array_equal(resamples(sets)[1], second)
+    assert np.array_equal(resamples(sets, separate(sets))[1], second)
     # 300 x 10 draws: the mean of a sample has a standard error of 0.055; times four.
     assert first.mean(axis=0) == pytest.approx(np.ones(10), abs=0.22)
 
@@ -354,7 +365,7 @@ def test_interval_covers_other_seeds(name, seeds):
 
 
 def test_bootstrap_of_accuracy_agrees_with_wilson(monkeypatch):
-    monkeypatch.setattr(intervals, "RESAMPLES", 2000)
+    monkeypatch.setattr(groups, "RESAMPLES", 2000)
     metric = Metric(**{**vars(METRICS["accuracy"]), "interval": IntervalMethod.PERCENTILE})
     case = predictions(2, 400, sharp=1.0)
     _, found = interval_of(metric, [case])

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -408,3 +409,16 @@ def test_statistics_that_cannot_follow_are_one_warning(options, warned, data, tm
     assert len(lines) == warned
     # 30 steps: 0.999 to the power of 30.
     assert not warned or "97 % of their initial values after 30 steps; set bn_warmup" in lines[0]
+
+
+def test_test_samples_of_a_group_in_train_are_counted(data, tmp_path):
+    """The manifest must declare them; two of the six test samples are of the same recording."""
+    rows = made_samples(COUNTS)
+    chosen = {"train0-0": ("test",), "test0-0": ("train",), "test0-1": ("train",)}
+    shared = [
+        replace(row, group="r", also_in=chosen[row.sample]) if row.sample in chosen else row
+        for row in rows
+    ]
+    found = with_samples(data, tmp_path, shared)
+    assert found.in_train(found.subset("test")) == 2
+    assert data.in_train(data.subset("test")) == 0

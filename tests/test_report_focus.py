@@ -88,7 +88,8 @@ def test_splits_have_equal_weights(tmp_path):
     """All attention on the event in one split, none in the other; their sizes differ."""
     looks = focus_with(tmp_path / "a", [[0.5, 0.5], [0, 0]], event=(0, 1))
     away = replace(focus_with(tmp_path / "b", [[0, 0], [0.5, 0.5]], event=(0, 1)), split="other")
-    away = replace(away, inside=away.inside[:2], chance=away.chance[:2], shares=away.shares[:2])
+    parts = {name: getattr(away, name)[:2] for name in ("inside", "chance", "shares", "groups")}
+    away = replace(away, **parts)
     assert focus_mean([looks, away], 2)[0] == 50.0
 
 

@@ -104,7 +104,7 @@ def test_class_entries(tmp_path):
     assert [(other.name, other.count) for other in cat.takes] == [("owl", 2)]
     assert (dog.false_alarms, dog.taken_for) == (1, [])
     assert [one.sample for one in owl.shown] == ["s5", "s2"]  # the mistake first
-    assert cat.interval.low < 75 < cat.interval.high
+    assert cat.interval[0] < 75 < cat.interval[1]
     assert "Wilson" in cat.interval.method
 
 

@@ -11,8 +11,9 @@ CLASSES = ("cat", "dog")
 
 @pytest.fixture
 def runs(tmp_path):
-    """Two seeds of two splits with 4 and 6 test samples, the later seed first."""
-    samples = {"one": made_test_samples(CLASSES, 2), "other": made_test_samples(CLASSES, 3)}
+    """Two seeds of two splits with 4 and 6 test samples, of which 2 are the same; seed 7 first."""
+    every = made_test_samples(CLASSES, 4)
+    samples = {"one": every[:4], "other": every[2:]}
     return [
         read_run(made_run(tmp_path, rows, CLASSES, seed, split=split))
         for split, rows in samples.items()
@@ -33,8 +34,9 @@ def test_the_mean_of_a_seed_is_over_the_splits_that_have_a_value(runs):
     assert seed_means(runs, lambda run: float(run.seed)) == [7.0, 3.0]
 
 
-def test_the_runs_of_a_split_share_their_test_samples(runs):
-    assert count_test_samples(runs) == 4 + 6
+def test_test_samples_of_several_runs_and_splits_count_once(runs):
+    assert count_test_samples(runs) == 8
+    assert count_test_samples(runs[:2]) == 4
 
 
 def test_metrics_with_different_classes_are_an_error(runs):

@@ -11,13 +11,13 @@ DECODE_VISUAL = 1
 DECODE_AUDIO = 1
 CALIBRATE = 1
 MEDIA = 2
-PREPARE = 1
+PREPARE = 2
 PACK = 1
 TRAIN = 3
 EVALUATE = 4
 EVALUATED = frozenset((
     "split", "variant", "seed", "random_weights", "settings", "precision", "trained_on",
-    "evaluated_on", "val_accuracy", "val_samples", "top_k", "samples", "per_class",
+    "evaluated_on", "val_accuracy", "val_samples", "top_k", "samples", "in_train", "per_class",
     "accuracy", "balanced_accuracy", "top5", "macro_f1", "mean_average_precision",
     "expected_calibration_error", "negative_log_likelihood",
 ))  # fmt: skip

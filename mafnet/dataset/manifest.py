@@ -15,10 +15,13 @@ SUBSETS = ("train", "val", "test")
 COLUMNS = ("sample", "video", "label", "subset")
 EVENT_COLUMNS = ("event_start", "event_end")
 ALSO_IN = "also_in"
-"""Optional column: other subsets that contain the row's video, separated by blanks.
+"""Optional column: other subsets that contain the row's video or group, separated by blanks.
 
-A video in two subsets is an error unless its rows declare it, as in the official split of AVE.
+A video or group in two subsets is an error unless its rows declare it, as in the official split of
+AVE.
 """
+GROUP = "group"
+"""Optional column: the recording, person or place that several videos have in common."""
 MAX_SHOWN = 50
 """Maximum number of wrong rows in an error message."""
 
@@ -33,8 +36,8 @@ class Sample:
     label: name of the class.
     subset: "train", "val" or "test".
     event: seconds [start, end) of the event, if the data set records them.
-    also_in: other subsets that are declared to contain the video.
-    group: clips of one recording have the same group; empty if the video is its own group.
+    also_in: other subsets that are declared to contain the video or its group.
+    group: videos of one recording have the same group; empty if the video is its own group.
     """
 
     sample: str
@@ -44,6 +47,11 @@ class Sample:
     event: tuple[float, float] | None = None
     also_in: tuple[str, ...] = ()
     group: str = ""
+
+    @property
+    def cluster(self) -> str:
+        """The group, or the video if it has none: results of one cluster are not independent."""
+        return self.group or self.video
 
 
 def read_manifest(path: Path, classes: Collection[str] = ()) -> list[Sample]:
@@ -58,8 +66,10 @@ def read_manifest(path: Path, classes: Collection[str] = ()) -> list[Sample]:
         sample, faults = _sample(row, classes)
         problems += [f"row {number}: {fault}" for fault in faults]
         samples.append((number, sample))
-    problems += _repeated_samples(samples) + _shared_videos(samples)
-    for column in ("sample", "label"):
+    problems += _repeated_samples(samples) + _several_groups(samples)
+    for column in ("video", GROUP):
+        problems += _in_two_subsets(samples, column)
+    for column in ("sample", "label", GROUP):
         problems += _similar_names(samples, column)
     if problems:
         raise MafnetError(_report(path, problems))
@@ -88,16 +98,18 @@ def write_manifest(samples: Sequence[Sample], path: Path) -> None:
     """Write a manifest, with the optional columns that at least one sample needs."""
     events = any(sample.event for sample in samples)
     shared = any(sample.also_in for sample in samples)
+    grouped = any(sample.group for sample in samples)
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         # Python 3.11 does not quote a carriage return, which readers take for the end of a line.
         quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        writer.writerow(COLUMNS + EVENT_COLUMNS * events + (ALSO_IN,) * shared)
+        writer.writerow(COLUMNS + EVENT_COLUMNS * events + (ALSO_IN,) * shared + (GROUP,) * grouped)
         for sample in samples:
             row = (sample.sample, sample.video, sample.label, sample.subset)
             event = sample.event or ("", "")
             chosen = quoted if "\r" in sample.video else writer
-            chosen.writerow(row + event * events + (" ".join(sample.also_in),) * shared)
+            also_in = (" ".join(sample.also_in),)
+            chosen.writerow(row + event * events + also_in * shared + (sample.group,) * grouped)
 
 
 def calibration_videos(path: Path, count: int) -> list[str]:
@@ -137,7 +149,9 @@ def _sample(row: dict[str, str] | None, classes: Collection[str]) -> tuple[Sampl
     if row is None:
         return Sample("", "", "", ""), ["has more or fewer fields than the header"]
     faults = [f"{column} is empty" for column in COLUMNS if not row[column].strip()]
-    faults += [fault for column in ("sample", "label") for fault in _name_faults(column, row)]
+    row = {GROUP: "", **row}
+    names = ("sample", "label", GROUP)
+    faults += [fault for column in names for fault in _name_faults(column, row)]
     if row["video"].strip():
         faults += _path_faults(row["video"])
     if row["subset"].strip() and row["subset"] not in SUBSETS:
@@ -152,7 +166,8 @@ def _sample(row: dict[str, str] | None, classes: Collection[str]) -> tuple[Sampl
         event = None
         faults.append("event_start and event_end are not seconds with start < end")
     also_in = tuple((row.get(ALSO_IN) or "").split())
-    return Sample(*(row[column] for column in COLUMNS), event, also_in), faults
+    group = row[GROUP].strip()
+    return Sample(*(row[column] for column in COLUMNS), event, also_in, group), faults
 
 
 def _event(row: dict[str, str]) -> tuple[float, float] | None:
@@ -223,17 +238,35 @@ def _similar_names(samples: Sequence[tuple[int, Sample]], column: str) -> list[s
     ]
 
 
-def _shared_videos(samples: Sequence[tuple[int, Sample]]) -> list[str]:
-    """Rows whose video is also in another subset: test videos must not be trained on."""
+def _in_two_subsets(samples: Sequence[tuple[int, Sample]], column: str) -> list[str]:
+    """Rows whose video (or group) is in another subset too: it must not be trained on and tested.
+
+    column: `video` or `group`.
+    """
+    first: dict[str, tuple[int, Sample]] = {}
+    faults = []
+    for number, sample in samples:
+        name = getattr(sample, column)
+        row, other = first.setdefault(name, (number, sample))
+        known = other.subset in sample.also_in and sample.subset in other.also_in
+        if name and other.subset != sample.subset and not known:
+            faults.append(
+                f"row {number}: {column} {name!r} is in subset {sample.subset} here and in "
+                f"{other.subset} in row {row}"
+            )
+    return faults
+
+
+def _several_groups(samples: Sequence[tuple[int, Sample]]) -> list[str]:
+    """Rows whose video has another group in an earlier row."""
     first: dict[str, tuple[int, Sample]] = {}
     faults = []
     for number, sample in samples:
         row, other = first.setdefault(sample.video, (number, sample))
-        known = other.subset in sample.also_in and sample.subset in other.also_in
-        if sample.video and other.subset != sample.subset and not known:
+        if sample.video and other.group != sample.group:
             faults.append(
-                f"row {number}: video {sample.video!r} is in subset {sample.subset} here and in "
-                f"{other.subset} in row {row}"
+                f"row {number}: video {sample.video!r} has group {sample.group!r} here and "
+                f"{other.group!r} in row {row}"
             )
     return faults
 

@@ -81,6 +81,11 @@ class Data:
             np.array([index[sample.label] for sample in samples]),
         )
 
+    def in_train(self, subset: Subset) -> int:
+        """How many samples of a subset have a video or group that is also in train."""
+        trained = {sample.cluster for sample in self._samples if sample.subset == "train"}
+        return sum(sample.cluster in trained for sample in subset.samples)
+
     def read(self, rows: np.ndarray, inputs: Sequence[str]) -> dict[str, np.ndarray]:
         """The features of some videos: (B, T, ...) float16 by input, a name of INPUTS."""
         return {name: self._layer(name)[rows] for name in inputs}

@@ -47,7 +47,7 @@ def evaluate(
     run.write_attention(Attention(found.samples, settings.modalities, attention, valid))
     metrics = run_metrics(found.labels, found.probabilities, settings.classes, chosen)
     about = about_run(settings, split, described(device)) | validation_metrics(chosen_on)
-    run.write_metrics(about | metrics)
+    run.write_metrics(about | {"in_train": data.in_train(test)} | metrics)
     log.info("test accuracy %.2f %% of %d samples", metrics["accuracy"], metrics["samples"])
 
 
@@ -61,7 +61,7 @@ def _predictions(
     table = PredictionTable(
         classes=settings.classes,
         samples=[sample.sample for sample in subset.samples],
-        groups=[sample.group or sample.video for sample in subset.samples],
+        groups=[sample.cluster for sample in subset.samples],
         labels=subset.labels,
         predicted=probabilities.argmax(axis=1),
         probabilities=probabilities,

@@ -45,6 +45,9 @@ def run_schema() -> dict:
         **{name: value_of(metric) | about(described(metric)) for name, metric in METRICS.items()},
         "top_k": count("K of `top5`, from the config.", 1),
         "samples": count("Test samples with a usable video.", 1),
+        "in_train": count(
+            "Test samples whose video or group is also in train, as the rows declare."
+        ),
         "per_class": by_name("By class, in the order of the network's outputs.", "class"),
     }
     share = "Share of the class's samples that are classified correctly; null if it has no sample."
@@ -105,7 +108,12 @@ def dataset_definitions() -> dict:
         "sha256": SHA256,
         "class": closed(
             accuracy=percent_or_null(share),
-            samples=count("Test samples of the class in all splits."),
+            ci95={
+                "description": "The 95 % interval [low, high] of the accuracy (Wilson, over seeds "
+                "and test samples); null if the class has no sample.",
+                **or_null(pair(PERCENT)),
+            },
+            samples=count("Different test samples of the class in all splits."),
         ),
         "run": closed(
             split=TEXT | about("Name of the official fold."),
@@ -194,6 +202,11 @@ def value_of(metric: Metric) -> dict:
     return metric.number if metric.applies is always else or_null(metric.number)
 
 
+def pair(number: dict) -> dict:
+    """Schema of an interval [low, high]."""
+    return {"type": "array", "prefixItems": [number, number], "items": False, "minItems": 2}
+
+
 def or_null(schema: dict) -> dict:
     """A schema that also allows null."""
     return {"oneOf": [schema, {"type": "null"}]}
@@ -217,10 +230,7 @@ def _entry(metric: Metric) -> dict:
         ci95={
             "description": "The 95 % interval [low, high], for other test samples and other seeds; "
             "with one seed only for other test samples.",
-            "type": "array",
-            "prefixItems": [metric.number, metric.number],
-            "items": False,
-            "minItems": 2,
+            **pair(metric.number),
         },
         ci_method={"description": "How the interval was computed.", "const": metric.interval.value},
     )

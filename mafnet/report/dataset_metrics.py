@@ -48,9 +48,19 @@ def dataset_metrics(
         "media": media_counts(read_media(media)),
         "paper": value,
         "protocol": protocol,
-        "notes": protocol_notes(protocol, random_weights(runs), value),
+        "notes": protocol_notes(protocol, random_weights(runs), value) + shared_notes(runs),
         "provenance": provenance(dataset, runs, config_digest),
     }
+
+
+def shared_notes(runs: Sequence[Run]) -> list[str]:
+    """A note for each split with test samples whose video or group is also in train."""
+    found = {run.split: (run.metrics["in_train"], run.metrics["samples"]) for run in runs}
+    return [
+        f"{split}: {shared} of {samples} test samples have a video or group that is also in train"
+        for split, (shared, samples) in found.items()
+        if shared
+    ]
 
 
 def log_metrics(metrics: dict, log: logging.Logger) -> None:

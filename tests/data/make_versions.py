@@ -138,7 +138,7 @@ def prepare(folder: Path) -> list:
         "test01": "\n".join(names[6:]),
     }
     samples = SOURCES["ucf51"].samples(texts, "split01", Holdout(share=0.3))
-    return [[sample.sample, sample.label, sample.subset] for sample in samples]
+    return [[sample.sample, sample.label, sample.subset, sample.group] for sample in samples]
 
 
 def pack(folder: Path) -> dict:

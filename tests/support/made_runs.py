@@ -64,7 +64,7 @@ def write_run(
     names = [sample.sample for sample in samples]
     labels = np.array([list(classes).index(sample.label) for sample in samples])
     predicted = probabilities.argmax(axis=1)
-    groups = [sample.group or sample.video for sample in samples]
+    groups = [sample.cluster for sample in samples]
     table = PredictionTable(list(classes), names, groups, labels, predicted, probabilities)
     run.write_predictions(table)
     run.write_predictions(table, "val")
@@ -75,7 +75,7 @@ def write_run(
     run.write_attention(Attention(names, modalities, attention.reshape(shape), valid))
     measured = run_metrics(labels, probabilities, list(classes), Evaluation(top_k=top_k))
     about = about_run(settings, split, "cpu: made") | validation_metrics(table)
-    run.write_metrics(about | measured)
+    run.write_metrics(about | {"in_train": 0} | measured)
     return run.path
 
 

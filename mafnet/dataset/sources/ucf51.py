@@ -51,7 +51,8 @@ def parse(text: str, subset: str) -> list[Sample]:
                 "the lists from their archive again"
             )
         if label := _classes().get(folder.casefold()):
-            found.append(Sample(PurePosixPath(path).stem, path, label, subset))
+            stem = PurePosixPath(path).stem
+            found.append(Sample(stem, path, label, subset, group=f"{label} {_number(stem)}"))
     return found
 
 
@@ -59,20 +60,20 @@ def _held_out(train: Sequence[Sample], holdout: "Holdout", split: str) -> list[S
     """The training samples; those of held-out groups become validation samples."""
     by_class: dict[str, list[str]] = {}
     for sample in train:
-        by_class.setdefault(sample.label, []).append(group_of(sample))
+        by_class.setdefault(sample.label, []).append(_number(sample.sample))
     chosen = {
         label: holdout.choose(groups, f"{split}/{label}") for label, groups in by_class.items()
     }
     return [
-        replace(sample, subset="val") if group_of(sample) in chosen[sample.label] else sample
+        replace(sample, subset="val") if _number(sample.sample) in chosen[sample.label] else sample
         for sample in train
     ]
 
 
-def group_of(sample: Sample) -> str:
-    """The group of a video, `g08` of `v_Archery_g08_c01`."""
-    match = GROUP.search(sample.sample)
-    assert match is not None, sample
+def _number(stem: str) -> str:
+    """The group of a video within its class, `g08` of `v_Archery_g08_c01`."""
+    match = GROUP.search(stem)
+    assert match is not None, stem
     return match[1].lower()
 
 

@@ -6,7 +6,6 @@ from matplotlib.lines import Line2D
 
 from mafnet.report.figures.inputs import Inputs
 from mafnet.report.figures.style import BLUE, GREY, PALE, about, key, label, sheet, warnings_of
-from mafnet.report.statistics.intervals import wilson
 from mafnet.report.statistics.runs import Run, seed_means
 from mafnet.report.statistics.summary import mean_of, per_class
 
@@ -38,8 +37,7 @@ def _untested(found: dict, measured: list[str]) -> str:
 
 def _row(axes: Axes, row: int, entry: dict, seeds: list[float]) -> None:
     """Interval, mean and seeds of one class."""
-    interval = wilson(entry["accuracy"] / 100, entry["samples"])
-    axes.plot([interval.low, interval.high], [row, row], color=BLUE, linewidth=2, zorder=2)
+    axes.plot(entry["ci95"], [row, row], color=BLUE, linewidth=2, zorder=2)
     axes.plot(entry["accuracy"], row, "o", color=BLUE, markersize=5.5, zorder=4)
     if len(seeds) > 1:
         axes.plot(seeds, [row] * len(seeds), "|", color="black", markersize=7, zorder=5)
@@ -70,7 +68,10 @@ def _key(figure: Figure, mean: float, several: bool) -> None:
         Line2D([], [], color=BLUE, marker="o", linewidth=2, markersize=5.5),
         Line2D([], [], color=GREY, linestyle="--", linewidth=1),
     ]
-    names = ["mean, 95 % interval (Wilson, over test samples)", f"all classes: {mean:.1f} %"]
+    names = [
+        "mean, 95 % interval (Wilson, over seeds and test samples)",
+        f"all classes: {mean:.1f} %",
+    ]
     if several:
         handles.append(Line2D([], [], color="black", marker="|", linestyle="", markersize=7))
         names.append("one seed")

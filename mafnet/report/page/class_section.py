@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mafnet.report.page.verdicts import Verdict, least_sure_hits, most_confident_mistakes
-from mafnet.report.statistics.intervals import Interval, wilson
 
 MAX_SAMPLES = 20
 """Largest number of listed samples of a class."""
@@ -24,6 +23,7 @@ class ClassEntry:
     """The entry of a class.
 
     accuracy: recall of the class, mean over runs in percent; None if it has no test sample.
+    interval: 95 % interval of the accuracy.
     predictions: number of predictions of all runs for its samples.
     taken_for: wrong classes predicted for its samples, the most frequent first.
     takes: other classes for whose samples this class was predicted, the most frequent first.
@@ -33,7 +33,7 @@ class ClassEntry:
     name: str
     samples: int
     accuracy: float | None
-    interval: Interval | None
+    interval: tuple[float, float] | None
     predictions: int
     taken_for: list[Confusion]
     takes: list[Confusion]
@@ -60,11 +60,9 @@ def class_entries(per_class: Mapping[str, Mapping], found: Sequence[Verdict]) ->
 
 
 def _entry(name: str, measured: Mapping, own: Sequence[Verdict], pairs: Counter) -> ClassEntry:
-    accuracy, samples = measured["accuracy"], measured["samples"]
     ordered = [*most_confident_mistakes(own), *least_sure_hits(own)]
     return ClassEntry(
-        name, samples, accuracy,
-        None if accuracy is None else wilson(accuracy / 100, samples),
+        name, measured["samples"], measured["accuracy"], measured["ci95"],
         sum(len(verdict.choices) for verdict in own),
         _most(Counter({other: n for (label, other), n in pairs.items() if label == name}), name),
         _most(Counter({label: n for (label, other), n in pairs.items() if other == name}), name),

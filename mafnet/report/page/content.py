@@ -10,6 +10,7 @@ from mafnet.common.files import read_json
 from mafnet.dataset.config import DEMO
 from mafnet.dataset.manifest import Sample, read_manifest
 from mafnet.model.metrics import METRICS, Metric, percent
+from mafnet.report.dataset_metrics import shared_notes
 from mafnet.report.page.class_section import ClassEntry, class_entries
 from mafnet.report.page.embedded_figures import EmbeddedFigure, read_figures
 from mafnet.report.page.frame_strips import read_strips
@@ -105,7 +106,7 @@ def page_content(sources: Sources, output: Path, workers: int) -> Content:
         metrics=metrics,
         specs={name: metric for name, metric in METRICS.items() if metrics[name] is not None},
         top_k=runs[0].metrics["top_k"],
-        notes=protocol_notes(metrics["protocol"], [], metrics["paper"]),
+        notes=protocol_notes(metrics["protocol"], [], metrics["paper"]) + shared_notes(runs),
         synthetic=metrics["protocol"]["name"] == DEMO,
         random=[name for name, entry in weights.items() if entry["random"]],
         most_frequent=_most_frequent(found),

@@ -7,10 +7,11 @@ import numpy as np
 
 from mafnet.dataset.manifest import Sample
 from mafnet.model.metrics import percent
-from mafnet.report.statistics.intervals import RESAMPLES, Interval
+from mafnet.report.statistics.groups import grouping, resamples
+from mafnet.report.statistics.intervals import Interval
 from mafnet.report.statistics.runs import Run, grouped
 
-INTERVAL_METHOD = "percentile bootstrap over test samples, of the distance to chance"
+INTERVAL_METHOD = "percentile bootstrap over groups of test samples, of the distance to chance"
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Focus:
     split, seed: of the run. modalities: names (K,).
     inside: (S, K + 1) share of the attention on the event: of each modality, then of all.
     chance: (S,) share of the T seconds that the event fills; uniform attention has this share.
+    groups: (S,) name of each sample's group.
     shares: (S, K) share of each modality in all attention.
     """
 
@@ -29,6 +31,7 @@ class Focus:
     inside: np.ndarray
     chance: np.ndarray
     shares: np.ndarray
+    groups: list[str]
 
 
 def focus_of(run: Run, samples: Mapping[str, Sample]) -> Focus:
@@ -47,7 +50,8 @@ def focus_of(run: Run, samples: Mapping[str, Sample]) -> Focus:
     # A modality without attention counts as chance.
     own = np.where(shares > 0, on_event / np.maximum(shares, 1e-30), chance[:, None])
     inside = np.concatenate((own, on_event.sum(axis=1, keepdims=True)), axis=1)
-    return Focus(run.split, run.seed, attention.modalities, inside, chance, shares)
+    groups = [samples[attention.samples[row]].cluster for row in rows]
+    return Focus(run.split, run.seed, attention.modalities, inside, chance, shares, groups)
 
 
 def covered(sample: Sample, clips: int) -> np.ndarray:
@@ -68,15 +72,16 @@ def focus_mean(found: Sequence[Focus], column: int) -> tuple[float, Interval]:
     The interval is for the distance to chance, shifted by the mean chance. The length of the events
     in a resample changes the share and chance equally, so it does not widen the interval.
     """
-    generator = np.random.default_rng(0)
+    splits = by_split(found).values()
+    groups = grouping([runs[0].groups for runs in splits])
+    counts = resamples([np.zeros(len(own), int) for own in groups], groups)
     chances, gains, draws = [], [], []
-    for runs in by_split(found).values():
+    for runs, drawn in zip(splits, counts, strict=True):
         inside = np.mean([focus.inside[:, column] for focus in runs], axis=0)  # (S,), over seeds
         gain = inside - runs[0].chance
-        chosen = generator.integers(len(gain), size=(RESAMPLES, len(gain)))
         chances.append(runs[0].chance.mean())
         gains.append(gain.mean())
-        draws.append(gain[chosen].mean(axis=1))
+        draws.append(drawn @ gain / drawn.sum(axis=1))
     chance = np.mean(chances)
     low, high = chance + np.percentile(np.mean(draws, axis=0), [2.5, 97.5])
     interval = Interval(percent(low), percent(high), INTERVAL_METHOD)

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from mafnet.model.metrics import IntervalMethod, Metric, Unit, percent
+from mafnet.model.metrics import METRICS, IntervalMethod, Metric, Unit, percent
 from mafnet.model.scored import Scored
+from mafnet.report.statistics.groups import sums
 
 Z95 = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution."""
 
 WILSON_METHOD = "Wilson, over test samples"
-
-RESAMPLES = 2000
 
 NEGLIGIBLE = 1e-9
 """Smallest variance over seeds, as a share of that over samples; smaller ones are rounding."""
@@ -41,100 +40,153 @@ def wilson(share: float, samples: float, quantile: float = Z95) -> Interval:
     return Interval(percent(low), percent(high), WILSON_METHOD)
 
 
-def resamples(test_sets: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """How often each test sample is drawn, (RESAMPLES, S) for each test set of S samples.
-
-    test_sets: labels (S,) of each. Samples are drawn within their class, so every resample has as
-    many samples of each class as the test set. Every call returns the same draws, so all metrics
-    and variants use the same resamples.
-    """
-    generator = np.random.default_rng(0)
-    return [_within_classes(labels, generator) for labels in test_sets]
-
-
-def _within_classes(labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """(RESAMPLES, S) counts of each sample."""
-    counts = np.zeros((RESAMPLES, len(labels)))
-    for index in np.unique(labels):
-        own = np.flatnonzero(labels == index)
-        counts[:, own] = _counts(generator.integers(len(own), size=(RESAMPLES, len(own))))
-    return counts
-
-
-def _counts(chosen: np.ndarray) -> np.ndarray:
-    """(B, S) count of each index in each row of indices (B, S)."""
-    rows, samples = chosen.shape
-    flat = (chosen + np.arange(rows)[:, None] * samples).ravel()
-    return np.bincount(flat, minlength=chosen.size).reshape(chosen.shape).astype(float)
-
-
 @dataclass(frozen=True)
 class Sampled:
-    """The runs of a variant on one test set. counts: (RESAMPLES, S), of `resamples`."""
+    """The runs of a variant on one test set.
+
+    counts: (RESAMPLES, S), of `resamples`. groups: (S,), of `grouping`.
+    """
 
     runs: Sequence[Scored]
     counts: np.ndarray
+    groups: np.ndarray
+
+
+@dataclass(frozen=True)
+class Hits:
+    """The hits of a split's runs.
+
+    hits: (R, S) 0 or 1. weights: (S,) of the samples in the mean over all splits, so their sum is
+    1 / K for K splits. groups: (S,), of `grouping`.
+    """
+
+    hits: np.ndarray
+    weights: np.ndarray
+    groups: np.ndarray
 
 
 def metric_interval(metric: Metric, mean: float, splits: Sequence[Sampled]) -> Interval:
     """The interval of a metric by the metric's own method.
 
     mean: of the metric over all runs, in its unit. The runs of a split share their test samples, so
-    they are resampled together. The splits are resampled independently. If all draws are equal, a
-    share gets Wilson's interval: a perfect score on few samples is not certain.
+    they are resampled together. The splits are resampled independently, except groups that several
+    splits have. If all draws are equal, a share gets Wilson's interval: a perfect score on few
+    groups is not certain.
     """
     low, high = METHODS[metric.interval](metric, mean, splits)
     if low == high and metric.unit is Unit.PERCENT:
-        found = wilson(mean / 100, sum(split.counts.shape[1] for split in splits))
+        found = wilson(mean / 100, 1 / _group_squares(_hits(METRICS["accuracy"], splits)))
         low, high = found.low, found.high
     return Interval(metric.rounded(low), metric.rounded(high), metric.interval.value)
 
 
 def _wilson(metric: Metric, mean: float, splits: Sequence[Sampled]) -> tuple[float, float]:
-    """Wilson's interval of the number of independent samples that gives the variance.
-
-    The variance is the binomial one over samples plus the variance over seeds. Only the second one
-    is estimated, so Satterthwaite's degrees of freedom come from it.
-    """
-    share, squares = np.clip(mean / 100, 0, 1), 0.0
-    parts = []
-    for split in splits:
-        weights = metric.sample_weights(split.runs[0]) / len(splits)
-        hits = np.array([metric.hits(run) for run in split.runs], float)
-        squares += float((weights**2).sum())
-        parts.append((seed_variance(hits, weights), len(hits)))
-    binomial = share * (1 - share) * squares
-    ratio, quantile = _with_seeds(binomial, parts)
-    found = wilson(share, 1 / squares / ratio, quantile)
+    found = hits_interval(_hits(metric, splits))
     return found.low, found.high
 
 
-def _with_seeds(over_samples: float, parts: Sequence[tuple[float, int]]) -> tuple[float, float]:
+def _hits(metric: Metric, splits: Sequence[Sampled]) -> list[Hits]:
+    return [
+        Hits(
+            np.array([metric.hits(run) for run in split.runs], float),
+            metric.sample_weights(split.runs[0]) / len(splits),
+            split.groups,
+        )
+        for split in splits
+    ]
+
+
+def hits_interval(splits: Sequence[Hits]) -> Interval:
+    """Wilson's interval, with the number of independent samples that gives the variance.
+
+    The variance of the weighted mean of the hits is that over samples plus the variance
+    over seeds. The variance over seeds is estimated, and that over samples is too if a group has
+    several samples. Satterthwaite's degrees of freedom come from the estimated ones.
+    """
+    share = share_of(splits)
+    over_samples, freedom = _sample_variance(share, splits)
+    parts = [(seed_variance(split), len(split.hits) - 1) for split in splits]
+    if not over_samples:
+        return wilson(share, 1 / _group_squares(splits))
+    ratio, quantile = _with_seeds(over_samples, parts, freedom)
+    return wilson(share, share * (1 - share) / over_samples / ratio, quantile)
+
+
+def share_of(splits: Sequence[Hits]) -> float:
+    """The weighted mean of the hits, 0 to 1; exactly 1 if all are hits."""
+    return round(sum(float(split.hits.mean(axis=0) @ split.weights) for split in splits), 12)
+
+
+def _sample_variance(share: float, splits: Sequence[Hits]) -> tuple[float, float]:
+    """The variance of the weighted mean over samples, and its degrees of freedom.
+
+    It is the binomial variance, which is known, or the variance between groups, if that is larger.
+    """
+    binomial = share * (1 - share) * sum(float((split.weights**2).sum()) for split in splits)
+    squares, count, grouped = _group_sums(splits)
+    between = float((squares**2).sum()) * count / max(count - 1, 1)
+    if not grouped or between <= binomial:
+        return binomial, np.inf
+    return between, count - 1
+
+
+def _group_sums(splits: Sequence[Hits]) -> tuple[np.ndarray, int, bool]:
+    """(G,) sum over each group of the weighted distances of its hits from the split's mean.
+
+    Also the number of groups with a weight, and whether one of them has several samples.
+    """
+    weights, groups = (
+        np.concatenate([getattr(split, name) for split in splits]) for name in ("weights", "groups")
+    )
+    residuals = np.concatenate([_residuals(split) for split in splits])
+    sizes = np.bincount(groups[weights > 0])
+    return np.bincount(groups, weights * residuals), int((sizes > 0).sum()), bool(sizes.max() > 1)
+
+
+def _residuals(split: Hits) -> np.ndarray:
+    """(S,) hits, mean over seeds, minus their weighted mean."""
+    hits = split.hits.mean(axis=0)
+    return hits - np.average(hits, weights=split.weights)
+
+
+def _group_squares(splits: Sequence[Hits]) -> float:
+    """Sum of the squared weights of the groups: 1 / G for G groups of equal size."""
+    groups = np.concatenate([split.groups for split in splits])
+    weights = np.bincount(groups, np.concatenate([split.weights for split in splits]))
+    return float((weights**2).sum())
+
+
+def _with_seeds(
+    over_samples: float, parts: Sequence[tuple[float, int]], freedom: float = np.inf
+) -> tuple[float, float]:
     """The total variance as a multiple of that over samples, and Student's quantile for it.
 
-    parts: the variance over seeds and the number of seeds, of each split.
+    parts: the variance over seeds and its degrees of freedom, of each split.
+    freedom: degrees of freedom of the variance over samples.
     """
     over_seeds = sum(part for part, _ in parts)
-    if over_seeds <= NEGLIGIBLE * over_samples or not over_samples:
-        return 1.0, Z95
+    if over_seeds <= NEGLIGIBLE * over_samples:
+        over_seeds, parts = 0.0, []
     variance = over_samples + over_seeds
-    spread = sum(part**2 / (seeds - 1) for part, seeds in parts if part)
+    spread = sum(part**2 / own for part, own in parts if part) + over_samples**2 / freedom
+    if not spread:
+        return 1.0, Z95
     return variance / over_samples, float(stdtrit(variance**2 / spread, 0.975))
 
 
-def seed_variance(hits: np.ndarray, weights: np.ndarray) -> float:
-    """The part of a mean's variance that comes from R seeds, without that of the samples.
-
-    hits: (R, S) 0 or 1. weights: (S,) of the samples in the mean.
-    """
-    seeds, samples = hits.shape
-    if seeds == 1 or samples == 1:
+def seed_variance(split: Hits) -> float:
+    """The part of a mean's variance that comes from R seeds, without that of the samples."""
+    seeds = len(split.hits)
+    used, own = np.unique(split.groups[split.weights > 0], return_inverse=True)
+    if seeds == 1 or len(used) == 1:
         return 0.0
-    rows, columns = hits @ weights, hits.mean(axis=0)
-    centred = hits - columns
-    residuals = centred - (centred @ weights / weights.sum())[:, None]
-    noise = (weights**2 * residuals**2).sum() / (seeds - 1) * samples / (samples - 1)
-    return max(float(rows.var(ddof=1) - noise), 0.0) / seeds
+    weights = split.weights[split.weights > 0]
+    values = sums(split.hits[:, split.weights > 0] * weights, own, len(used))  # (R, G)
+    shares = np.bincount(own, weights) / weights.sum()
+    centred = values - values.mean(axis=0)
+    residuals = centred - centred.sum(axis=1, keepdims=True) * shares
+    noise = (residuals**2).sum() / (seeds - 1) * len(used) / (len(used) - 1)
+    return max(float(values.sum(axis=1).var(ddof=1) - noise), 0.0) / seeds
 
 
 def _percentile(metric: Metric, mean: float, splits: Sequence[Sampled]) -> tuple[float, float]:
@@ -165,10 +217,13 @@ def _widened(
     """Limits of a bootstrap over samples, moved away from the mean by the variance over seeds."""
     mean /= metric.unit.factor
     parts = [
-        (_seed_part(metric, split, own) / len(splits) ** 2, len(split.runs))
+        (_seed_part(metric, split, own) / len(splits) ** 2, len(split.runs) - 1)
         for split, own in zip(splits, draws, strict=True)
     ]
-    ratio, quantile = _with_seeds(float(np.var(_mean(draws))), parts)
+    over_samples = float(np.var(_mean(draws)))
+    if not over_samples:
+        return tuple(metric.shown(limit) for limit in limits)
+    ratio, quantile = _with_seeds(over_samples, parts)
     factor = quantile / Z95 * np.sqrt(ratio)
     low, high = (metric.shown(mean + factor * (limit - mean)) for limit in limits)
     return low, high

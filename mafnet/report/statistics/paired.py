@@ -3,7 +3,7 @@
 Random effects that both variants share cancel in the difference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from mafnet.common.errors import MafnetError
 from mafnet.model.metrics import percent
 from mafnet.model.predictions import PredictionTable
+from mafnet.report.statistics.groups import by_group, grouping, overlap
 from mafnet.report.statistics.intervals import Interval
 from mafnet.report.statistics.runs import Run, grouped
 from mafnet.report.statistics.two_way import Estimate, two_way
@@ -42,17 +43,35 @@ class Comparison:
 def compare(runs: Sequence[Run], others: Sequence[Run]) -> Comparison | None:
     """The first runs minus the others; None if no two have the same split and seed.
 
-    MafnetError if the runs of a pair have different test samples.
+    Rows of the two-way table are seeds, columns are groups of test samples. Splits are independent
+    tables with equal weights. If they have groups in common they are one table, of the seeds that
+    all splits have. MafnetError if the runs of a pair have different test samples.
     """
     partners = {(run.split, run.seed): run for run in others}
     paired = [run for run in runs if (run.split, run.seed) in partners]
     if not paired:
         return None
-    differences = [
-        np.array([_differences(run, partners[run.split, run.seed]) for run in group])
-        for group in grouped(paired, "split").values()
-    ]
-    return Comparison(two_way(differences), len(paired))
+    pairs = {
+        split: {run.seed: (run, partners[split, run.seed]) for run in group}
+        for split, group in grouped(paired, "split").items()
+    }
+    groups = grouping([next(iter(pair.values()))[0].predictions.groups for pair in pairs.values()])
+    if not overlap(groups):
+        found = {split: _table(own.values()) for split, own in pairs.items()}
+        tables = [by_group([one], [own]) for one, own in zip(found.values(), groups, strict=True)]
+        return Comparison(two_way(tables), len(paired))
+    seeds = sorted(set.intersection(*(set(own) for own in pairs.values())))
+    if seeds:
+        values = [_table(own[seed] for seed in seeds) for own in pairs.values()]
+        return Comparison(two_way([by_group(values, groups)]), len(seeds) * len(pairs))
+    # No seed has all splits: seeds and splits cannot be told apart.
+    values = [_table(own.values()).mean(axis=0, keepdims=True) for own in pairs.values()]
+    return Comparison(two_way([by_group(values, groups)]), len(paired))
+
+
+def _table(pairs: Iterable[tuple[Run, Run]]) -> np.ndarray:
+    """(R, S) differences of R pairs of runs."""
+    return np.array([_differences(run, other) for run, other in pairs])
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

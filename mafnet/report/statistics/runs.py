@@ -1,5 +1,6 @@
 """Evaluated runs in memory, and functions that group them."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,5 +81,21 @@ def seed_means(runs: Iterable[Run], measure: Callable[[Run], float | None]) -> l
 
 
 def count_test_samples(runs: Sequence[Run]) -> int:
-    """The number of test samples of all splits; the runs of a split have the same samples."""
-    return sum(group[0].metrics["samples"] for group in grouped(runs, "split").values())
+    """The number of different test samples of all splits."""
+    return sum(test_samples(runs).values())
+
+
+def test_samples(runs: Sequence[Run]) -> dict[str, int]:
+    """The number of different test samples of each class in all splits.
+
+    The runs of a split have the same samples. A sample of several splits, with the same name and
+    group, counts once.
+    """
+    tables = [group[0].predictions for group in grouped(runs, "split").values()]
+    found = {
+        row
+        for table in tables
+        for row in zip(table.samples, table.groups, table.labels.tolist(), strict=True)
+    }
+    counts = Counter(label for _, _, label in found)
+    return {name: counts[index] for index, name in enumerate(tables[0].classes)}

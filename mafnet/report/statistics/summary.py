@@ -6,10 +6,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mafnet.model.metrics import METRICS, Metric
+from mafnet.model.metrics import METRICS, Metric, percent
 from mafnet.model.scored import Scored
-from mafnet.report.statistics.intervals import Sampled, metric_interval, resamples
-from mafnet.report.statistics.runs import Run, grouped, seed_means
+from mafnet.report.statistics.groups import grouping, resamples
+from mafnet.report.statistics.intervals import (
+    Hits,
+    Sampled,
+    hits_interval,
+    metric_interval,
+    share_of,
+)
+from mafnet.report.statistics.runs import Run, grouped, seed_means, test_samples
 
 
 def metric_summaries(runs: Sequence[Run]) -> dict[str, dict | None]:
@@ -28,15 +35,34 @@ def mean_of(name: str, runs: Sequence[Run]) -> float:
 
 
 def per_class(runs: Sequence[Run]) -> dict[str, dict]:
-    """Each class's recall, mean over runs in percent, and its test samples in all splits."""
-    result = {}
-    for name in runs[0].metrics["per_class"]:
-        entries = [run.metrics["per_class"][name] for run in runs]
-        found = [entry["accuracy"] for entry in entries if entry["accuracy"] is not None]
-        first = [group[0].metrics["per_class"][name] for group in grouped(runs, "split").values()]
-        accuracy = round(float(np.mean(found)), 2) if found else None
-        result[name] = {"accuracy": accuracy, "samples": sum(entry["samples"] for entry in first)}
-    return result
+    """Each class's recall in percent, mean over splits and seeds, its interval and test samples.
+
+    Splits without a test sample of the class are left out.
+    """
+    groups = groups_of(runs)
+    splits = list(zip(grouped(runs, "split").values(), groups, strict=True))
+    counts = test_samples(runs)
+    return {
+        name: _of_class(index, splits) | {"samples": counts[name]}
+        for index, name in enumerate(runs[0].predictions.classes)
+    }
+
+
+def _of_class(index: int, splits: Sequence[tuple[Sequence[Run], np.ndarray]]) -> dict:
+    own = [(runs, groups) for runs, groups in splits if index in runs[0].predictions.labels]
+    if not own:
+        return {"accuracy": None, "ci95": None}
+    hits = [_hits_of(index, runs, groups, len(own)) for runs, groups in own]
+    interval = hits_interval(hits)
+    return {"accuracy": percent(share_of(hits)), "ci95": [interval.low, interval.high]}
+
+
+def _hits_of(index: int, runs: Sequence[Run], groups: np.ndarray, splits: int) -> Hits:
+    """The hits on the samples of one class."""
+    chosen = runs[0].predictions.labels == index
+    hits = np.array([run.predictions.predicted[chosen] == index for run in runs], float)
+    weights = np.full(chosen.sum(), 1 / chosen.sum() / splits)
+    return Hits(hits, weights, groups[chosen])
 
 
 def run_rows(runs: Sequence[Run]) -> list[dict]:
@@ -90,8 +116,14 @@ def _summary(name: str, metric: Metric, runs: Sequence[Run], splits: list[Sample
 def _sampled(runs: Sequence[Run]) -> list[Sampled]:
     """The runs of each split, and the resamples of the split's test samples."""
     groups = [[scored_by(run) for run in group] for group in grouped(runs, "split").values()]
-    counts = resamples([group[0].labels for group in groups])
-    return [Sampled(group, drawn) for group, drawn in zip(groups, counts, strict=True)]
+    own = groups_of(runs)
+    counts = resamples([group[0].labels for group in groups], own)
+    return [Sampled(*parts) for parts in zip(groups, counts, own, strict=True)]
+
+
+def groups_of(runs: Sequence[Run]) -> list[np.ndarray]:
+    """(S,) index of the group of each test sample, for each split."""
+    return grouping([group[0].predictions.groups for group in grouped(runs, "split").values()])
 
 
 def scored_by(run: Run) -> Scored:

@@ -1,9 +1,9 @@
-"""The variance of a mean over seeds and test samples, both of them random.
+"""The variance of a mean over seeds and groups of test samples, both of them random.
 
-Values of R runs (seeds) on S test samples are a two-way table without replication. Seeds and
-samples are independent random factors, and the variance of the table's mean is
-(MS_seed + MS_sample - MS_residual) / (R S), with the mean squares of the analysis of variance.
-Its degrees of freedom are Satterthwaite's (Biometrics Bulletin 2, 1946).
+Values of R runs (seeds) on S groups of test samples are a two-way table without replication. By
+default each video is a group. Seeds and groups are independent random factors, and the variance of
+the table's mean is (MS_seed + MS_sample - MS_residual) / (R S), with the mean squares of the
+analysis of variance. Its degrees of freedom are Satterthwaite's (Biometrics Bulletin 2, 1946).
 """
 
 from collections.abc import Sequence
@@ -77,7 +77,8 @@ def _half_width(variance: float, freedom: float) -> float:
 def two_way(groups: Sequence[np.ndarray]) -> Estimate:
     """The mean over independent splits with equal weights.
 
-    groups: values (R, S) of each split, between -1 and 1.
+    groups: values (R, S) of each split. A value is a group's mean times its share of the samples,
+        times S: the mean of a row is the mean over samples.
     """
     parts = [_split(values) for values in groups]
     count = len(parts)
