@@ -6,6 +6,7 @@ import sys
 import click
 
 from mafnet import __version__
+from mafnet.common.attempts import record_error, refuse_repetition
 from mafnet.common.errors import MafnetError
 from mafnet.common.parent import end_with_parent
 from mafnet.common.terminal import PrintableFormatter, printable
@@ -42,6 +43,7 @@ class ByStage(click.Group):
         try:
             return super().invoke(ctx)
         except MafnetError as error:
+            record_error(sys.argv, error)
             click.echo(f"mafnet {ctx.invoked_subcommand}: {printable(str(error))}", err=True)
             ctx.exit(1)
 
@@ -59,6 +61,7 @@ def main(quiet: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(PrintableFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, handlers=[handler])
+    refuse_repetition(sys.argv)
 
 
 for _commands in STAGES.values():

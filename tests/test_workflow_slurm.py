@@ -188,6 +188,22 @@ def test_a_job_that_was_killed_for_memory_is_retried_with_more(slurm, cluster, l
 
 
 @pytest.mark.slurm
+def test_an_error_of_the_user_is_not_repeated(slurm, cluster, last):
+    before = last()
+    cluster.delete("metrics.json")
+    rules = cluster.folder / "workflow/rules/report.smk"
+    text = rules.read_text()
+    rules.write_text(text.replace('"mafnet metrics', '"mafnet check nowhere; mafnet metrics', 1))
+    output = cluster.run(succeeds=False)
+    assert "nowhere is not in the config's datasets" in output
+    assert "(the error of the first attempt; it is not tried again)" in output
+    assert len(slurm.of_rule("metrics", before)) == 2
+    rules.write_text(text)
+    cluster.run()
+    assert slurm.of_rule("metrics", before)[2]["JobState"] == "COMPLETED"
+
+
+@pytest.mark.slurm
 def test_a_model_is_kept_if_its_evaluation_fails(slurm, cluster, last):
     cluster.delete("main", "metrics.json")
     rules = cluster.folder / "workflow/rules/model.smk"

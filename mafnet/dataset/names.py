@@ -26,5 +26,5 @@ def spelling(name: str) -> str:
 def look_alikes(names: Iterable[str]) -> dict[str, str]:
     """For each name that is equal to an earlier, different name after folding, the earlier one."""
     first: dict[str, str] = {}
-    pairs = {name: first.setdefault(folded(name), name) for name in dict.fromkeys(names)}
-    return {name: earlier for name, earlier in pairs.items() if name != earlier}
+    pairs = ((name, first.setdefault(folded(name), name)) for name in names)
+    return {name: earlier for name, earlier in pairs if name != earlier}

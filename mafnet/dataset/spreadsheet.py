@@ -5,18 +5,20 @@ the right and empty rows are ignored. With semicolons, numbers may have a decima
 """
 
 import csv
-import io
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from mafnet.common.errors import MafnetError
 
 SEPARATORS = ",;\t"
 
 
-def read_table(path: Path, needed: Sequence[str], numeric: Collection[str]) -> list[tuple]:
-    """Rows as (number of the last line in the file, dictionary or None).
+def read_table(
+    path: Path, needed: Sequence[str], numeric: Collection[str]
+) -> Iterator[tuple[int, dict[str, str] | None]]:
+    """Rows as (number of the last line in the file, dictionary or None), one after the other.
 
     A row is None if it has more or fewer fields than the header. MafnetError for a file that is
     not UTF-8 text, not a table, or that lacks a needed column.
@@ -25,31 +27,32 @@ def read_table(path: Path, needed: Sequence[str], numeric: Collection[str]) -> l
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            text = file.read()
-        separator, skipped = _dialect(text, needed)
-        body = io.StringIO(text[skipped:], newline="")
-        reader = csv.reader(body, delimiter=separator, strict=True)
-        header = _trimmed(next((cells for cells in reader if any(cells)), []))
-        _check_header(path, header, needed)
-        offset = 1 if skipped else 0
-        rows = [(reader.line_num + offset, _row(header, cells)) for cells in reader if any(cells)]
+            separator, offset = _dialect(file, needed)
+            reader = csv.reader(file, delimiter=separator, strict=True)
+            header = _trimmed(next((cells for cells in reader if any(cells)), []))
+            _check_header(path, header, needed)
+            for cells in filter(any, reader):
+                row = _row(header, cells)
+                if row and separator == ";":
+                    row = _with_decimal_points(row, numeric)
+                yield reader.line_num + offset, row
     except UnicodeDecodeError as error:
         raise MafnetError(
             f"{path}: cannot be read as a UTF-8 CSV file ({error}); save it as CSV UTF-8"
         ) from error
     except (OSError, csv.Error) as error:
         raise MafnetError(f"{path}: cannot be read as a UTF-8 CSV file ({error})") from error
-    if separator == ";":
-        rows = [(number, row and _with_decimal_points(row, numeric)) for number, row in rows]
-    return rows
 
 
-def _dialect(text: str, needed: Collection[str]) -> tuple[str, int]:
-    """The separator, and the length of a line `sep=...` in front of the header."""
-    if named := re.match(r'"?sep=(.)"?\r?\n', text):
-        return named[1], named.end()
-    header = next((line for line in text.splitlines() if line.strip()), "")
-    return max(SEPARATORS, key=lambda separator: _matches(header, separator, needed)), 0
+def _dialect(file: TextIO, needed: Collection[str]) -> tuple[str, int]:
+    """The separator, and the number of lines before the header that were read: a line `sep=...`."""
+    first = file.readline()
+    if named := re.fullmatch(r'"?sep=(.)"?\r?\n', first):
+        return named[1], 1
+    while first and not first.strip():
+        first = file.readline()
+    file.seek(0)
+    return max(SEPARATORS, key=lambda separator: _matches(first.strip(), separator, needed)), 0
 
 
 def _matches(header: str, separator: str, needed: Collection[str]) -> int:
