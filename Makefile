@@ -8,7 +8,7 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo test test-all test-slurm lint format generate bench bench-gpu lock vggish-env clean
+.PHONY: help install demo test test-all test-slurm lint format generate bench bench-gpu bench-scale lock vggish-env clean
 
 help:
 	@echo "make demo      from synthetic videos to a table of accuracies and a page, on $(CORES) cores"
@@ -18,6 +18,7 @@ help:
 	@echo "make generate  write the schemas and the defaults of config.yaml from mafnet/*/config.py"
 	@echo "make bench     compare each stage with the plain way, 8 minutes; BENCH=--quick is a check of one minute"
 	@echo "make bench-gpu  measure extraction on a GPU; writes its table into docs/performance.md"
+	@echo "make bench-scale  measure Snakemake's time and memory for up to two million videos, 10 minutes; writes its table into docs/scaling.md"
 	@echo "make lock      write requirements.lock from the dependencies in pyproject.toml"
 	@echo "make vggish-env  install TensorFlow in .venv-vggish, to convert VGGish without conda"
 	@echo "make clean     remove data and results of the demo (not the cache), and all logs"
@@ -75,6 +76,9 @@ bench: $(INSTALLED)
 
 bench-gpu: $(INSTALLED)
 	$(BIN)/python -m benchmarks.gpu --write docs/performance.md
+
+bench-scale: $(INSTALLED)
+	$(BIN)/python -m benchmarks.scale --write docs/scaling.md
 
 lock: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet uv

@@ -86,3 +86,10 @@ rule not_configured:
     wildcard_constraints:
         unknown=f"(?!(?:{'|'.join(map(re.escape, PLAN.datasets))})/)[^/]+",
         rest=".+",
+
+
+# A job's own Snakemake considers only the job's rule, unless there is a checkpoint: then it would
+# consider all jobs of the data set.
+if IN_JOB:
+    for considered in workflow.rules:
+        considered.is_checkpoint = False

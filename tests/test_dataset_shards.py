@@ -1,17 +1,22 @@
 """The shard of a video does not depend on the other videos of the data set."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import Sample, write_manifest
+from mafnet.dataset.shard_lists import listed_shards, listed_videos, write_shard_lists
 from mafnet.dataset.shards import (
+    MOST_SHARDS,
     VIDEOS_PER_SHARD,
     manifest_shards,
     shard_count,
     shard_of,
     shard_videos,
+    videos_of_shard,
 )
 
 names = st.text(st.characters(exclude_categories=("Cs",)), min_size=1)
@@ -24,12 +29,13 @@ def test_the_hash_never_changes():
     assert found == ["0032", "0041", "0038"]
 
 
-@given(st.integers(0, 10**6))
+@given(st.integers(0, 10**7))
 def test_number_of_shards_is_a_power_of_two_that_fits(videos):
     count = shard_count(videos)
     assert count & (count - 1) == 0
-    assert count * VIDEOS_PER_SHARD >= videos
+    assert count * VIDEOS_PER_SHARD >= videos or count == MOST_SHARDS
     assert count == 1 or count * VIDEOS_PER_SHARD < 2 * videos
+    assert count <= MOST_SHARDS
 
 
 @given(st.sets(names, min_size=1, max_size=50), names, st.sampled_from([1, 2, 8, 1024]))
@@ -77,3 +83,26 @@ def test_faults_of_all_manifests_are_reported_at_once(tmp_path):
     with pytest.raises(MafnetError) as caught:
         manifest_shards(map(str, paths))
     assert all(f"{path}: 1 faults" in str(caught.value) for path in paths)
+
+
+def test_a_list_of_another_state_is_not_read(tmp_path, monkeypatch):
+    """Jobs read the lists instead of the manifests, so an old list would give wrong videos."""
+    monkeypatch.chdir(tmp_path)
+    manifests = ["one.csv", "two.csv"]
+    samples = [Sample(f"s{i}", f"{i}.mp4", "a", "train") for i in range(300)]
+    for path in manifests:
+        write_manifest(samples, Path(path))
+    assert listed_videos(manifests, "0001") is None
+    shards = manifest_shards(manifests)
+    write_shard_lists(manifests, shards)
+    assert listed_shards(manifests) == list(shards)
+    assert {shard: listed_videos(manifests, shard) for shard in shards} == shards
+    assert listed_videos(manifests, "9999") == []
+    assert videos_of_shard(manifests, None, "0001") == shards["0001"]
+    write_manifest([*samples, Sample("new", "new.mp4", "a", "train")], Path("two.csv"))
+    assert listed_videos(manifests, "0001") is None
+    new = shard_of("new.mp4", 4)
+    assert "new.mp4" in videos_of_shard(manifests, None, new)
+    write_shard_lists(manifests, manifest_shards(manifests))
+    assert "new.mp4" in listed_videos(manifests, new)
+    assert len(list(Path(".snakemake/mafnet/shards").glob("*/*"))) == 1

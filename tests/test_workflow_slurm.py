@@ -193,7 +193,9 @@ def test_an_error_of_the_user_is_not_repeated(slurm, cluster, last):
     cluster.delete("metrics.json")
     rules = cluster.folder / "workflow/rules/report.smk"
     text = rules.read_text()
-    rules.write_text(text.replace('"mafnet metrics', '"mafnet check nowhere; mafnet metrics', 1))
+    rules.write_text(
+        text.replace('"mafnet metrics', '"mafnet check nowhere 2>&1 | tee {log}; mafnet metrics', 1)
+    )
     output = cluster.run(succeeds=False)
     assert "nowhere is not in the config's datasets" in output
     assert "(the error of the first attempt; it is not tried again)" in output

@@ -19,7 +19,7 @@ FOLDER = Path(".snakemake/mafnet/errors")
 
 
 def refuse_repetition(command: Sequence[str]) -> None:
-    """In a retry, raise the recorded MafnetError of the same command; a first attempt forgets it."""
+    """In a retry, raise the recorded MafnetError of the same command; forget it before."""
     record = _record(command)
     if os.environ.get(ATTEMPT) in (None, "", "1"):
         with suppress(OSError):

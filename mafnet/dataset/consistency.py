@@ -52,7 +52,8 @@ def _require_paths(samples: Sequence[Sample], path: Path, root: Path) -> None:
         for video in videos
         if video.startswith("/") and not Path(video).is_relative_to(root.absolute())
     ]
-    missing = [video for video in videos if not os.path.lexists(root / video)]
+    folder = str(root)  # joining Paths takes ten times as long
+    missing = [video for video in videos if not os.path.lexists(os.path.join(folder, video))]
     faults += [
         f"video {spelling(video)} does not exist; did you mean {spelling(found)}?"
         for video, found in near_files(missing, root).items()

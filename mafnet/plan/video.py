@@ -9,6 +9,7 @@ from pathlib import Path
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import canonical_json
 from mafnet.dataset.consistency import check_samples
+from mafnet.dataset.shard_lists import listed_shards, listed_videos, write_shard_lists
 from mafnet.dataset.shards import manifest_shards
 from mafnet.plan.dataset import DatasetPlan
 from mafnet.plan.identity import identities
@@ -16,29 +17,46 @@ from mafnet.video.media import Media, read_media
 
 
 class VideoPlan(DatasetPlan):
-    """The videos of each shard, and the settings that decide which videos are used."""
+    """The videos of each shard, and the settings that decide which videos are used.
 
-    def __init__(self, config: Mapping) -> None:
+    in_job: True in a job's own Snakemake on a cluster. It reads the list of its shard, which the
+        main process wrote, and not the manifests.
+    """
+
+    def __init__(self, config: Mapping, in_job: bool = False) -> None:
         super().__init__(config)
+        self._in_job = in_job
         self._shards = cache(self._read_shards)
         self._probed = cache(self._read_probed)
 
     def shards(self, dataset: str) -> list[str]:
         """The names of the data set's shards; the manifests must exist."""
-        return list(self._shards(dataset))
+        listed = listed_shards(self.manifests(dataset)) if self._in_job else None
+        return list(self._shards(dataset)) if listed is None else listed
+
+    def video_count(self, dataset: str) -> int:
+        """The number of videos; 0 before the manifests exist, and in a job, which need not know."""
+        if self._in_job or self._needs_manifests(dataset):
+            return 0
+        return sum(map(len, self._shards(dataset).values()))
 
     def shard_videos(self, dataset: str, shard: str) -> list[str]:
         """The identity of each video of a shard (see `identities`)."""
         if self._needs_manifests(dataset):
             return []
-        return self._identities(dataset, self._shards(dataset).get(shard, []), shard)
+        listed = listed_videos(self.manifests(dataset), shard) if self._in_job else None
+        videos = self._shards(dataset).get(shard, []) if listed is None else listed
+        return self._identities(dataset, videos, shard)
 
     def policies(self, dataset: str) -> str:
         """The settings that decide which videos are used."""
         return canonical_json(self._sections[dataset].video.policies())
 
     def _read_shards(self, dataset: str) -> dict[str, list[str]]:
-        """The videos of every shard; MafnetError if the folder of videos is missing."""
+        """The videos of every shard, also written as lists for the jobs.
+
+        MafnetError if the folder of videos is missing, and for all faults of the manifests.
+        """
         origin = self._origins[dataset]
         if not os.path.isdir(origin.root):
             raise MafnetError(
@@ -46,7 +64,9 @@ class VideoPlan(DatasetPlan):
                 "contains the videos"
             )
         check = partial(check_samples, origin=origin)
-        return manifest_shards(self.manifests(dataset), origin.classes, check)
+        shards = manifest_shards(self.manifests(dataset), origin.classes, check)
+        write_shard_lists(self.manifests(dataset), shards)
+        return shards
 
     def _identities(self, dataset: str, videos: list[str], group: str) -> list[str]:
         """The identity of each video, with a memo file for this group of videos."""

@@ -26,10 +26,13 @@ def probe(
     threads: int,
 ) -> None:
     """Write the properties of the video files, and their sha256, to a media table."""
-    from mafnet.dataset.shards import manifest_shards
+    from mafnet.dataset.shards import manifest_shards, videos_of_shard
     from mafnet.video.media import write_media
     from mafnet.video.probe import probe_many
 
-    shards = manifest_shards(manifests, classes)
-    videos = shards.get(shard, []) if shard else sorted(chain.from_iterable(shards.values()))
+    paths, names = list(map(str, manifests)), str(classes) if classes else None
+    if shard:
+        videos = videos_of_shard(paths, names, shard)
+    else:
+        videos = sorted(chain.from_iterable(manifest_shards(paths, names).values()))
     write_media(list(probe_many(root, videos, threads, timeout)), output)

@@ -43,7 +43,9 @@ def without_traceback(function):
     return answer
 
 
-PLAN = without_traceback(Plan)(config)
+# True in a job's own Snakemake on a cluster.
+IN_JOB = not workflow.is_main_process
+PLAN = without_traceback(Plan)(config, in_job=IN_JOB)
 VALUES = PLAN.lookup_values
 PUBLISHED = {(row.backbone, row.name): row for row in without_traceback(read_published)(TABLE)}
 
@@ -95,6 +97,10 @@ shell.prefix(
 )
 
 
+# The number of the attempt, which mafnet/common/attempts.py reads. `workflow.attempt` is not known yet.
+if IN_JOB and "--attempt" in sys.argv:
+    os.environ["MAFNET_ATTEMPT"] = sys.argv[sys.argv.index("--attempt") + 1]
+
 # Set here because a path in a profile would be relative to the folder of --directory.
 os.environ.setdefault(
     "SNAKEMAKE_SLURM_PARTITIONS", f"{workflow.basedir}/profiles/slurm/partitions.yaml"
@@ -102,7 +108,7 @@ os.environ.setdefault(
 
 # On a cluster the number of cores is unknown. Within a job it is the number of that job.
 EXTRACTION_THREADS = PLAN.extraction_threads(
-    None if workflow.remote_exec else workflow.resource_settings.cores
+    None if IN_JOB else workflow.resource_settings.cores
 )
 
 
@@ -113,6 +119,12 @@ def grows_from(megabytes):
         return megabytes * attempt
 
     return memory
+
+
+@without_traceback
+def media_memory(wildcards, attempt):
+    """Memory of the rule `media`, which needs 2 kB for each video of the data set."""
+    return attempt * (1000 + 3 * PLAN.video_count(wildcards.dataset) // 1000)
 
 
 def slurm_gpu(wildcards):

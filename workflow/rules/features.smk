@@ -135,7 +135,7 @@ rule media:
     conda:
         CONDA_MAFNET
     resources:
-        mem_mb=grows_from(1000),
+        mem_mb=media_memory,
         runtime=10,
     params:
         probed=each("probed", "probed"),
