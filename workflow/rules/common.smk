@@ -107,9 +107,7 @@ os.environ.setdefault(
 )
 
 # On a cluster the number of cores is unknown. Within a job it is the number of that job.
-EXTRACTION_THREADS = PLAN.extraction_threads(
-    None if IN_JOB else workflow.resource_settings.cores
-)
+EXTRACTION_THREADS = PLAN.extraction_threads(None if IN_JOB else workflow.resource_settings.cores)
 
 
 def grows_from(megabytes):
