@@ -28,10 +28,10 @@ from mafnet.model.evaluate import evaluate
 from mafnet.model.mixed_precision import resolve
 from mafnet.model.resume import Progression
 from mafnet.model.run_folder import RunFolder
+from mafnet.model.selection import keep_best
 from mafnet.model.settings import RunSettings
 from mafnet.model.train import (
     _batches,
-    _keep_best,
     new_network,
     new_optimiser,
     step,
@@ -376,7 +376,7 @@ def test_of_equal_accuracies_the_lowest_validation_loss_is_kept(data):
     kept = []
     for accuracy, loss in epochs:
         state.epoch += 1
-        _keep_best(state, network, loss, accuracy, Training(min_gain=0.001))
+        keep_best(state, network, loss, accuracy, Training(min_gain=0.001))
         kept.append(state.best_epoch)
     assert kept == [1, 2, 2, 4, 4, 6, 6]
     assert (state.best_accuracy, state.gain_epoch, state.best_loss) == (0.6, 4, 1.5)

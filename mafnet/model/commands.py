@@ -26,6 +26,10 @@ manifest = click.option("--manifest", type=options.existing, required=True, help
     "--save-seconds", type=click.FloatRange(0), default=15, show_default=True,
     help="Shortest time between two saves. A killed run repeats this time and one epoch at most.",
 )  # fmt: skip
+@click.option(
+    "--member", "members", type=options.folder, multiple=True,
+    help="Folder of a trained run that a late fusion combines.",
+)  # fmt: skip
 @options.threads
 @options.device
 def train(
@@ -36,11 +40,13 @@ def train(
     seed: int,
     output: Path,
     save_seconds: float,
+    members: tuple[Path, ...],
     threads: int,
     device: str,
 ) -> None:
     """Train one run of a variant. A killed run continues from its last save."""
     from mafnet.model.data import Data
+    from mafnet.model.run_folder import RunFolder
     from mafnet.model.settings import run_settings
     from mafnet.model.train import train as run
 
@@ -49,7 +55,9 @@ def train(
     resolved = settings | {
         "seed": seed, "classes": data.classes, "clips": data.clips, "features": fingerprints,
     }  # fmt: skip
-    run(run_settings(resolved), data, output, computing_device(device, threads), save_seconds)
+    chosen = computing_device(device, threads)
+    runs = [RunFolder(folder) for folder in members]
+    run(run_settings(resolved), data, output, chosen, save_seconds, runs)
 
 
 @click.command()

@@ -135,7 +135,17 @@ class ModelSection(Settings):
     def options_of(self, variant: str) -> dict[str, Any]:
         """The recorded options of a variant's network."""
         own = self.variants[variant]
-        return network_spec(own.network).resolved(self.network.recorded(), own.options)
+        options = network_spec(own.network).resolved(self.network.recorded(), own.options)
+        if members := self.members_of(variant):
+            options["members"] = {
+                name: {"network": self.variants[name].network, "options": self.options_of(name)}
+                for name in members
+            }
+        return options
+
+    def members_of(self, variant: str) -> list[str]:
+        """The variants whose trained runs a late fusion combines; none for other networks."""
+        return self.variants[variant].options.get("members", [])
 
     def training_of(self, variant: str) -> Training:
         """The training of a variant."""

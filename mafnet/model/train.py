@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from mafnet.common.devices import described
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import digest_of
 from mafnet.common.progress import Progress
-from mafnet.model.batches import Reader, predict, require_finite
+from mafnet.model import closed_form
+from mafnet.model.batches import Reader, require_finite
 from mafnet.model.config import Training
 from mafnet.model.data import Data, Subset
 from mafnet.model.mixed_precision import autocast, resolve
@@ -22,6 +24,7 @@ from mafnet.model.networks import build_network, network_spec
 from mafnet.model.networks.blocks import Features, Network
 from mafnet.model.resume import SECONDS_BETWEEN, Progression, Resume
 from mafnet.model.run_folder import Epoch, RunFolder
+from mafnet.model.selection import keep_best, measure
 from mafnet.model.settings import RunSettings
 
 log = logging.getLogger(__name__)
@@ -39,12 +42,14 @@ def train(
     folder: Path,
     device: torch.device,
     save_seconds: float = SECONDS_BETWEEN,
+    members: Sequence[RunFolder] = (),
 ) -> None:
     """Train one run and write its weights, settings and history to a folder.
 
     The same settings, data, device and number of threads give the same files, also if the run was
     killed and started again. save_seconds: time between two saves of the state. The written
     settings have the precision that was used, also if it was "auto", and the device.
+    members: the runs that a late fusion combines.
     """
     run = RunFolder(folder)
     settings = settings.with_precision(resolve(settings.training.precision, device))
@@ -52,7 +57,10 @@ def train(
     resume = Resume(run, key, save_seconds)
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
-        progression = _fit(settings, data, resume, device)
+        if fit := network_spec(settings.network).fit:
+            progression = getattr(closed_form, fit)(settings, data, members)
+        else:
+            progression = _fit(settings, data, resume, device)
     settings = replace(settings, device=described(device))
     run.write_settings(settings)
     run.write_history(progression.history)
@@ -80,8 +88,8 @@ def _fit(settings: RunSettings, data: Data, resume: Resume, device: torch.device
     while state.epoch < chosen.max_epochs and state.epoch - state.gain_epoch < patience:
         loss = _train_epoch(network, optimiser, reader, training, settings)
         state.epoch += 1
-        val_loss, accuracy = _validate(network, reader, validation, settings)
-        _keep_best(state, network, val_loss, accuracy, chosen)
+        val_loss, accuracy = measure(network, reader, validation, settings)
+        keep_best(state, network, val_loss, accuracy, chosen)
         best = int(state.best_epoch == state.epoch)
         state.history.append(Epoch(state.epoch, loss, val_loss, accuracy, best))
         progress.advance(f"loss {loss:.3f}, val {accuracy:.1%}, best {state.best_accuracy:.1%}")
@@ -209,35 +217,3 @@ def _require_finite(
             batch = indices.numpy()
             names = [subset.samples[index].sample for index in batch]
             require_finite(torch.tensor(loss), "loss", names, reader.features(subset.rows[batch]))
-
-
-def _validate(
-    network: Network, reader: Reader, subset: Subset, settings: RunSettings
-) -> tuple[float, float]:
-    """The mean loss in nats and the accuracy (0 to 1) on a subset."""
-    chosen = settings.training
-    batches = predict(network, reader, subset, chosen.batch_size, chosen.precision)
-    probabilities = torch.cat([batch for batch, _ in batches]).double()
-    labels = torch.from_numpy(subset.labels)
-    logs = probabilities.clamp_min(torch.finfo(torch.float32).tiny).log()
-    accuracy = (probabilities.argmax(dim=1) == labels).double().mean()
-    return functional.nll_loss(logs, labels).item(), accuracy.item()
-
-
-def _keep_best(
-    state: Progression, network: Network, loss: float, accuracy: float, chosen: Training
-) -> None:
-    """Keep the weights of this epoch if they are better than those of all epochs before.
-
-    Better is a higher validation accuracy. Among accuracies that differ by at most `min_gain`, it
-    is the lower validation loss: with few validation samples the first epoch of several with the
-    same accuracy is often good by chance.
-    """
-    gain = accuracy > state.best_accuracy + chosen.min_gain
-    if gain:
-        state.best_accuracy, state.gain_epoch = accuracy, state.epoch
-    tie = accuracy >= state.best_accuracy - chosen.min_gain
-    if gain or (tie and loss < state.best_loss):
-        state.best_epoch, state.best_loss = state.epoch, loss
-        weights = network.state_dict()
-        state.best_weights = {name: value.detach().cpu().clone() for name, value in weights.items()}

@@ -53,10 +53,15 @@ def _networks(model: ModelSection) -> Iterator[str]:
 
 
 def _variants(model: ModelSection, report: ReportSection) -> Iterator[str]:
-    """Variants in `main` or in a study that are not in `variants`."""
+    """Variants in `main`, a study or a late fusion that are not in `variants`."""
     studies = {f"report.studies.{study}": names for study, names in report.studies.items()}
     known = list(model.variants)
-    for key, variants in ({"model.main": [model.main]} | studies).items():
+    members = {
+        f"model.variants.{variant}.options.members": model.members_of(variant) for variant in known
+    }
+    for key, variants in ({"model.main": [model.main]} | studies | members).items():
         for variant in variants:
             if variant not in known:
                 yield f"{key}: variant {variant!r} is not in model.variants; {hint(variant, known)}"
+            elif key in members and model.members_of(variant):
+                yield f"{key}: {variant!r} is a late fusion itself; name its members instead"

@@ -40,8 +40,12 @@ class ResultsPlan(FeaturesPlan):
 
     def inputs(self, dataset: str, variant: str) -> tuple[str, ...]:
         """The names of the feature files that a variant reads."""
-        settings = self._sections[dataset].model.variants[variant]
-        return network_spec(settings.network).inputs(settings.options)
+        model = self._sections[dataset].model
+        return network_spec(model.variants[variant].network).inputs(model.options_of(variant))
+
+    def members(self, dataset: str, variant: str) -> list[str]:
+        """The variants whose runs a run of this variant combines."""
+        return self._sections[dataset].model.members_of(variant)
 
     def training(self, dataset: str, variant: str) -> str:
         """The settings that a run depends on, apart from its data and seed."""

@@ -22,7 +22,7 @@ import yaml
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from mafnet.model.networks import build_network  # noqa: E402
+from mafnet.model.networks import NETWORKS, build_network  # noqa: E402
 from mafnet.model.networks.blocks import Features, Network  # noqa: E402
 
 STORED = HERE / "networks.npz"
@@ -35,7 +35,11 @@ SEED = 7
 
 def cases() -> dict[str, tuple[str, dict]]:
     """By name: a variant of config.yaml, and the options that the case changes."""
-    plain = {name: (name, {}) for name in VARIANTS if not name.startswith("drop_")}
+    plain = {
+        name: (name, {})
+        for name, variant in VARIANTS.items()
+        if not name.startswith("drop_") and not NETWORKS[variant["network"]].fit
+    }
     scores = {"mafnet one_layer": ("mafnet", {"attention_score": "one_layer", "logits_bn": False})}
     no_film = {
         f"no_film_block {fusion} {attention}": (

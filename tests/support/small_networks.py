@@ -10,8 +10,13 @@ from mafnet.model.networks.blocks import Features, Network
 
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
 VARIANTS = CONFIG["model"]["variants"]
-DIFFERENT = [name for name in VARIANTS if not name.startswith("drop_")]
-"""The variants with different networks; the variants `drop_*` share the network of `mafnet`."""
+DIFFERENT = [
+    name
+    for name, variant in VARIANTS.items()
+    if not name.startswith("drop_") and not NETWORKS[variant["network"]].fit
+]
+"""The variants with different networks that gradient descent trains; the variants `drop_*` share
+the network of `mafnet`."""
 
 BATCH, CLIPS, CLASSES, VISUAL, AUDIO = 6, 3, 5, 20, 8
 SIZES = {"classes": CLASSES, "visual_features": VISUAL, "audio_features": AUDIO}

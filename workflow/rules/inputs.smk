@@ -54,6 +54,13 @@ def feature_files(wildcards):
     return features_read(wildcards.dataset, wildcards.variant)
 
 
+def member_runs(wildcards):
+    """The trained runs that the run of a late fusion combines."""
+    members = PLAN.members(wildcards.dataset, wildcards.variant)
+    pattern = "results/{dataset}/{split}/{member}/seed{seed}/model.safetensors"
+    return expand(pattern, member=members, allow_missing=True)
+
+
 def features_of_main(wildcards):
     """The feature files that the main variant reads."""
     return features_read(wildcards.dataset, PLAN.main(wildcards.dataset))

@@ -7,6 +7,7 @@ rule train:
         manifest=manifest,
         features=feature_files,
         classes=asked("classes"),
+        members=member_runs,
     output:
         "results/{dataset}/{split}/{variant}/seed{seed}/model.safetensors",
         "results/{dataset}/{split}/{variant}/seed{seed}/settings.json",
@@ -26,6 +27,7 @@ rule train:
     params:
         features=each("features", "features"),
         classes=each("classes", "classes"),
+        members=each_member,
         run=run_folder,
         settings=asked("training"),
         version=versions.TRAIN,
@@ -34,7 +36,7 @@ rule train:
     shell:
         "mafnet train --manifest {input.manifest:q} {params.features} {params.classes:q} "
         "--settings {params.settings:q} --seed {wildcards.seed} --output {params.run} "
-        "--threads {threads} 2>&1 | tee {log}"
+        "{params.members} --threads {threads} 2>&1 | tee {log}"
 
 
 rule evaluate:

@@ -17,6 +17,13 @@ def each_run(wildcards, input):
     return [part for path in input.metrics for part in ("--run", str(Path(path).parent))]
 
 
+def each_member(wildcards, input):
+    """`--member FOLDER` for each run that a late fusion combines."""
+    paths = input.get("members", [])
+    paths = [paths] if isinstance(paths, str) else paths
+    return [part for path in paths for part in ("--member", str(Path(path).parent))]
+
+
 def each_split(wildcards, input):
     """`--split NAME FILE` for each split whose manifest is an input."""
     named = zip(PLAN.splits(wildcards.dataset), input.get("splits", []))

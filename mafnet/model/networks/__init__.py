@@ -16,6 +16,8 @@ from mafnet.model.networks.options import (
     AttentionClusterOptions,
     CommonOptions,
     DMRNOptions,
+    LateFusionOptions,
+    LogisticRegressionOptions,
     MAFnetOptions,
     MAFnetPlusOptions,
     NetworkOptions,
@@ -42,11 +44,14 @@ class NetworkSpec:
     location: "module:Class" of a `blocks.Network`, in this folder.
     options: the model of its options. The methods take options as a mapping. A missing option has
         its default; a wrong option is a MafnetError.
+    fit: function of `mafnet.model.closed_form` that computes the weights at once; empty if
+        gradient descent trains the network.
     """
 
     name: str
     location: str
     options: type[NetworkOptions]
+    fit: str = ""
 
     def inputs(self, options: Mapping) -> tuple[str, ...]:
         """The features that the network reads: names of feature files and of `Features`' fields."""
@@ -125,6 +130,15 @@ NETWORKS = {
             "attention_cluster", "attention_cluster:AttentionCluster", AttentionClusterOptions
         ),
         NetworkSpec("dmrn", "dmrn:DMRN", DMRNOptions),
+        NetworkSpec(
+            "logistic_regression",
+            "logistic_regression:LogisticRegression",
+            LogisticRegressionOptions,
+            fit="fit_logistic_regression",
+        ),
+        NetworkSpec(
+            "late_fusion", "late_fusion:LateFusion", LateFusionOptions, fit="combine_members"
+        ),
     )
 }
 

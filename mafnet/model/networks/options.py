@@ -5,11 +5,11 @@ a validator refuses values that do not fit together. The schema and the document
 are made from these models.
 """
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from mafnet.common.config import Number, Settings
+from mafnet.common.config import EachOnce, Name, Number, Settings
 
 FUSIONS = {
     "concatenation": "concatenation",
@@ -220,3 +220,45 @@ class DMRNOptions(NormOptions, HiddenOptions):
     def inputs(self) -> tuple[str, ...]:
         """The features that the network reads: visual maps and audio maps."""
         return ("visual_maps", "audio")
+
+
+class LogisticRegressionOptions(NetworkOptions):
+    """Options of the network `logistic_regression`."""
+
+    c: Annotated[list[Annotated[Number, Field(gt=0)]], Field(min_length=1), EachOnce] = Field(
+        [1e-4, 1e-3, 1e-2, 1e-1, 1],
+        description="Inverse strengths of the L2 penalty. The one with the highest validation "
+        "accuracy is kept.",
+    )
+
+
+class Member(Settings):
+    """A network of a late fusion, with its options."""
+
+    network: str
+    options: dict[str, Any]
+
+
+class LateFusionOptions(NetworkOptions):
+    """Options of the network `late_fusion`.
+
+    In the config, members are names of variants. `ModelSection.options_of` replaces the list by a
+    mapping from these names to the networks, which runs record.
+    """
+
+    members: Annotated[list[Name], Field(min_length=2), EachOnce] | dict[Name, Member] = Field(
+        description="Variants whose class probabilities are averaged."
+    )
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The features that the members read, visual before audio."""
+        # Imported here because the registry imports this module.
+        from mafnet.model.networks import network_spec
+
+        found = [
+            name
+            for member in self.members.values()
+            for name in network_spec(member.network).inputs(member.options)
+        ]
+        return tuple(sorted(set(found), key=lambda name: (name == "audio", name)))
