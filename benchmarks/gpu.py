@@ -22,7 +22,8 @@ import torch
 
 from benchmarks.markdown import markdown, write_marked
 from benchmarks.prepare import make_video
-from mafnet.features.backbones import backbone_class
+from mafnet.features.backbones import frozen_network
+from mafnet.features.backbones.inference import TorchBackbone
 from mafnet.features.cache import FeatureCache
 from mafnet.features.config import FeatureSettings
 from mafnet.features.decode_pool import Clip, decode_in_parallel
@@ -58,11 +59,11 @@ class Bench:
         self.folder = folder
         self.media = make_videos(folder, arguments.videos, arguments.seconds, self.threads)
         self.frames = len(self.media) * self.video.clips * self.video.frames_per_clip
-        self.weights = backbone_class(DENSENET.backbone).random_weights(0)
+        self.weights = frozen_network(DENSENET.backbone).random_weights(0)
 
     def backbone(self, precision: str, batch: int) -> object:
         """DenseNet-201 with batches of `batch` clips."""
-        network = backbone_class(DENSENET.backbone)(self.weights, self.device, precision)
+        network = TorchBackbone(DENSENET.backbone, self.weights, self.device, precision)
         network.batch = batch
         if self.compiled:
             network.network = torch.compile(network.network)

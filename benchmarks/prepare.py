@@ -49,12 +49,12 @@ def make_weights(inputs: Inputs) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from mafnet.features.backbones import backbone_class
+    from mafnet.features.backbones import frozen_network
     from mafnet.model.networks import build_network
 
     torch.set_num_threads(inputs.threads)
     for modality, name in BACKBONES.items():
-        backbone = backbone_class(name)
+        backbone = frozen_network(name)
         state = backbone.calibrate(backbone.random_weights(0), [inputs.clips(modality)])
         tensors = {key: value.contiguous() for key, value in state.items()}
         save_file(tensors, inputs.weights(modality))

@@ -18,7 +18,8 @@ from benchmarks.measured import Measured, measure
 from benchmarks.prepare import decode_first, make_features, make_video
 from benchmarks.ratios import compared, relative, summary
 from benchmarks.stages import STAGES
-from mafnet.features.backbones import backbone_class
+from mafnet.features.backbones import frozen_network
+from mafnet.features.backbones.inference import TorchBackbone
 from mafnet.model.networks import build_network
 from mafnet.model.networks.blocks import Features
 
@@ -82,11 +83,11 @@ def test_plain_audio_features_are_ours(inputs, tmp_path):
 
     from benchmarks.plain import audio_features, audio_network
 
-    vggish = backbone_class("vggish")
+    vggish = frozen_network("vggish")
     weights = vggish.random_weights(0)
     save_file(weights, tmp_path / "weights.safetensors")
     sound = inputs.clips("audio")
-    ours = vggish(weights, "cpu", "float32")(sound)
+    ours = TorchBackbone("vggish", weights, "cpu", "float32")(sound)
     network = audio_network(tmp_path / "weights.safetensors")
     plain = audio_features(network, sound.ravel() / np.float32(32768))
     # Our features are float16, which rounds by up to 2^-11 of a value

@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from support.made_features import made_data, made_samples
 from support.made_videos import AAC, H264, counting_frames, ffmpeg, tone
 
-from mafnet.features.backbones import backbone_class
+from mafnet.features.backbones import frozen_network
 from mafnet.features.cache import Entry
 from mafnet.features.extract import extractor
 from mafnet.video.media import Media, write_media
@@ -67,7 +67,7 @@ def extraction(home: Path) -> Stage:
     for number in range(VIDEOS):
         audio = tone(3, 200 + 50 * number)
         ffmpeg(*counting_frames(1, 5), *audio, *H264, *AAC, home / "videos" / f"{number}.mp4")
-    weights = backbone_class("vggish").random_weights(0)
+    weights = frozen_network("vggish").random_weights(0)
     tensors = {name: tensor.contiguous() for name, tensor in weights.items()}
     save_file(tensors, home / "audio.safetensors")
     table = home / "media.tsv"

@@ -11,7 +11,7 @@ from support.made_videos import AAC, H264, counting_frames, ffmpeg
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.ffmpeg import ffmpeg_path
-from mafnet.features.backbones import backbone_class
+from mafnet.features.backbones import frozen_network
 from mafnet.features.extract import extractor
 from mafnet.video.probe import probe
 
@@ -68,7 +68,7 @@ def home(tmp_path_factory):
         ffmpeg(*video, "-movflags", "+faststart", home / name)
     content = (home / "b.mp4").read_bytes()
     (home / "b.mp4").write_bytes(content[: len(content) // 2])
-    weights = backbone_class("vggish").random_weights(0)
+    weights = frozen_network("vggish").random_weights(0)
     save_file({name: tensor.contiguous() for name, tensor in weights.items()}, home / "weights")
     assert [row.clips for row in extract(home, home / "cache")] == [SECONDS, SECONDS // 2]
     return home

@@ -1,28 +1,33 @@
-"""DenseNet-201 and VGGish: equality with the original, and properties of every backbone."""
+"""Equality of DenseNet-201 and VGGish with the originals, and properties of every backbone."""
+
+import re
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from support import network_parity
 from support.network_parity import DATA, FLOAT16_TOLERANCE, noise_clips, relative_error, small_clips
+from torchvision.models import densenet201
 
 from mafnet.common.errors import MafnetError
-from mafnet.features.backbones import BACKBONES, backbone_class, backbone_spec
-from mafnet.features.backbones.densenet import (
-    CALIBRATION_FRAMES,
-    DenseNet201,
-    _calibration_frames,
-)
-from mafnet.features.backbones.inference import check_device
+from mafnet.features.backbones import BACKBONES, backbone_spec, frozen_network
+from mafnet.features.backbones.inference import TorchBackbone, check_device
 from mafnet.features.backbones.logmel import log_mel
-from mafnet.features.backbones.vggish import PORT_LAYERS, VGGish, VGGishNetwork, port_weights
+from mafnet.features.backbones.network import CALIBRATION_ITEMS, calibration_items
+from mafnet.features.backbones.zoo.vggish import PORT_LAYERS, VGGishNetwork, port_weights
+from mafnet.features.config import FeatureSettings
+from mafnet.features.fingerprint import fingerprint_of
 from mafnet.features.parallel import in_parallel
+from mafnet.video.config import VideoSettings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 # Relative L2 to the float32 run of the original, which itself has 6e-7 to 1e-6 of rounding error.
 FLOAT32_TOLERANCE = 1e-5
 FLOAT64_TOLERANCE = 1e-10
+
+DENSENET, VGGISH = frozen_network("densenet201"), frozen_network("vggish")
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +52,12 @@ def vggish_weights():
 
 @pytest.fixture(scope="module")
 def random_densenet():
-    return DenseNet201(DenseNet201.random_weights(0), "cpu", "float32")
+    return TorchBackbone("densenet201", DENSENET.random_weights(0), "cpu", "float32")
 
 
 def test_densenet_maps_equal_the_original(recipe, densenet_reference, densenet_weights):
     frames = recipe.densenet_image(2)
-    network = DenseNet201(densenet_weights, "cpu", "float32").network
+    network = frozen_network("densenet201").build(densenet_weights)
     with torch.no_grad():
         maps = network(torch.from_numpy(frames)).permute(0, 2, 3, 1)
     assert relative_error(maps, densenet_reference["map_f32"]) < FLOAT32_TOLERANCE
@@ -60,7 +65,7 @@ def test_densenet_maps_equal_the_original(recipe, densenet_reference, densenet_w
 
 def test_densenet_clip_is_the_mean_of_its_frames(recipe, densenet_reference, densenet_weights):
     clip = recipe.densenet_image(2)[None]
-    maps = DenseNet201(densenet_weights, "cpu", "float32")(clip)
+    maps = TorchBackbone("densenet201", densenet_weights, "cpu", "float32")(clip)
     assert (maps.dtype, maps.shape) == (np.float16, (1, 7, 7, 1920))
     assert relative_error(maps[0], densenet_reference["map_f32"].mean(axis=0)) < FLOAT16_TOLERANCE
 
@@ -91,7 +96,7 @@ def test_vggish_reads_int16_audio(vggish_weights):
     clips = noise_clips(2)
     patches = log_mel(clips / 32768.0)[..., None]
     expected = vggish_maps(vggish_weights, patches, torch.float64)
-    maps = VGGish(vggish_weights, "cpu", "float32")(clips)
+    maps = TorchBackbone("vggish", vggish_weights, "cpu", "float32")(clips)
     assert (maps.dtype, maps.shape) == (np.float16, (2, 12, 8, 512))
     assert relative_error(maps, expected) < FLOAT16_TOLERANCE
 
@@ -104,8 +109,8 @@ def test_vggish_reads_the_state_dict_of_the_pytorch_port(vggish_weights):
     }
     port["embeddings.0.weight"] = torch.zeros(2, 2)
     clips = noise_clips(1)
-    ours = VGGish(vggish_weights, "cpu", "float32")(clips)
-    assert np.array_equal(VGGish(port, "cpu", "float32")(clips), ours)
+    ours = TorchBackbone("vggish", vggish_weights, "cpu", "float32")(clips)
+    assert np.array_equal(TorchBackbone("vggish", port, "cpu", "float32")(clips), ours)
 
 
 def test_missing_keys_of_the_port_are_listed():
@@ -115,7 +120,7 @@ def test_missing_keys_of_the_port_are_listed():
 
 
 def test_densenet_reads_the_published_state_dict_of_torchvision(random_densenet):
-    weights = DenseNet201.random_weights(0)
+    weights = DENSENET.random_weights(0)
     # The published file has the classifier, `norm.1` instead of `norm1`, and no batch counts.
     published = {
         "features." + key.replace(".norm1.", ".norm.1.").replace(".conv2.", ".conv.2."): value
@@ -124,34 +129,36 @@ def test_densenet_reads_the_published_state_dict_of_torchvision(random_densenet)
     }
     published["classifier.weight"] = torch.zeros(1000, 1920)
     clips = small_clips(1)
-    assert np.array_equal(DenseNet201(published, "cpu", "float32")(clips), random_densenet(clips))
+    assert np.array_equal(
+        TorchBackbone("densenet201", published, "cpu", "float32")(clips), random_densenet(clips)
+    )
 
 
 def test_weights_of_another_network_are_refused_by_name(vggish_weights):
     with pytest.raises(MafnetError, match=r"densenet201: missing conv0\.weight"):
-        DenseNet201(vggish_weights, "cpu", "float32")
+        TorchBackbone("densenet201", vggish_weights, "cpu", "float32")
     wrong = vggish_weights | {"conv1.weight": torch.zeros(64, 3, 3, 3)}
     with pytest.raises(MafnetError, match=r"wrong shape conv1\.weight \(64, 3, 3, 3\)"):
-        VGGish(wrong, "cpu", "float32")
+        TorchBackbone("vggish", wrong, "cpu", "float32")
 
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_random_weights_follow_the_seed_and_do_not_use_the_global_generator(name):
-    network = backbone_class(name)
+    network = frozen_network(name)
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
     first, again, other = (network.random_weights(seed) for seed in (1, 1, 2))
-    network(first, "cpu", "float32")
+    TorchBackbone(name, first, "cpu", "float32")
     assert torch.equal(torch.rand(3), expected)
     assert all(torch.equal(first[key], again[key]) for key in first)
-    key = next(iter(first))
+    key = next(key for key in first if first[key].ndim == 4)
     assert not torch.equal(first[key], other[key])
 
 
 @pytest.mark.parametrize("batch", [1, 4])  # as on a CPU, and as on a GPU
 def test_other_clips_of_the_batch_do_not_change_a_visual_clip(batch):
-    network = DenseNet201(DenseNet201.random_weights(0), "cpu", "float32")
+    network = TorchBackbone("densenet201", DENSENET.random_weights(0), "cpu", "float32")
     network.batch = batch
     clip, others = small_clips(1), small_clips(5, seed=1)
     alone = network(clip)
@@ -162,7 +169,7 @@ def test_other_clips_of_the_batch_do_not_change_a_visual_clip(batch):
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_other_clips_of_the_batch_do_not_change_an_audio_clip(vggish_weights, precision):
-    network = VGGish(vggish_weights, "cpu", precision)
+    network = TorchBackbone("vggish", vggish_weights, "cpu", precision)
     clip, others = noise_clips(1), noise_clips(10, seed=1)
     alone = network(clip)
     for position in (0, 3, 7, 10):  # in a batch of 8: first, inside, last; in the partial batch
@@ -171,7 +178,7 @@ def test_other_clips_of_the_batch_do_not_change_an_audio_clip(vggish_weights, pr
 
 
 def test_workers_do_not_change_an_audio_clip():
-    network = VGGish(VGGish.random_weights(0), "cpu", "float32")
+    network = TorchBackbone("vggish", VGGISH.random_weights(0), "cpu", "float32")
     clips = noise_clips(5)
     alone = [network(clip[None]).tobytes() for clip in clips]
     computed = in_parallel(network, [clip[None] for clip in clips], network, 3)
@@ -181,18 +188,27 @@ def test_workers_do_not_change_an_audio_clip():
 def test_reduced_precision_is_close_to_float32(random_densenet, vggish_weights):
     precision = "bfloat16"
     clips = small_clips(1)
-    reduced = DenseNet201(DenseNet201.random_weights(0), "cpu", precision)(clips)
+    reduced = TorchBackbone("densenet201", DENSENET.random_weights(0), "cpu", precision)(clips)
     # bfloat16 has 8 bits; its errors of 0.4 % add up over 200 layers (measured: 8 %).
     assert 0 < relative_error(reduced, random_densenet(clips)) < 0.2
     sound = noise_clips(1)
-    exact = VGGish(vggish_weights, "cpu", "float32")(sound)
+    exact = TorchBackbone("vggish", vggish_weights, "cpu", "float32")(sound)
     # Six layers (measured: 0.5 %).
-    assert 0 < relative_error(VGGish(vggish_weights, "cpu", precision)(sound), exact) < 0.02
+    assert (
+        0
+        < relative_error(TorchBackbone("vggish", vggish_weights, "cpu", precision)(sound), exact)
+        < 0.02
+    )
 
 
 def test_no_clips_give_no_features(random_densenet, vggish_weights):
     assert random_densenet(small_clips(0)).shape == (0, 7, 7, 1920)
-    assert VGGish(vggish_weights, "cpu", "float32")(noise_clips(0)).shape == (0, 12, 8, 512)
+    assert TorchBackbone("vggish", vggish_weights, "cpu", "float32")(noise_clips(0)).shape == (
+        0,
+        12,
+        8,
+        512,
+    )
 
 
 def test_read_only_clips_are_accepted(random_densenet):
@@ -206,14 +222,14 @@ def test_clips_of_a_wrong_shape_are_refused_with_their_shape(random_densenet, vg
     with pytest.raises(ValueError, match="float32 "):
         random_densenet(small_clips(1).astype(np.float32))
     with pytest.raises(ValueError, match=r"\(16000,\)"):
-        VGGish(vggish_weights, "cpu", "float32")(noise_clips(1)[0])
+        TorchBackbone("vggish", vggish_weights, "cpu", "float32")(noise_clips(1)[0])
 
 
 def test_calibration_gives_the_statistics_of_the_frames():
-    weights = DenseNet201.random_weights(0)
+    weights = DENSENET.random_weights(0)
     before = {key: value.clone() for key, value in weights.items()}
     batches = [small_clips(2, seed=seed, side=64) for seed in (1, 2)]
-    calibrated = DenseNet201.calibrate(weights, batches)
+    calibrated = DENSENET.calibrate(weights, batches)
     assert all(torch.equal(weights[key], before[key]) for key in weights)
     # The input of the first BN is the first convolution of the normalised frames.
     maps = first_convolution(weights, np.concatenate(batches)[:, ::2])
@@ -226,8 +242,8 @@ def test_calibration_gives_the_statistics_of_the_frames():
 
 def test_calibrated_features_of_the_same_frames_are_standardised():
     clips = small_clips(8, side=64)[:, :2]
-    calibrated = DenseNet201.calibrate(DenseNet201.random_weights(0), [clips[:3], clips[3:]])
-    features = DenseNet201(calibrated, "cpu", "float32")(clips).astype(np.float64)
+    calibrated = DENSENET.calibrate(DENSENET.random_weights(0), [clips[:3], clips[3:]])
+    features = TorchBackbone("densenet201", calibrated, "cpu", "float32")(clips).astype(np.float64)
     # A ReLU of N(0, 1) has the mean 0.3989, for all weights. After 200 layers this is true only if
     # every layer has the statistics of its input. The spread over 1,920 channels leaves 0.02.
     assert abs(features.mean() - 0.399) < 0.04
@@ -235,8 +251,8 @@ def test_calibrated_features_of_the_same_frames_are_standardised():
 
 def test_calibration_takes_frames_evenly_from_many_clips():
     clips = np.arange(200, dtype=np.uint8)[:, None, None, None, None] * np.ones((5, 2, 2, 3), "u1")
-    frames = _calibration_frames([clips[:50], clips[50:]])
-    assert frames.shape == (CALIBRATION_FRAMES, 2, 2, 3)
+    frames = calibration_items([clips[:50], clips[50:]])
+    assert frames.shape == (CALIBRATION_ITEMS, 2, 2, 3)
     numbers = frames[:, 0, 0, 0].astype(int)
     assert (numbers[0], numbers[-1]) == (0, 197)
     assert set(np.diff(numbers)) == {2, 3}
@@ -250,9 +266,9 @@ def first_convolution(weights, clips):
 
 
 def test_calibration_is_repeatable_and_makes_clips_differ():
-    weights = DenseNet201.random_weights(0)
+    weights = DENSENET.random_weights(0)
     batches = [small_clips(2, seed=seed, side=64) for seed in (1, 2)]
-    first, again = (DenseNet201.calibrate(weights, batches) for _ in range(2))
+    first, again = (DENSENET.calibrate(weights, batches) for _ in range(2))
     assert all(torch.equal(first[key], again[key]) for key in first)
     clips = np.zeros((2, 4, 64, 64, 3), np.uint8)
     clips[1, ..., 0] = 255  # a black and a red clip
@@ -261,13 +277,13 @@ def test_calibration_is_repeatable_and_makes_clips_differ():
 
 def contrast(weights, clips):
     """Distance between the features of two clips, relative to their norm."""
-    black, red = DenseNet201(weights, "cpu", "float32")(clips).astype(np.float64)
+    black, red = TorchBackbone("densenet201", weights, "cpu", "float32")(clips).astype(np.float64)
     return np.linalg.norm(black - red) / np.linalg.norm(black + red)
 
 
 def test_calibration_without_clips_is_an_error():
     with pytest.raises(MafnetError, match="at least one clip"):
-        DenseNet201.calibrate(DenseNet201.random_weights(0), [])
+        DENSENET.calibrate(DENSENET.random_weights(0), [])
 
 
 def test_impossible_devices_and_precisions_are_user_errors():
@@ -280,9 +296,63 @@ def test_impossible_devices_and_precisions_are_user_errors():
             check_device("cuda", "float32")
 
 
-def test_unknown_backbone_names_the_known_ones():
-    with pytest.raises(MafnetError, match=r"resnet.*densenet201, vggish"):
-        backbone_spec("resnet")
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("efficientnet_lite", "did you mean efficientnet_lite0?"),
+        ("vgish", "did you mean vggish?"),
+        ("resnet", "known are densenet201, efficientnet_lite0, vggish, yamnet"),
+    ],
+)
+def test_an_unknown_backbone_gives_similar_names(name, says):
+    with pytest.raises(MafnetError, match=re.escape(f"{name!r} is unknown; {says}")):
+        backbone_spec(name)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_every_backbone_gives_the_shape_of_its_spec_from_random_weights(name):
+    spec, network = backbone_spec(name), frozen_network(name)
+    visual = spec.modality == "visual"
+    clips = small_clips(2, side=spec.side)[:, :1] if visual else noise_clips(2)
+    calibrated = network.calibrate(network.random_weights(0), [clips])
+    features = TorchBackbone(name, calibrated, "cpu", "float32")(clips)
+    assert features.shape == (2, *spec.feature_shape)
+    assert np.isfinite(features).all()
+    assert features.astype(float).std() > 0.01
+    assert spec.pooled(features).shape == (2, spec.feature_shape[-1])
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_weights_survive_a_file(name, tmp_path):
+    """What `fetch` and `calibrate` write is read again as it is."""
+    network = frozen_network(name)
+    weights = network.random_weights(0)
+    save_file(network.own_weights(weights), tmp_path / "weights")
+    again = network.own_weights(load_file(tmp_path / "weights"))
+    assert weights.keys() == again.keys()
+    assert all(torch.equal(weights[key], again[key]) for key in weights)
+
+
+# Results of mafnet 0.1 that must not be made again: the digests of these settings.
+FINISHED = {
+    "densenet201": "20528dceaa297f4175c799c9ba6f3d5e4b667768076fae2ddd229b2a79d83d5f",
+    "vggish": "b6e0f188d9c8b883956a0c9ebb1f081e64e7cce7f5f7a20ffb74ce3719353b4b",
+}
+
+
+@pytest.mark.parametrize("name", FINISHED)
+def test_features_that_are_in_a_cache_are_still_found(name):
+    features = FeatureSettings(backbone=name, weights="random")
+    assert fingerprint_of(features, VideoSettings(), "0" * 64).digest == FINISHED[name]
+
+
+def test_random_weights_are_those_of_earlier_versions():
+    """Their sha256 is part of the fingerprint. (VGGish's are in versions.json.)"""
+    torch.manual_seed(3)
+    expected = densenet201(weights=None).features.state_dict()
+    found = DENSENET.random_weights(3)
+    assert list(found) == list(expected)
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
 
 
 @pytest.mark.needs_cuda
@@ -292,7 +362,7 @@ def test_gpu_features_equal_cpu_features_in_any_batch(precision, random_densenet
         pytest.skip("no CUDA device")
     # float32 without TF32 sums in another order. The others are as in the test on the CPU.
     tolerance = {"float32": 1e-3, "float16": 0.05, "bfloat16": 0.2}[precision]
-    gpu = DenseNet201(DenseNet201.random_weights(0), "cuda", precision)
+    gpu = TorchBackbone("densenet201", DENSENET.random_weights(0), "cuda", precision)
     clips = small_clips(gpu.batch + 3)
     maps = gpu(clips)
     assert relative_error(maps[:2], random_densenet(clips[:2])) < tolerance
@@ -300,7 +370,7 @@ def test_gpu_features_equal_cpu_features_in_any_batch(precision, random_densenet
     in_two_streams = in_parallel(gpu, [clips] * 4, gpu, 2)
     assert all(np.array_equal(found, maps) for _, found in in_two_streams)
     sound = noise_clips(9)
-    audio = VGGish(vggish_weights, "cuda", precision)
-    exact = VGGish(vggish_weights, "cpu", "float32")(sound)
+    audio = TorchBackbone("vggish", vggish_weights, "cuda", precision)
+    exact = TorchBackbone("vggish", vggish_weights, "cpu", "float32")(sound)
     assert relative_error(audio(sound), exact) < tolerance
     assert np.array_equal(audio(sound[4:5])[0], audio(sound)[4])

@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 from support.made_videos import AAC, H264, counting_frames, ffmpeg, tone
 
 from mafnet.common.errors import MafnetError
-from mafnet.features.backbones import backbone_class
+from mafnet.features.backbones import frozen_network
+from mafnet.features.backbones.inference import TorchBackbone
 from mafnet.features.cache import DamagedEntryError
 from mafnet.features.extract import extractor
 from mafnet.features.feature_file import open_features
@@ -51,7 +52,7 @@ def home(tmp_path_factory):
         ffmpeg(*counting_frames(1, 5), *sound, *H264, *AAC, home / "videos" / f"{number:02d}.mp4")
     ffmpeg(*counting_frames(1, 5), *H264, home / "videos" / "mute.mp4")
     for modality, settings in SETTINGS.items():
-        weights = backbone_class(settings["features"]["backbone"]).random_weights(0)
+        weights = frozen_network(settings["features"]["backbone"]).random_weights(0)
         tensors = {name: tensor.contiguous() for name, tensor in weights.items()}
         save_file(tensors, home / f"{modality}.safetensors")
     return home
@@ -115,7 +116,7 @@ def test_features_equal_those_of_the_backbone_alone(home, media, undisturbed):
     from mafnet.video.config import VideoSettings
     from mafnet.video.decode import decode_audio
 
-    network = backbone_class("vggish")(load(home / "audio.safetensors"), "cpu", "float32")
+    network = TorchBackbone("vggish", load(home / "audio.safetensors"), "cpu", "float32")
     row = media[3]
     with decode_audio(home / "videos" / row.video, row, VideoSettings(clips=2)) as decoding:
         clips = np.stack(list(decoding))
@@ -315,7 +316,7 @@ def test_same_bytes_are_decoded_once(home, media, tmp_path):
 
 
 def test_features_that_are_not_finite_name_the_video(home, media, tmp_path):
-    weights = backbone_class("vggish").random_weights(0)
+    weights = frozen_network("vggish").random_weights(0)
     weights["conv4_2.weight"] *= 1e6  # beyond float16's 65504
     save_file(weights, tmp_path / "audio.safetensors")
     with pytest.raises(MafnetError, match=r"^00\.mp4: its audio features are not finite"):

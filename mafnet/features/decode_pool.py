@@ -15,6 +15,7 @@ from mafnet.video.decode import decode_audio, decode_frames
 from mafnet.video.media import Media
 from mafnet.video.reading import Outcome, Reading, confirmed
 from mafnet.video.status import Status
+from mafnet.video.windows import windows
 
 DECODE = {"visual": decode_frames, "audio": decode_audio}
 CLIPS_WAITING = 4
@@ -113,7 +114,7 @@ def _decode(
     path = root / media.video
     decode = partial(DECODE[modality], path, media, settings)
     first = Reading(decode, media.video)
-    for data in first:
+    for data in windows(first, settings) if modality == "audio" else first:
         yield Clip(index, data)
     outcome = first.outcome
     if outcome.is_doubtful:

@@ -9,7 +9,7 @@ from mafnet.common.config import parse
 from mafnet.common.files import digest_of
 from mafnet.features.backbones import backbone_spec
 from mafnet.features.config import FeatureSettings, FeaturesSection
-from mafnet.video.config import SAMPLE_RATE, VideoSettings
+from mafnet.video.config import VideoSettings
 
 MODALITIES = ("visual", "audio")
 
@@ -53,7 +53,8 @@ def fingerprint_of(
     """The fingerprint of one modality's extraction."""
     spec = backbone_spec(features.backbone)
     visual = spec.modality == "visual"
-    source = {"frame_size": video.frame_size} if visual else {"sample_rate": SAMPLE_RATE}
+    source = {"frame_size": video.frame_size} if visual else {"sample_rate": video.sample_rate}
+    window = {} if video.window_seconds == 1 else {"window_seconds": video.window_seconds}
     own = {key: value for key, value in features.recorded().items() if key not in FIELDS}
     return Fingerprint(
         modality=spec.modality,
@@ -64,7 +65,7 @@ def fingerprint_of(
         weights_sha256=weights_sha256,
         precision=features.precision,
         backend=features.backend,
-        grid=tuple((video.grid(spec.modality) | source | own).items()),
+        grid=tuple((video.grid(spec.modality) | source | window | own).items()),
     )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import h5py
@@ -36,7 +36,7 @@ def pack(media: Sequence[Media], extractor: Extractor, path: Path, maps: bool) -
     with replacing(path) as beside, new_hdf5(beside, describe, arrays) as layers:
         progress = Progress(f"pack {extractor.name}", len(media), "videos", log)
         for row, item in enumerate(media):
-            _fill(layers, row, _read(item, extractor))
+            _fill(layers, row, _read(item, extractor), extractor.spec.pooled)
             progress.advance()
 
 
@@ -52,13 +52,18 @@ def _arrays(videos: int, extractor: Extractor, maps: bool) -> dict[str, tuple[tu
     return arrays
 
 
-def _fill(layers: dict[str, Layer], row: int, entry: Entry) -> None:
+def _fill(
+    layers: dict[str, Layer],
+    row: int,
+    entry: Entry,
+    pooled: Callable[[np.ndarray], np.ndarray],
+) -> None:
     """Write one video's row."""
     layers["valid"].write(row, np.ones(len(entry.clips), bool))
     if "maps" in layers:
         layers["maps"].write(row, entry.clips)
     if "pooled" in layers:
-        layers["pooled"].write(row, entry.clips.mean(axis=(1, 2), dtype=np.float32))
+        layers["pooled"].write(row, pooled(entry.clips))
 
 
 def _read(media: Media, extractor: Extractor) -> Entry:

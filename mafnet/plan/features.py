@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mafnet.common.files import canonical_json
 from mafnet.dataset.manifest import calibration_videos
+from mafnet.features.backbones import backbone_spec
 from mafnet.features.config import FeatureSettings
 from mafnet.features.fingerprint import fingerprint_of
 from mafnet.plan.video import VideoPlan
@@ -60,10 +61,9 @@ class FeaturesPlan(VideoPlan):
 
         Values that are chosen by the machine (`auto`) or not used (`none`) are left out.
         """
-        sections = {
-            "video": self._sections[dataset].video.decoding(modality),
-            "features": self._backbone(dataset, modality).recorded(),
-        }
+        features, video = self._backbone(dataset, modality), self._sections[dataset].video
+        own = backbone_spec(features.backbone).decoding(video)
+        sections = {"video": video.decoding(modality) | own, "features": features.recorded()}
         return {
             name: {key: value for key, value in section.items() if value not in ("auto", "none")}
             for name, section in sections.items()

@@ -20,7 +20,8 @@ def unknown_names(
 
     weights_table: resources/weights.tsv.
     """
-    return [*_backbones(features, weights_table), *_networks(model), *_variants(model, report)]
+    faults = [*_backbones(features, weights_table), *_networks(model), *_variants(model, report)]
+    return faults or list(_places(features, model))
 
 
 def _backbones(features: FeaturesSection, weights_table: Path) -> Iterator[str]:
@@ -50,6 +51,18 @@ def _networks(model: ModelSection) -> Iterator[str]:
             continue
         for option, message in spec.faults(model.network.recorded(), settings.options):
             yield f"{key}.options{'.' if option else ''}{option}: {message}"
+
+
+def _places(features: FeaturesSection, model: ModelSection) -> Iterator[str]:
+    """Variants that read visual maps, if the visual backbone has vectors only."""
+    if backbone_spec(features.visual.backbone).has_places:
+        return
+    for variant, settings in model.variants.items():
+        if "visual_maps" in network_spec(settings.network).inputs(settings.options):
+            yield (
+                f"model.variants.{variant}: reads visual maps, but {features.visual.backbone} "
+                "gives one vector for each clip; choose another backbone, or delete the variant"
+            )
 
 
 def _variants(model: ModelSection, report: ReportSection) -> Iterator[str]:

@@ -9,11 +9,11 @@ from mafnet.common.errors import MafnetError, hint
 from mafnet.common.files import canonical_json, digest_of, read_json
 from mafnet.common.resources import SHARED
 from mafnet.dataset.origin import records_events
+from mafnet.features.backbones import backbone_spec
 from mafnet.model.networks import network_spec
 from mafnet.plan.config import Sections, merged_sections
 from mafnet.plan.features import FeaturesPlan
 from mafnet.report.figures import main_figures
-from mafnet.video.config import FRAME_SIZE
 
 RUN_SCHEMA = SHARED / "workflow/schemas/run.schema.json"
 """Has the name of every metric; to import METRICS takes two seconds."""
@@ -114,5 +114,6 @@ class ResultsPlan(FeaturesPlan):
         that finished results keep their digest.
         """
         sections = without_neutral(Sections, merged_sections(self._config, dataset))
-        sections["video"]["frame_size"] = FRAME_SIZE
+        visual = self._backbone(dataset, "visual")
+        sections["video"]["frame_size"] = backbone_spec(visual.backbone).side
         return sections

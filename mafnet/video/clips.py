@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from mafnet.video.config import SAMPLE_RATE, VideoSettings
+from mafnet.video.config import VideoSettings
 from mafnet.video.media import SHORT_SECONDS, Media
 from mafnet.video.pipe import Pipe
 from mafnet.video.status import MediaWarning, Status
@@ -129,7 +129,7 @@ class Decoding:
                 yield from self._read_clips(self._settings.clips)
                 status = self._finish()
             if self._fallback and self._pipe.reported[_FORMAT_CHANGED]:
-                complete = self._decoded // SAMPLE_RATE
+                complete = self._decoded // self._settings.sample_rate
                 with self._start(self._fallback) as self._pipe:
                     self._skip_to(complete)
                     yield from self._read_clips(self._settings.clips - complete)
@@ -206,10 +206,10 @@ class Decoding:
 
     def _skip_to(self, clips: int) -> None:
         """Set the position of the fallback to the end of the clips that are complete."""
-        self._decoded = clips * SAMPLE_RATE
+        self._decoded = clips * self._settings.sample_rate
         media = self._media
         late = (media.audio_start_seconds or 0) - (media.start_seconds or 0)
-        samples = self._decoded - round(late * SAMPLE_RATE)
+        samples = self._decoded - round(late * self._settings.sample_rate)
         self._silence = max(-samples, 0)
         skipped = bytearray(max(samples, 0) * 2)
         self._pipe.read_into(memoryview(skipped))

@@ -8,10 +8,10 @@ from pydantic import Field
 from mafnet.common.config import LATER, Number, Settings
 
 SAMPLE_RATE = 16_000
-"""Samples per second of decoded audio (16 kHz, mono); VGGish accepts no other rate."""
+"""Samples per second of decoded audio (mono), unless the backbone wants another rate."""
 
 FRAME_SIZE = 224
-"""Side in pixels of the frames; DenseNet-201 gives 7x7 spatial positions only at 224."""
+"""Side in pixels of the frames, unless the backbone wants another one."""
 
 POLICY = "policy"
 """Marks a key that decides which videos are used, not how they are decoded."""
@@ -40,10 +40,10 @@ class VideoSection(Settings):
     frames_per_clip: int = Field(
         16, ge=1, le=60, description="Number of frames taken from each clip, evenly in time."
     )
-    interpolation: Literal["bilinear", "area", "bicubic", "neighbor"] = Field(
+    interpolation: Literal["bilinear", "area", "bicubic", "neighbor", "auto"] = Field(
         "bilinear",
-        description="How ffmpeg scales the frames. The choice changes pooled features by 3 to "
-        "11 %.",
+        description="How ffmpeg scales the frames; `auto` is what the backbone was trained with. "
+        "The choice changes pooled features by 3 to 11 %.",
     )
     hwaccel: Literal["none", "cuda", "vaapi", "qsv", "vdpau", "videotoolbox"] = Field(
         "none",
@@ -92,7 +92,7 @@ class VideoSection(Settings):
         """The recorded settings that decoding for "visual" or "audio" features depends on."""
         if modality == "audio":
             return self._recorded(lambda marks: BOTH in marks)
-        return self._recorded(lambda marks: POLICY not in marks) | {"frame_size": FRAME_SIZE}
+        return self._recorded(lambda marks: POLICY not in marks)
 
     def policies(self) -> dict[str, Any]:
         """The recorded settings that decide which videos are used."""
@@ -112,9 +112,12 @@ class VideoSection(Settings):
 
 
 class VideoSettings(VideoSection):
-    """What the stage is told: the section of the config, and the size of the frames.
+    """What the stage is told: the section of the config, and what follows from the backbone.
 
-    frame_size: S, side in pixels. The aspect is not kept. The workflow always has FRAME_SIZE.
+    frame_size: S, side in pixels. The aspect is not kept.
+    sample_rate: of the audio, in hertz. window_seconds: length of the sound around each clip.
     """
 
     frame_size: int = Field(FRAME_SIZE, ge=1)
+    sample_rate: int = Field(SAMPLE_RATE, ge=1)
+    window_seconds: float = Field(1.0, gt=0)

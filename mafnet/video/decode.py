@@ -18,7 +18,7 @@ from mafnet.common.ffmpeg import (
     input_options,
 )
 from mafnet.video.clips import Decoding, Stream
-from mafnet.video.config import SAMPLE_RATE, VideoSettings
+from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media
 from mafnet.video.packets import AHEAD_SECONDS, BACK_SECONDS
 from mafnet.video.status import MediaWarning
@@ -74,14 +74,15 @@ def decode_frames(path: Path, media: Media, settings: VideoSettings) -> Decoding
 
 
 def decode_audio(path: Path, media: Media, settings: VideoSettings) -> Decoding:
-    """The audio track, at most `settings.clips` clips (SAMPLE_RATE,) int16, mono.
+    """The audio track, at most `settings.clips` clips (rate,) int16, mono.
 
-    Sample n of clip t belongs to t + n / SAMPLE_RATE. It is silence before the track's start and in
+    Sample n of clip t belongs to t + n / rate. It is silence before the track's start and in
     gaps. Mono is the plain mean of all channels. A clip counts if the audio is longer than the
     clip's start by more than OVERHANG_SECONDS; the rest of it is zeros. No clips for a video
     without audio. After a change of rate or channels, ffmpeg's own down-mix is used.
     """
-    stream = Stream((SAMPLE_RATE,), np.int16, holds=False, short=MediaWarning.SHORT_AUDIO)
+    rate = settings.sample_rate
+    stream = Stream((rate,), np.int16, holds=False, short=MediaWarning.SHORT_AUDIO)
     if not media.audio_codec:
         return Decoding([], stream, media, settings)
     track = f"a:{media.audio_track}"
@@ -90,14 +91,14 @@ def decode_audio(path: Path, media: Media, settings: VideoSettings) -> Decoding:
         .filter("asetpts", _on_grid(media, settings))
         .filter("pan", _mean_of_channels(media.audio_channels or 1))
         # async fills gaps longer than 0.1 s; first_pts fills or cuts up to second 0.
-        .filter("aresample", SAMPLE_RATE, **{"async": 1, "first_pts": 0, "osf": "s16"})
-        .filter("atrim", end_sample=settings.clips * SAMPLE_RATE)
+        .filter("aresample", rate, **{"async": 1, "first_pts": 0, "osf": "s16"})
+        .filter("atrim", end_sample=settings.clips * rate)
     )
     fallback = (
         _input(path, reinit_filter=1)[track]
         .filter("asetpts", _JOINED)
         .filter("aresample", **{"async": 1})
-        .filter("aformat", sample_fmts="s16", sample_rates=SAMPLE_RATE, channel_layouts="mono")
+        .filter("aformat", sample_fmts="s16", sample_rates=rate, channel_layouts="mono")
     )
     raw = {"format": "s16le", "acodec": "pcm_s16le"}
     # setts: the time stamps of two graphs may overlap, which the muxer reports as an error.

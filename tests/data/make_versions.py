@@ -13,6 +13,7 @@ import tempfile
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from support.made_features import extractor, made_data, made_samples  # noqa: E4
 from support.made_videos import audio_of, ffmpeg, frames_of, probed, with_clips  # noqa: E402
 
 from mafnet.common import versions  # noqa: E402
-from mafnet.features.backbones import BACKBONES  # noqa: E402
+from mafnet.features.backbones import BACKBONES, frozen_network  # noqa: E402
 
 STORED = HERE / "versions.json"
 
@@ -69,42 +70,37 @@ def small_clips() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (2, 4, 32, 32, 3), dtype=np.uint8)
 
 
-def calibrated_densenet() -> dict:
-    from mafnet.features.backbones.densenet import DenseNet201
+def tones() -> np.ndarray:
+    """Two rising tones of one second, int16."""
+    time = np.arange(16_000) / 16_000
+    clips = [9000 * np.sin(2 * np.pi * hertz * time**2) for hertz in (300, 2000)]
+    return np.stack(clips).astype(np.int16)
 
-    batches = [clip[None] for clip in small_clips()]
-    return DenseNet201.calibrate(DenseNet201.random_weights(0), batches)
+
+def calibrated(name: str, clips: np.ndarray) -> dict:
+    """Random weights of a backbone, calibrated on clips."""
+    network = frozen_network(name)
+    return network.calibrate(network.random_weights(0), [clip[None] for clip in clips])
 
 
 def calibrate(folder: Path) -> dict:
     """Statistics of the first and the last normalisation."""
-    weights = calibrated_densenet()
+    weights = calibrated("densenet201", small_clips())
     names = [f"{norm}.running_{what}" for norm in ("norm0", "norm5") for what in ("mean", "var")]
     return {name: numbers(weights[name][:8]) for name in names}
 
 
-def densenet201(folder: Path) -> dict:
-    from mafnet.features.backbones.densenet import DenseNet201
+def features_of(name: str, folder: Path) -> dict:
+    """Statistics of the features of two small clips, or of two rising tones."""
+    from mafnet.features.backbones.inference import TorchBackbone
 
-    return features_of(DenseNet201(calibrated_densenet(), "cpu", "float32")(small_clips()))
-
-
-def vggish(folder: Path) -> dict:
-    from mafnet.features.backbones.vggish import VGGish
-
-    time = np.arange(16_000) / 16_000
-    clips = np.stack([9000 * np.sin(2 * np.pi * hertz * time**2) for hertz in (300, 2000)])
-    network = VGGish(VGGish.random_weights(0), "cpu", "float32")
-    return features_of(network(clips.astype(np.int16)))
-
-
-def features_of(maps: np.ndarray) -> dict:
-    values = maps.astype(float)
+    clips = small_clips() if BACKBONES[name].modality == "visual" else tones()
+    values = TorchBackbone(name, calibrated(name, clips), "cpu", "float32")(clips).astype(float)
     return {
-        "shape": list(maps.shape),
+        "shape": list(values.shape),
         "mean": numbers(values.mean(axis=(1, 2, 3))),
         "deviation": numbers(values.std(axis=(1, 2, 3))),
-        "first": numbers(values.reshape(len(maps), -1)[:, :12]),
+        "first": numbers(values.reshape(len(values), -1)[:, :12]),
     }
 
 
@@ -298,9 +294,7 @@ STEPS: dict[str, Callable[[Path], object]] = {
     "EVALUATE": evaluate,
     "METRICS": metrics,
     "DEMO": demo,
-    "densenet201": densenet201,
-    "vggish": vggish,
-}
+} | {name: partial(features_of, name) for name in BACKBONES}
 
 
 def current_versions() -> dict[str, int]:

@@ -1,44 +1,26 @@
 """The registry of backbones: frozen networks that turn one clip into one feature map.
 
-A new backbone is one file here with a subclass of `TorchBackbone`, and one entry below. OpenVINO
-computes it too, without further code. The specs can be read without importing torch.
+A new backbone is one file in `zoo` with a subclass of `FrozenNetwork`, and one entry below. Random
+weights, OpenVINO and GPUs need no further code. The specs can be read without importing torch.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from mafnet.common.errors import MafnetError
-from mafnet.features.backbones.network_inputs import frames, log_mel_patches
+from mafnet.common.errors import MafnetError, hint
+from mafnet.features.backbones.spec import (
+    AudioBackbone,
+    BackboneSpec,
+    Normalisation,
+    VisualBackbone,
+    log_mel_patches,
+)
 
 if TYPE_CHECKING:
-    from mafnet.features.backbones.inference import TorchBackbone
-
-
-@dataclass(frozen=True)
-class BackboneSpec:
-    """What is known of a backbone without building it.
-
-    modality: "visual" or "audio".
-    feature_shape: shape of one clip's features, channels last.
-    version: raised when the features of the same clip and weights change.
-    batch: clips of one batch of torch on a CPU; every batch is filled up to it, so that a clip's
-        features do not depend on its neighbours.
-    location: "module:class", a subclass of `TorchBackbone`.
-    inputs: makes the network's input (N, I, ...) of N decoded clips; the maps of a clip's I items
-        are averaged.
-    """
-
-    name: str
-    modality: str
-    location: str
-    inputs: Callable[[np.ndarray], np.ndarray]
-    feature_shape: tuple[int, ...]
-    version: int
-    batch: int
+    from mafnet.features.backbones.network import FrozenNetwork
 
 
 class Backbone(Protocol):
@@ -62,39 +44,46 @@ class Backbone(Protocol):
         """
 
 
-BACKBONES = {
+BACKBONES: dict[str, BackboneSpec] = {
     spec.name: spec
     for spec in (
-        BackboneSpec(
+        VisualBackbone(
             name="densenet201",
-            modality="visual",
-            location="mafnet.features.backbones.densenet:DenseNet201",
-            inputs=frames,
+            location="densenet201:DenseNet201",
             feature_shape=(7, 7, 1920),
-            version=1,
-            batch=1,
         ),
-        BackboneSpec(
+        VisualBackbone(
+            name="efficientnet_lite0",
+            location="efficientnet_lite0:EfficientNetLite0",
+            feature_shape=(7, 7, 1280),
+            interpolation="bicubic",
+            normalisation=Normalisation(1.0, (127.0,) * 3, (128.0,) * 3),
+        ),
+        AudioBackbone(
             name="vggish",
-            modality="audio",
-            location="mafnet.features.backbones.vggish:VGGish",
-            inputs=log_mel_patches,
+            location="vggish:VGGish",
             feature_shape=(12, 8, 512),
-            version=1,
-            batch=8,
+            front_end=partial(log_mel_patches, offset=0.01),
+        ),
+        AudioBackbone(
+            name="yamnet",
+            location="yamnet:YAMNet",
+            feature_shape=(3, 2, 1024),
+            front_end=partial(log_mel_patches, offset=0.001),
         ),
     )
 }
 
 
 def backbone_spec(name: str) -> BackboneSpec:
-    """The spec of a backbone by name; MafnetError lists the known names."""
+    """The spec of a backbone by name; MafnetError suggests a similar name."""
     if name not in BACKBONES:
-        raise MafnetError(f"backbone {name!r} is unknown; choose one of {', '.join(BACKBONES)}")
+        raise MafnetError(f"backbone {name!r} is unknown; {hint(name, BACKBONES)}")
     return BACKBONES[name]
 
 
-def backbone_class(name: str) -> "type[TorchBackbone]":
-    """The class of a backbone; torch is imported."""
-    module, _, attribute = backbone_spec(name).location.partition(":")
-    return getattr(import_module(module), attribute)
+def frozen_network(name: str) -> "FrozenNetwork":
+    """The network of a backbone, without weights; torch is imported."""
+    spec = backbone_spec(name)
+    module, _, attribute = spec.location.partition(":")
+    return getattr(import_module(f"{__name__}.zoo.{module}"), attribute)(spec)

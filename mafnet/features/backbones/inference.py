@@ -1,18 +1,16 @@
-"""What every frozen network shares: precisions, full batches, and tensors of media arrays.
+"""How torch computes every frozen network: precisions, full batches, tensors of media arrays.
 
 N clips of I items each, such as frames; C channels.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ClassVar
 
 import numpy as np
 import torch
 
 from mafnet.common.errors import MafnetError
-from mafnet.features.backbones import backbone_spec
+from mafnet.features.backbones import backbone_spec, frozen_network
 from mafnet.features.backbones.precision import check_precision
 
 CPU_WORKERS = 4
@@ -22,47 +20,18 @@ GPU_WORKERS = 2
 """One uploads and downloads while the other computes."""
 
 
-class TorchBackbone(ABC):
-    """A backbone by torch (`Backbone`), and what only the backbone knows of its weights.
+class TorchBackbone:
+    """A backbone of the registry by torch (`Backbone`)."""
 
-    name: in the registry. gpu_batch: clips of one batch on a GPU.
-    """
-
-    name: ClassVar[str]
-    gpu_batch: ClassVar[int]
-
-    def __init__(self, weights: dict, device: str, precision: str) -> None:
-        """Build from a state dict in any form that `own_weights` takes."""
+    def __init__(self, name: str, weights: dict, device: str, precision: str) -> None:
+        """Build from a state dict in any form that the network's `own_weights` takes."""
         check_device(device, precision)
         settle(device)
-        self._spec = backbone_spec(self.name)
+        self._spec = backbone_spec(name)
         self.device, self.precision = device, precision
-        self.batch = self.gpu_batch if on_gpu(device) else self._spec.batch
-        self.network = self.build(weights).to(device)
+        self.batch = self._spec.gpu_batch if on_gpu(device) else self._spec.batch
+        self.network = frozen_network(name).build(weights).to(device)
         self.max_workers = max_workers(device)
-
-    @staticmethod
-    @abstractmethod
-    def build(weights: dict) -> torch.nn.Module:
-        """The network, float32, on the CPU: items (N * I, ...) to maps (N * I, C, ...).
-
-        OpenVINO's models are converted from it. MafnetError if the weights do not fit.
-        """
-
-    @staticmethod
-    @abstractmethod
-    def random_weights(seed: int) -> dict:
-        """A state dict drawn from `seed`."""
-
-    @staticmethod
-    @abstractmethod
-    def calibrate(weights: dict, batches: Iterable[np.ndarray]) -> dict:
-        """The weights with normalisation statistics taken from batches of clips."""
-
-    @staticmethod
-    @abstractmethod
-    def own_weights(state: dict) -> dict:
-        """The part of a published state dict that the backbone needs, under its own names."""
 
     def start_worker(self, threads: int) -> None:
         """Prepare a thread that is to call the network."""
@@ -172,26 +141,3 @@ def _filled(clips: np.ndarray, batch: int) -> np.ndarray:
         return clips
     filler = np.zeros((batch - len(clips), *clips.shape[1:]), clips.dtype)
     return np.concatenate([clips, filler])
-
-
-def load_weights(network: torch.nn.Module, weights: dict, name: str) -> None:
-    """Put `weights` into a network on the meta device; MafnetError names what does not fit."""
-    expected = network.state_dict()
-    missing = [key for key in expected if key not in weights and "num_batches" not in key]
-    unknown = [key for key in weights if key not in expected]
-    wrong = [
-        f"{key} {tuple(weights[key].shape)}"
-        for key in weights
-        if key in expected and weights[key].shape != expected[key].shape
-    ]
-    if missing or unknown or wrong:
-        raise MafnetError(
-            f"these are no weights of {name}: missing {_some(missing)}, unknown {_some(unknown)}, "
-            f"wrong shape {_some(wrong)}; check the weights file"
-        )
-    network.load_state_dict(weights, assign=True)
-
-
-def _some(keys: list[str]) -> str:
-    shown = ", ".join(keys[:3]) or "none"
-    return f"{shown} and {len(keys) - 3} more" if len(keys) > 3 else shown

@@ -1,4 +1,4 @@
-"""VGGish's front end: one second of sound to a log-mel patch of 96 frames and 64 bands.
+"""VGGish's and YAMNet's front end: one second of sound to a log-mel patch, 96 frames of 64 bands.
 
 N clips, S samples a clip. The recipe is that of VGGish's authors (mel_features.py and
 vggish_params.py in github.com/tensorflow/models, research/audioset/vggish). It differs from the
@@ -19,14 +19,14 @@ PATCH_FRAMES = 96
 MEL_BANDS = 64
 LOWEST_HERTZ = 125.0
 HIGHEST_HERTZ = 7500.0
-LOG_OFFSET = 0.01
 
 
-def log_mel(samples: np.ndarray) -> np.ndarray:
+def log_mel(samples: np.ndarray, offset: float = 0.01) -> np.ndarray:
     """Log-mel patches (N, 96, 64) of samples (N, S) at 16 kHz in [-1, 1]; S >= 15,600.
 
     A second holds 98 frames; the last two are dropped, as AudioSet's VGGish does. Computed in the
     samples' precision, float32 or float64.
+    offset: added before the logarithm; 0.01 in VGGish, 0.001 in YAMNet.
     """
     starts = sliding_window_view(samples, FRAME_SAMPLES, axis=-1)[:, ::HOP_SAMPLES]
     frames = starts[:, :PATCH_FRAMES]  # (N, 96, 400)
@@ -35,7 +35,7 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
     spectrum = np.abs(np.fft.rfft(frames * _window().astype(samples.dtype), n=FFT_SAMPLES))
     # Not a matrix product: BLAS would take all cores of the machine for each of these small ones.
     mel = np.einsum("nfb,bm->nfm", spectrum, mel_matrix().astype(samples.dtype))  # (N, 96, 64)
-    return np.log(mel + samples.dtype.type(LOG_OFFSET))
+    return np.log(mel + samples.dtype.type(offset))
 
 
 @cache

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mafnet.features.backbones import BackboneSpec, backbone_spec
+from mafnet.features.backbones import backbone_spec
 from mafnet.features.backbones.openvino_convert import converted
 from mafnet.features.backbones.openvino_runtime import CPU_WORKERS, Compiled, check
+from mafnet.features.backbones.spec import BackboneSpec
 
 ITEMS_AT_A_TIME = 4
 """At most so many frames of a clip go through together: 2 % faster than one at a time at float32,

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from mafnet.common.files import digest_of, replacing, sha256_of
-from mafnet.features.backbones import backbone_class, backbone_spec
+from mafnet.features.backbones import backbone_spec, frozen_network
 from mafnet.features.backbones.openvino_runtime import openvino
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def _converted(name: str, weights: Path, example: np.ndarray) -> bytes:
     from mafnet.features.weights.files import load
 
     log.info("converting %s for OpenVINO, once for these weights", name)
-    network = MeanOfItems(backbone_class(name).build(load(weights))).eval()
+    network = MeanOfItems(frozen_network(name).build(load(weights))).eval()
     with torch.no_grad():
         program = torch.export.export(network, (torch.from_numpy(example),))
     model = openvino().convert_model(program)

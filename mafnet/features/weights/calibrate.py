@@ -11,7 +11,7 @@ from mafnet.common.config import parse
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import replacing
 from mafnet.dataset.manifest import calibration_videos
-from mafnet.features.backbones import backbone_class, backbone_spec
+from mafnet.features.backbones import backbone_spec, frozen_network
 from mafnet.features.backends import prepare
 from mafnet.features.config import RandomWeights
 from mafnet.features.decode_pool import Clip, decode_in_parallel
@@ -44,7 +44,7 @@ def calibrate(
     if not media:
         raise MafnetError(f"{manifests[0]}: none of the first {count} training videos can be read")
     modality = backbone_spec(features.backbone).modality
-    backbone = backbone_class(features.backbone)
+    backbone = frozen_network(features.backbone)
     clips = _clips(media, root, modality, video)
     with _one_thread():
         weights = backbone.calibrate(backbone.random_weights(seed), clips)

@@ -6,8 +6,8 @@ from pathlib import Path
 from mafnet.common.download import obtain
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import replacing
-from mafnet.features.backbones import backbone_class
-from mafnet.features.weights.files import load
+from mafnet.features.backbones import frozen_network
+from mafnet.features.weights.files import load, read
 from mafnet.features.weights.published import Published
 
 log = logging.getLogger(__name__)
@@ -29,9 +29,9 @@ def fetch(
     from safetensors.torch import save
 
     state = _state(weights, folder, converted)
-    chosen = backbone_class(weights.backbone)
-    chosen(state, "cpu", "float32")  # raises if anything is missing or has another shape
-    own = {name: tensor.contiguous() for name, tensor in chosen.own_weights(state).items()}
+    network = frozen_network(weights.backbone)
+    network.loaded(state)  # raises if anything is missing or has another shape
+    own = {name: tensor.contiguous() for name, tensor in network.own_weights(state).items()}
     for other in others:
         _compare(own, output.with_name(f"{other.backbone}-{other.name}.safetensors"), output)
     with replacing(output) as beside:
@@ -49,21 +49,8 @@ def _state(weights: Published, folder: Path, converted: Path | None) -> dict:
             f"{weights.name}: TensorFlow has to convert {weights.file} first; run `mafnet convert` "
             "and give its output as --converted"
         )
-    return load_torch(obtain(folder / weights.file, weights.addresses, weights.sha256))
-
-
-def load_torch(path: Path) -> object:
-    """The content of a torch file: tensors and plain values, no code; MafnetError if damaged."""
-    import pickle
-
-    import torch
-
-    damage = (RuntimeError, pickle.UnpicklingError, OSError, EOFError, ValueError, LookupError)
-    try:
-        return torch.load(path, weights_only=True, map_location="cpu")
-    except (*damage, AttributeError, TypeError, ArithmeticError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise MafnetError(f"{path}: is not a torch file of weights ({reason})") from error
+    path = obtain(folder / weights.file, weights.addresses, weights.sha256)
+    return read(path, weights.form, weights.member)
 
 
 def _compare(own: dict, path: Path, output: Path) -> None:

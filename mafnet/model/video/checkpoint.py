@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from mafnet.common.download import obtain
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import replacing
-from mafnet.features.weights.fetch import load_torch
-from mafnet.features.weights.files import load
+from mafnet.features.weights.files import load, load_torch
 from mafnet.features.weights.published import Published
 from mafnet.model.video import PRETRAINED_CLASSES, VideoSpec
 

@@ -1,18 +1,15 @@
 """VGGish up to its last convolution before pool4: the audio features of MAFnet.
 
-N clips, S samples a clip. Hershey et al. 2017 (arXiv 1609.09430), trained on AudioSet; the paper
-of MAFnet takes the maps of conv4_2 after their ReLU (section 3.1).
+Hershey et al. 2017 (arXiv 1609.09430), trained on AudioSet; the paper of MAFnet takes the maps of
+conv4_2 after their ReLU (section 3.1).
 """
 
-from collections.abc import Iterable
-
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
 from mafnet.common.errors import MafnetError
-from mafnet.features.backbones.inference import TorchBackbone, load_weights
+from mafnet.features.backbones.network import FrozenNetwork
 from mafnet.features.backbones.vggish_layers import CHANNELS, POOLED
 
 PORT_LAYERS = {
@@ -27,7 +24,7 @@ PORT_LAYERS = {
 
 
 class VGGishNetwork(nn.Module):
-    """Log-mel patches (N, 1, 96, 64) to maps (N, 512, 12, 8)."""
+    """Log-mel patches (N, 1, 96, 64) to maps (N, 512, 12, 8), post-ReLU."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,22 +40,13 @@ class VGGishNetwork(nn.Module):
         return maps
 
 
-class VGGish(TorchBackbone):
-    """The registry's `vggish`: int16 clips (N, 16000) at 16 kHz to float16 maps (N, 12, 8, 512)."""
+class VGGish(FrozenNetwork):
+    """The convolutions of VGGish, which has no normalisation to calibrate."""
 
-    name = "vggish"
-    gpu_batch = 128
+    def layers(self) -> nn.Module:
+        return VGGishNetwork()
 
-    @staticmethod
-    def build(weights: dict) -> nn.Module:
-        """Log-mel patches (N, 1, 96, 64) to maps (N, 512, 12, 8), post-ReLU."""
-        with torch.device("meta"):
-            network = VGGishNetwork()
-        load_weights(network, VGGish.own_weights(weights), "vggish")
-        return network.eval().to(torch.float32).to(memory_format=torch.channels_last)
-
-    @staticmethod
-    def random_weights(seed: int) -> dict:
+    def random_weights(self, seed: int) -> dict:
         """He's initialisation (normal, fan in; zero biases) from a generator of its own."""
         generator = torch.Generator().manual_seed(seed)
         weights = {}
@@ -69,13 +57,7 @@ class VGGish(TorchBackbone):
             weights[f"{name}.bias"] = torch.zeros(outputs)
         return weights
 
-    @staticmethod
-    def calibrate(weights: dict, batches: Iterable[np.ndarray]) -> dict:
-        """The weights as they are: VGGish has no normalisation statistics."""
-        return weights
-
-    @staticmethod
-    def own_weights(state: dict) -> dict:
+    def own_weights(self, state: dict) -> dict:
         """The state dict under our names; `state` may be the PyTorch port's."""
         port = any(key.startswith("features.") for key in state)
         return port_weights(state) if port else state
