@@ -14,7 +14,7 @@ import pytest
 from support.made_features import extractor, made_data, made_samples, write_features
 
 from mafnet.common.errors import MafnetError
-from mafnet.dataset.manifest import Sample, write_manifest
+from mafnet.dataset.manifest import Sample, read_classes, write_manifest
 from mafnet.features.cache import Entry
 from mafnet.features.feature_file import open_features
 from mafnet.features.pack import pack
@@ -161,7 +161,8 @@ def test_samples_have_the_rows_of_their_videos(tmp_path):
 def test_classes_follow_the_list_if_there_is_one(tmp_path):
     data = made_data(tmp_path, made_samples({"train": 1}), ("audio",))
     (tmp_path / "classes.txt").write_text("class2\nunseen\nclass0\nclass1\n")
-    listed = Data(data.manifest, [data.files["audio"].path], tmp_path / "classes.txt")
+    names = read_classes(tmp_path / "classes.txt")
+    listed = Data(data.manifest, [data.files["audio"].path], names)
     assert data.classes == ["class0", "class1", "class2"]
     assert listed.classes == ["class2", "unseen", "class0", "class1"]
     assert listed.subset("train").labels.tolist() == [2, 3, 0]

@@ -422,3 +422,23 @@ def test_test_samples_of_a_group_in_train_are_counted(data, tmp_path):
     found = with_samples(data, tmp_path, shared)
     assert found.in_train(found.subset("test")) == 2
     assert data.in_train(data.subset("test")) == 0
+
+
+def test_classes_of_the_settings_are_those_of_the_run(data, tmp_path):
+    """The plan names them if another split has more labels; evaluation takes them from the run."""
+    arguments = command(data, tmp_path)
+    place = arguments.index("--settings") + 1
+    chosen = json.loads(arguments[place])
+    chosen["training"] |= {"max_epochs": 1}
+    arguments[place] = json.dumps(chosen | {"classes": ["class0", "class1", "class2", "other"]})
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    features = [part for file in data.files.values() for part in ("--features", str(file.path))]
+    result = CliRunner().invoke(main, [
+        "evaluate", "--manifest", str(data.manifest), *features, "--settings", "{}", "--split",
+        "main", "--run", str(tmp_path), "--device", "cpu",
+    ])  # fmt: skip
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "metrics.json").read_text())["per_class"]
+    assert found["other"] == {"accuracy": None, "samples": 0}
+    assert list(found) == ["class0", "class1", "class2", "other"]

@@ -226,3 +226,31 @@ def test_deeply_nested_file_is_one_line(text, tmp_path):
     (tmp_path / "deep.yaml").write_text(text)
     with pytest.raises(MafnetError, match=r"deep.yaml: cannot be read as YAML \(maximum recursion"):
         read_config([tmp_path / "deep.yaml"])
+
+
+def splits_with(folder, labels):
+    """A plan of a data set whose splits have these labels."""
+    splits = {}
+    for split, names in labels.items():
+        rows = [f"{n},{n}.mp4,{name},train" for n, name in enumerate(names)]
+        path = folder / f"{split}.csv"
+        path.write_text("\n".join(["sample,video,label,subset", *rows, ""]))
+        splits[split] = str(path)
+    entry = {"root": str(folder), "splits": splits}
+    return Plan(CONFIG | {"datasets": {"demo": entry}})
+
+
+def test_runs_of_splits_with_different_labels_have_all_classes(tmp_path):
+    plan = splits_with(tmp_path, {"one": ["dog", "cat"], "two": ["owl", "cat"]})
+    assert json.loads(plan.training("demo", "mafnet"))["classes"] == ["cat", "dog", "owl"]
+
+
+def test_classes_are_recorded_only_if_the_splits_differ(tmp_path):
+    plan = splits_with(tmp_path, {"one": ["dog", "cat"], "two": ["cat", "dog"]})
+    assert "classes" not in json.loads(plan.training("demo", "mafnet"))
+
+
+def test_labels_of_different_splits_that_look_the_same_are_one_line(tmp_path):
+    plan = splits_with(tmp_path, {"one": ["dog", "cat"], "two": ["Dog", "cat"]})
+    with pytest.raises(MafnetError, match=r"datasets\.demo: the labels .* of different splits"):
+        plan.training("demo", "mafnet")

@@ -45,12 +45,15 @@ def train(
     device: str,
 ) -> None:
     """Train one run of a variant. A killed run continues from its last save."""
+    from mafnet.dataset.manifest import read_classes
     from mafnet.model.data import Data
     from mafnet.model.run_folder import RunFolder
     from mafnet.model.settings import run_settings
     from mafnet.model.train import train as run
 
-    data = Data(manifest, features, classes)
+    # The settings name the classes if the labels of the data set's splits differ.
+    names = settings.pop("classes", None)
+    data = Data(manifest, features, read_classes(classes) if classes else names)
     fingerprints = {name: file.fingerprint for name, file in data.files.items()}
     resolved = settings | {
         "seed": seed, "classes": data.classes, "clips": data.clips, "features": fingerprints,
@@ -63,7 +66,6 @@ def train(
 @click.command()
 @manifest
 @features
-@options.classes
 @options.settings
 @click.option("--split", required=True, help="Name of the split, for metrics.json.")
 @click.option("--run", type=options.folder, required=True, help="Folder of the trained run.")
@@ -72,7 +74,6 @@ def train(
 def evaluate(
     manifest: Path,
     features: tuple[Path, ...],
-    classes: Path | None,
     settings: dict,
     split: str,
     run: Path,
@@ -84,9 +85,10 @@ def evaluate(
     from mafnet.model.config import Evaluation
     from mafnet.model.data import Data
     from mafnet.model.evaluate import evaluate as measure
+    from mafnet.model.run_folder import RunFolder
 
     chosen = parse(Evaluation, settings, "--settings")
-    data = Data(manifest, features, classes)
+    data = Data(manifest, features, RunFolder(run).read_settings().classes)
     measure(run, data, chosen, split, computing_device(device, threads))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import digest_of
-from mafnet.dataset.manifest import Sample, read_classes, read_manifest, require_subsets
+from mafnet.dataset.manifest import Sample, read_manifest, require_subsets
 from mafnet.features.feature_file import FeatureFile, open_features
 
 log = logging.getLogger(__name__)
@@ -38,14 +38,15 @@ class Subset:
 class Data:
     """A manifest joined with the feature files of some modalities.
 
-    classes: names, in the order of the network's outputs.
+    classes: names, in the order of the network's outputs; by default the sorted labels.
     """
 
-    def __init__(self, manifest: Path, features: Sequence[Path], classes: Path | None) -> None:
-        known = read_classes(classes) if classes else []
+    def __init__(
+        self, manifest: Path, features: Sequence[Path], classes: Sequence[str] | None = None
+    ) -> None:
         self.manifest = manifest
-        self._samples = read_manifest(manifest, known)
-        self.classes = known or sorted({sample.label for sample in self._samples})
+        self._samples = read_manifest(manifest, classes or ())
+        self.classes = list(classes or sorted({sample.label for sample in self._samples}))
         self.files = {file.fingerprint["modality"]: file for file in map(open_features, features)}
         self._rows = _common_rows(self.files)
 

@@ -9,6 +9,8 @@ from mafnet.common.files import canonical_json
 from mafnet.dataset.collect import archives_of
 from mafnet.dataset.config import DEMO, demo_values
 from mafnet.dataset.lists import list_files
+from mafnet.dataset.manifest import read_manifest
+from mafnet.dataset.names import look_alikes, spelling
 from mafnet.dataset.origin import origin_of
 from mafnet.dataset.sources import SOURCES
 from mafnet.plan.config import check_config, dataset_sections
@@ -95,6 +97,27 @@ class DatasetPlan:
         """The file of class names as a list for a rule's input; empty if there is none."""
         classes = self._origins[dataset].classes
         return [classes] if classes else []
+
+    def classes_of_splits(self, dataset: str) -> list[str]:
+        """The labels of all splits, sorted, if the splits have different ones; else empty.
+
+        All runs then have the same classes, so that their results can be combined. MafnetError if
+        two labels look the same.
+        """
+        origin = self._origins[dataset]
+        if origin.classes or len(origin.manifests) < 2 or self._needs_manifests(dataset):
+            return []
+        splits = [
+            {sample.label for sample in read_manifest(Path(path))}
+            for path in origin.manifests.values()
+        ]
+        labels = sorted(set.union(*splits))
+        for name, earlier in look_alikes(labels).items():
+            raise MafnetError(
+                f"datasets.{dataset}: the labels {spelling(name)} and {spelling(earlier)} of "
+                "different splits look the same; use one spelling"
+            )
+        return labels if any(len(own) < len(labels) for own in splits) else []
 
     def archives(self, dataset: str) -> list[str]:
         """The files from which a published data set's videos are unpacked.

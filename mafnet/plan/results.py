@@ -1,6 +1,8 @@
 """The plan of the stages model and report: runs, tables and figures."""
 
 import json
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from mafnet.common import versions
@@ -21,6 +23,10 @@ RUN_SCHEMA = SHARED / "workflow/schemas/run.schema.json"
 
 class ResultsPlan(FeaturesPlan):
     """The settings of runs, and the runs of each study and figure."""
+
+    def __init__(self, config: Mapping) -> None:
+        super().__init__(config)
+        self._classes = cache(self.classes_of_splits)
 
     def run_gpu_percent(self, dataset: str) -> int:
         """The share of a GPU that a run uses, in percent."""
@@ -56,7 +62,8 @@ class ResultsPlan(FeaturesPlan):
             "options": model.options_of(variant),
             "training": model.training_of(variant).recorded(),
         }
-        return canonical_json(settings)
+        classes = self._classes(dataset)
+        return canonical_json(settings | ({"classes": classes} if classes else {}))
 
     def evaluation(self, dataset: str) -> str:
         """The settings of the evaluation of a trained network."""

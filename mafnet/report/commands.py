@@ -111,7 +111,6 @@ def study(
 @click.option("--media", type=options.existing, help="The data set's media table.")
 @click.option("--root", type=options.folder, help="Folder of the videos.")
 @click.option("--features", type=options.existing, multiple=True, help="Feature file of the runs.")
-@options.classes
 @click.option("--study", type=options.existing, help="Table of a study.")
 @options.output
 def figure(
@@ -123,7 +122,6 @@ def figure(
     media: Path | None,
     root: Path | None,
     features: tuple[Path, ...],
-    classes: Path | None,
     study: Path | None,
     output: Path,
 ) -> None:
@@ -131,7 +129,7 @@ def figure(
     from mafnet.report.figures.draw import draw_to
     from mafnet.report.figures.inputs import Inputs
 
-    inputs = Inputs(dataset, runs, main, dict(splits), media, root, features, classes, study)
+    inputs = Inputs(dataset, runs, main, dict(splits), media, root, features, study)
     draw_to(name, inputs, output)
 
 

@@ -44,7 +44,6 @@ rule evaluate:
     input:
         manifest=manifest,
         features=feature_files,
-        classes=asked("classes"),
         run=rules.train.output,
     output:
         "results/{dataset}/{split}/{variant}/seed{seed}/predictions.csv",
@@ -65,13 +64,12 @@ rule evaluate:
         gres=slurm_gpu,
     params:
         features=each("features", "features"),
-        classes=each("classes", "classes"),
         run=run_folder,
         settings=asked("evaluation"),
         version=asked("evaluation_version"),
     message:
         "Evaluating {wildcards.variant} on {wildcards.dataset}/{wildcards.split}, seed {wildcards.seed}."
     shell:
-        "mafnet evaluate --manifest {input.manifest:q} {params.features} {params.classes:q} "
+        "mafnet evaluate --manifest {input.manifest:q} {params.features} "
         "--settings {params.settings:q} --split {wildcards.split} --run {params.run} "
         "--threads {threads} 2>&1 | tee {log}"

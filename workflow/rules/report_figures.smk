@@ -29,14 +29,13 @@ rule curves:
         splits=each_split,
         videos=each_media,
         features=each("features", "features"),
-        classes=each("classes", "classes"),
         study=each("study", "study"),
         version=figures_digest(),
     message:
         "Drawing {output}."
     shell:
         "mafnet figure {params.figure} --dataset {wildcards.dataset} --main {params.main} "
-        "{params.runs} {params.splits:q} {params.videos:q} {params.features} {params.classes:q} "
+        "{params.runs} {params.splits:q} {params.videos:q} {params.features} "
         "{params.study} --output {output} 2>&1 | tee {log}"
 
 
@@ -121,7 +120,6 @@ use rule curves as film_space with:
         metrics=metrics_of_main,
         splits=shown_manifests,
         features=features_of_main,
-        classes=asked("classes"),
     output:
         report(
             "results/{dataset}/figures/film_space.svg",

@@ -31,7 +31,7 @@ _TOO_FEW = 4
 def film_space(inputs: Inputs) -> Figure:
     """Two panels, before and after FiLM, for each modality with a FiLM layer."""
     run = inputs.shown
-    data = Data(inputs.splits[run.split], inputs.features, inputs.classes)
+    data = Data(inputs.splits[run.split], inputs.features, run.settings.classes)
     spaces = [_thinned(space) for space in film_vectors(run.folder, data)]
     lines = math.ceil(len(data.classes) / COLUMNS)
     subtitle = f"{about(inputs.dataset, [run])} · {len(spaces[0].labels):,} of their seconds"

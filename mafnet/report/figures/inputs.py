@@ -17,8 +17,7 @@ class Inputs:
 
     folders: of evaluated runs. main: the variant that others are compared with.
     splits: the manifest of every split. media: the data set's media table; root: its videos.
-    features: the feature files that the runs read. classes: the closed list of classes.
-    study: a study's table.
+    features: the feature files that the runs read. study: a study's table.
     """
 
     dataset: str
@@ -28,7 +27,6 @@ class Inputs:
     media: Path | None = None
     root: Path | None = None
     features: Sequence[Path] = ()
-    classes: Path | None = None
     study: Path | None = None
 
     @cached_property
