@@ -254,3 +254,15 @@ def test_labels_of_different_splits_that_look_the_same_are_one_line(tmp_path):
     plan = splits_with(tmp_path, {"one": ["dog", "cat"], "two": ["Dog", "cat"]})
     with pytest.raises(MafnetError, match=r"datasets\.demo: the labels .* of different splits"):
         plan.training("demo", "mafnet")
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"), [({}, "float32"), ({"precision": "bfloat16"}, "bfloat16")]
+)
+def test_published_data_sets_are_trained_in_float32_unless_the_config_names_a_precision(
+    entry, expected
+):
+    published = {"source": "ave", "folder": "/videos", "model": {"training": entry}}
+    plan = Plan(CONFIG | {"datasets": CONFIG["datasets"] | {"ave": published}})
+    assert json.loads(plan.training("ave", "mafnet"))["training"]["precision"] == expected
+    assert json.loads(plan.training("demo", "mafnet"))["training"]["precision"] == "auto"

@@ -1,10 +1,14 @@
 """The paper's value for a result, and the notes for a comparison."""
 
+from support import made_runs
+from support.made_runs import made_run, made_test_samples
+
 from mafnet.common.files import write_json
 from mafnet.common.resources import resource
 from mafnet.dataset.prepare import deviations
 from mafnet.dataset.sources import SOURCES
-from mafnet.report.protocol import paper_name, protocol_notes, read_protocol
+from mafnet.report.protocol import compared, paper_name, protocol_notes, read_protocol
+from mafnet.report.statistics.runs import read_run
 from mafnet.report.statistics.summary import paper_value
 
 
@@ -63,3 +67,50 @@ def test_every_protocol_has_its_classes_and_a_note():
         for protocol in source.protocols.values():
             assert resource(f"classes/{protocol.classes}.txt").is_file()
             assert protocol.note
+
+
+def compared_run(tmp_path, protocol, **given):
+    """The protocol of a run of the variant mafnet."""
+    weights = {"visual": "imagenet1k_v1", "audio": "audioset"}
+    samples = made_test_samples(("cat", "dog"), 2, given.get("clips", 10))
+    given = {"weights": weights, "clips": 10} | given
+    folder = made_run(tmp_path / "run", samples, ("cat", "dog"), **given)
+    return compared(protocol, [read_run(folder)])
+
+
+def test_as_paper_needs_the_papers_clips_weights_and_backbones(tmp_path, monkeypatch):
+    protocol = read_protocol("single_label", [described(tmp_path, "ave", "single_label")])
+    monkeypatch.setattr(made_runs, "fingerprint", fingerprint_of_paper)
+    assert compared_run(tmp_path, protocol)["as_paper"] is True
+    fewer = compared_run(tmp_path, protocol, clips=3)
+    assert fewer["as_paper"] is False
+    assert fewer["differences"] == ["3 clips of a video; the paper has 10"]
+    random = {"visual": "random", "audio": "audioset"}
+    (text,) = compared_run(tmp_path, protocol, weights=random)["differences"]
+    assert text == (
+        "visual features of densenet201 with weights random; the paper has densenet201 with "
+        "imagenet1k_v1"
+    )
+    assert text in protocol_notes(compared_run(tmp_path, protocol, weights=random), [], 90.86)
+
+
+def fingerprint_of_paper(weights):
+    backbone = "vggish" if weights == "audioset" else "densenet201"
+    return {
+        "backbone": backbone, "weights": weights, "weights_sha256": "0" * 64, "precision": "float32"
+    }  # fmt: skip
+
+
+def test_as_paper_needs_the_policy_that_the_papers_counts_suggest(tmp_path):
+    files = [described(tmp_path, "ucf51", "split01")]
+    assert read_protocol("three_splits", files, "drop")["as_paper"] is True
+    found = read_protocol("three_splits", files, "zero")
+    assert found["as_paper"] is False
+    assert found["differences"] == [
+        "video.silent is zero; the paper's number of videos suggests drop"
+    ]
+
+
+def test_nothing_of_own_data_differs_from_the_paper(tmp_path):
+    found = compared_run(tmp_path, read_protocol("own", [], "drop"), clips=3)
+    assert (found["as_paper"], found["differences"]) == (None, [])

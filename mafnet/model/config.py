@@ -74,8 +74,9 @@ class Training(Settings):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
         description="Arithmetic of training. bfloat16 is several times faster on hardware that has "
-        "it. `auto` is bfloat16 there and float32 elsewhere, so two machines may differ. Use "
-        "float32 to compare runs of different machines. The settings of a run record it.",
+        "it. `auto` is float32 for published data sets, whose numbers are compared with the "
+        "paper's. For other data sets it is bfloat16 on such hardware and float32 elsewhere, so "
+        "two machines may differ. The settings of a run record the precision.",
     )
 
 

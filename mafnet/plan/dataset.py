@@ -40,6 +40,7 @@ class DatasetPlan:
             "archive": origin.archive,
             "lists": origin.lists,
             "protocol": origin.protocol,
+            "silent": sections.video.silent,
             "max_failed_fraction": sections.video.max_failed_fraction,
             "cache": sections.features.cache,
             "main": sections.model.main,

@@ -11,6 +11,7 @@ from mafnet.common.errors import MafnetError, hint
 from mafnet.common.files import canonical_json, digest_of, read_json
 from mafnet.common.resources import SHARED
 from mafnet.dataset.origin import records_events
+from mafnet.dataset.sources import SOURCES
 from mafnet.features.backbones import backbone_spec
 from mafnet.model.networks import network_spec
 from mafnet.plan.config import Sections, merged_sections
@@ -60,10 +61,21 @@ class ResultsPlan(FeaturesPlan):
             "variant": variant,
             "network": model.variants[variant].network,
             "options": model.options_of(variant),
-            "training": model.training_of(variant).recorded(),
+            "training": self._training(dataset, variant),
         }
         classes = self._classes(dataset)
         return canonical_json(settings | ({"classes": classes} if classes else {}))
+
+    def _training(self, dataset: str, variant: str) -> dict[str, Any]:
+        """The recorded training of a variant.
+
+        Numbers of published data sets are compared with published numbers, so they do not depend
+        on the machine unless the config says it.
+        """
+        training = self._sections[dataset].model.training_of(variant).recorded()
+        if training["precision"] == "auto" and self._origins[dataset].source in SOURCES:
+            training["precision"] = "float32"
+        return training
 
     def evaluation(self, dataset: str) -> str:
         """The settings of the evaluation of a trained network."""

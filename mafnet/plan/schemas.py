@@ -142,9 +142,15 @@ def dataset_definitions() -> dict:
                 "type": ["string", "null"],
             },
             as_paper={
-                "description": "Whether the paper uses this protocol; null if the data set is not "
-                "in the paper.",
+                "description": "Whether the paper uses this protocol and these backbones, weights, "
+                "clips and videos without audio; null if the paper does not say it, or if the data "
+                "set is not in the paper.",
                 "type": ["boolean", "null"],
+            },
+            differences={
+                "description": "What differs from the paper's settings, one sentence each.",
+                "type": "array",
+                "items": TEXT,
             },
             note=TEXT | about("What is special about this protocol: a sentence, or empty."),
             splits={

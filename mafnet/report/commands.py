@@ -17,6 +17,9 @@ runs = click.option(
 protocol = click.option(
     "--protocol", default="own", show_default=True, help="Name of the evaluation protocol."
 )
+silent = click.option(
+    "--silent", default="", help="Policy for videos without audio, compared with the paper's."
+)
 described = click.option(
     "--described", type=options.existing, multiple=True,
     help="Description beside a split's manifest (.json). Give it once for each split.",
@@ -35,6 +38,7 @@ main_variant = click.option(
 @click.option("--media", type=options.existing, required=True, help="The data set's media table.")
 @paper
 @protocol
+@silent
 @described
 @click.option(
     "--config-digest", required=True, help="SHA-256 of the settings, written into the output."
@@ -46,6 +50,7 @@ def metrics(
     media: Path,
     paper: Path,
     protocol: str,
+    silent: str,
     described: tuple[Path, ...],
     config_digest: str,
     output: Path,
@@ -59,7 +64,7 @@ def metrics(
     from mafnet.report.protocol import read_protocol
     from mafnet.video.media import read_media
 
-    measured = read_protocol(protocol, described)
+    measured = read_protocol(protocol, described, silent)
     found = dataset_metrics(dataset, runs, media, paper, measured, config_digest)
     write_json(found, output)
     Console().print(outcome_table(read_media(media), f"{dataset}: {media}"))
@@ -71,6 +76,7 @@ def metrics(
 @runs
 @paper
 @protocol
+@silent
 @described
 @main_variant
 @options.output
@@ -79,6 +85,7 @@ def study(
     runs: tuple[Path, ...],
     paper: Path,
     protocol: str,
+    silent: str,
     described: tuple[Path, ...],
     main: str,
     output: Path,
@@ -92,7 +99,7 @@ def study(
     from mafnet.report.study_table import print_study, study_table, write_study
 
     by_variant = grouped(map(read_run, runs), "variant")
-    measured = read_protocol(protocol, described)
+    measured = read_protocol(protocol, described, silent)
     found = study_table(dataset, by_variant, paper, measured, main)
     write_study(found, output)
     partial_path(output).unlink(missing_ok=True)

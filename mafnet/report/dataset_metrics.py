@@ -9,7 +9,7 @@ from mafnet import __version__
 from mafnet.common.ffmpeg import ffmpeg_version
 from mafnet.common.files import digest_of
 from mafnet.features.media_table import media_counts
-from mafnet.report.protocol import paper_name, protocol_notes
+from mafnet.report.protocol import compared, paper_name, protocol_notes
 from mafnet.report.statistics.runs import Run, read_run
 from mafnet.report.statistics.summary import (
     describe_weights,
@@ -39,6 +39,7 @@ def dataset_metrics(
     """
     runs = [read_run(folder) for folder in folders]
     variant = runs[0].variant
+    protocol = compared(protocol, runs)
     value = paper_value(paper, paper_name(dataset, protocol), variant)
     return {
         "dataset": dataset,

@@ -5,24 +5,76 @@ from pathlib import Path
 
 from mafnet.common.files import read_json
 from mafnet.dataset.origin import protocol_of
+from mafnet.report.statistics.runs import Run
 
 RANDOM_NOTE = "the {} backbone has RANDOM weights: the numbers say nothing about real networks"
 
 
-def read_protocol(name: str, described: Sequence[Path]) -> dict:
-    """The protocol's entry in metrics.json.
+PAPER_CLIPS = 10
+PAPER_FEATURES = {
+    "visual": ("densenet201", ("imagenet1k_v1",)),
+    "audio": ("vggish", ("audioset", "audioset_hub", "audioset_tf1")),
+}
+"""The paper's backbone of each modality, and the names of its weights."""
 
-    described: descriptions of the splits (.json)."""
+OTHER_FEATURES = frozenset(["dmrn_vgg19"])
+"""Variants for which the paper used other backbones."""
+
+
+def read_protocol(name: str, described: Sequence[Path], silent: str = "") -> dict:
+    """The protocol's entry in metrics.json, before any run is compared with the paper's settings.
+
+    described: descriptions of the splits (.json). silent: the policy for videos without audio.
+    """
     splits = [read_json(path) for path in described]
     source = splits[0]["source"] if splits else None
     protocol = protocol_of(source or "", name)
+    found = []
+    if protocol and protocol.as_paper is False:
+        found.append(f"protocol {name} differs from the paper's protocol")
+    if protocol and protocol.silent and silent and silent != protocol.silent:
+        found.append(
+            f"video.silent is {silent}; the paper's number of videos suggests {protocol.silent}"
+        )
     return {
         "name": name,
         "source": source,
-        "as_paper": protocol.as_paper if protocol else None,
+        "as_paper": False if found else protocol.as_paper if protocol else None,
+        "differences": found,
         "note": protocol.note if protocol else "",
         "splits": {split["split"]: split for split in splits},
     }
+
+
+def compared(protocol: Mapping, runs: Sequence[Run]) -> dict:
+    """The protocol of some runs of one variant, with what differs from the paper's settings.
+
+    protocol: of `read_protocol`. Own data are not in the paper, so nothing differs.
+    """
+    if not protocol["source"] or not runs:
+        return dict(protocol)
+    found = [*protocol["differences"], *_differences(runs[0])]
+    return {
+        **protocol,
+        "as_paper": False if found else protocol["as_paper"],
+        "differences": found,
+    }
+
+
+def _differences(run: Run) -> list[str]:
+    """The settings of a run that differ from the paper's."""
+    settings, found = run.settings, []
+    if settings.clips != PAPER_CLIPS:
+        found.append(f"{settings.clips} clips of a video; the paper has {PAPER_CLIPS}")
+    for modality, used in settings.features.items():
+        backbone, weights = PAPER_FEATURES.get(modality, ("", ()))
+        same = used["backbone"] == backbone and used["weights"] in weights
+        if backbone and not same and run.variant not in OTHER_FEATURES:
+            found.append(
+                f"{modality} features of {used['backbone']} with weights {used['weights']}; the "
+                f"paper has {backbone} with {weights[0]}"
+            )
+    return found
 
 
 def paper_name(dataset: str, protocol: Mapping) -> str:
@@ -36,8 +88,8 @@ def protocol_notes(protocol: Mapping, random: Sequence[str], paper: float | None
     random: modalities whose backbones have random weights.
     """
     notes = [RANDOM_NOTE.format(name) for name in random]
-    if paper is not None and protocol["as_paper"] is False:
-        notes.append(f"protocol {protocol['name']} differs from the paper's protocol")
+    if paper is not None:
+        notes += protocol["differences"]
     if protocol["note"]:
         notes.append(f"protocol {protocol['name']}: {protocol['note']}")
     for name, split in protocol["splits"].items():

@@ -13,7 +13,7 @@ from rich.table import Table
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import replacing
 from mafnet.model.metrics import METRICS, percent
-from mafnet.report.protocol import paper_name
+from mafnet.report.protocol import compared, paper_name
 from mafnet.report.statistics.paired import Comparison, compare, holm
 from mafnet.report.statistics.runs import Run, count_test_samples
 from mafnet.report.statistics.summary import (
@@ -42,7 +42,7 @@ COLUMNS = (
     "variant", "accuracy", "std", "ci_low", "ci_high", "ci_method", "val_accuracy", *OTHERS,
     "samples", "splits", "seeds", "compared_with", "difference", "difference_low",
     "difference_high", "difference_method", *TESTED, "paper", "missing", "random_weights",
-    "precision", "device", "protocol", "as_paper",
+    "precision", "device", "protocol", "as_paper", "not_as_paper",
     *(f"{name}_{part}" for name in OTHERS for part in ("std", "low", "high", "method")),
 )  # fmt: skip
 
@@ -66,16 +66,22 @@ def study_table(
     missing: by variant, a message about its missing runs.
     """
     named = paper_name(dataset, protocol)
-    measured = {"protocol": protocol["name"], "as_paper": _yes_or_no(protocol["as_paper"])}
     rows = []
-    compared = compared_with_main(variants, main)
+    differences = compared_with_main(variants, main)
     for name, runs in variants.items():
-        row = {"variant": name, "paper": paper_value(paper, named, name)} | measured
+        own = compared(protocol, runs)
+        row = {
+            "variant": name,
+            "paper": paper_value(paper, named, name),
+            "protocol": own["name"],
+            "as_paper": _yes_or_no(own["as_paper"]),
+            "not_as_paper": "; ".join(own["differences"]),
+        }
         row["missing"] = missing.get(name, "")
         if runs:
             row |= _measured(runs)
-        if name in compared:
-            row |= _compared(*compared[name], main)
+        if name in differences:
+            row |= _compared(*differences[name], main)
         rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
 
@@ -259,9 +265,14 @@ def _caption(rows: Sequence[Mapping[str, str]]) -> str:
         lines.append(
             "Backbones with RANDOM weights: these numbers say nothing about real networks."
         )
-    if any(row["as_paper"] == "no" for row in rows):
-        lines.append(f"Protocol {rows[0]['protocol']} differs from the paper's protocol.")
-    return escape("\n".join([*lines, *unlike_precision(rows)]))
+    return escape("\n".join([*lines, *unlike_paper(rows), *unlike_precision(rows)]))
+
+
+def unlike_paper(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """Sentences about what differs from the paper's settings, if the paper has a number."""
+    texts = [row["not_as_paper"] for row in rows if row["paper"]]
+    parts = dict.fromkeys(part for text in texts for part in text.split("; ") if part)
+    return [f"Not as in the paper: {'; '.join(parts)}."] if parts else []
 
 
 def unlike_precision(rows: Sequence[Mapping[str, str]]) -> list[str]:

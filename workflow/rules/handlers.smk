@@ -24,7 +24,7 @@ def show_partial_studies(dataset):
     from mafnet.report.protocol import read_protocol
 
     described = [Path(path) for path in PLAN.descriptions(dataset) if Path(path).exists()]
-    protocol = read_protocol(VALUES[dataset]["protocol"], described)
+    protocol = read_protocol(VALUES[dataset]["protocol"], described, VALUES[dataset]["silent"])
     shown = []
     for study, variants in PLAN.studies(dataset).items():
         output = Path("results", dataset, "studies", f"{study}.csv")

@@ -23,13 +23,15 @@ rule metrics:
         runs=each_run,
         described=each("described", "described"),
         protocol=lookup(dpath="{dataset}/protocol", within=VALUES),
+        silent=lookup(dpath="{dataset}/silent", within=VALUES),
         config=asked("config_digest"),
         version=versions.METRICS,
     message:
         "Summarising {wildcards.dataset}."
     shell:
         "mafnet metrics --dataset {wildcards.dataset} {params.runs} --media {input.media} "
-        "--paper {input.paper:q} --protocol {params.protocol} {params.described:q} "
+        "--paper {input.paper:q} --protocol {params.protocol} --silent {params.silent} "
+        "{params.described:q} "
         "--config-digest {params.config} --output {output} 2>&1 | tee {log}"
 
 
@@ -59,13 +61,15 @@ rule study:
         runs=each_run,
         described=each("described", "described"),
         protocol=lookup(dpath="{dataset}/protocol", within=VALUES),
+        silent=lookup(dpath="{dataset}/silent", within=VALUES),
         main=lookup(dpath="{dataset}/main", within=VALUES),
         version=versions.METRICS,
     message:
         "Comparing the variants of the study {wildcards.study} on {wildcards.dataset}."
     shell:
         "mafnet study --dataset {wildcards.dataset} {params.runs} --paper {input.paper:q} "
-        "--protocol {params.protocol} {params.described:q} --main {params.main} --output {output} "
+        "--protocol {params.protocol} --silent {params.silent} {params.described:q} "
+        "--main {params.main} --output {output} "
         "2>&1 | tee {log}"
 
 

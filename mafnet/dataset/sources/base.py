@@ -22,12 +22,15 @@ class Protocol:
         the lists are the classes.
     note: information for comparisons; it is in metrics.json.
     as_paper: True if the paper used this protocol, False if not, None if unknown.
+    silent: the policy for videos without audio that the paper's number of videos suggests; empty if
+        nothing suggests one.
     """
 
     splits: tuple[str, ...]
     classes: str
     note: str
     as_paper: bool | None = True
+    silent: str = ""
 
 
 @dataclass(frozen=True)

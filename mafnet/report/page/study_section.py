@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mafnet.report.partial_study import partial_path
-from mafnet.report.study_table import read_study, remains, resolution, unlike_precision
+from mafnet.report.study_table import (
+    read_study,
+    remains,
+    resolution,
+    unlike_paper,
+    unlike_precision,
+)
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,4 @@ def _notes(rows: Sequence[Mapping[str, str]]) -> list[str]:
         notes.append(
             "One seed: no standard deviation; the intervals say nothing about other seeds."
         )
-    if any(row["as_paper"] == "no" for row in rows):
-        notes.append(f"Protocol {rows[0]['protocol']} differs from the paper's protocol.")
-    return notes + unlike_precision(rows)
+    return notes + unlike_paper(rows) + unlike_precision(rows)
