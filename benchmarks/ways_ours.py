@@ -175,11 +175,12 @@ def head(inputs: Inputs) -> "Network":
     """MAFnet with the first weights that both ways use."""
     from safetensors.torch import load_file
 
-    from mafnet.model.networks import build_network
+    from mafnet.model.networks import build_network, reduced
 
     network = build_network(
         "mafnet", classes=inputs.classes, visual_features=1920, audio_features=512, options={}
     )
+    reduced.install(network)
     network.load_state_dict(load_file(inputs.folder / "head.safetensors"))
     return network
 

@@ -128,6 +128,7 @@ def block(request):
     nn.init.normal_(block.norm.weight)
     for _ in range(3):
         block(*inputs())
+    reduced.install(block)
     return block
 
 
@@ -185,3 +186,23 @@ def test_block_accepts_features_as_they_are_stored(block):
     short, _, _ = reduced_run(block, maps, condition)
     long, _, _ = reduced_run(block, maps.float(), condition.float())
     assert torch.equal(short, long)
+
+
+def test_networks_that_are_trained_compute_this_way_and_others_do_not(monkeypatch):
+    """`install` changes the blocks of one network, under autocast only."""
+    used = []
+    monkeypatch.setattr(
+        reduced, "residual_block", lambda *_: used.append(1) or torch.zeros(4, 2, 32)
+    )
+    maps, condition = inputs()
+    norm = lambda channels: BatchNorm(channels)  # noqa: E731 - as networks pass it
+    plain, swapped = ResidualBlock(16, 32, norm, 7), ResidualBlock(16, 32, norm, 7)
+    reduced.install(swapped)
+    with torch.autocast("cpu", torch.bfloat16):
+        plain(maps, condition)
+        assert not used
+        swapped(maps, condition)
+    assert len(used) == 1
+    swapped(maps, condition)  # in float32 the plain way
+    assert len(used) == 1
+    assert plain.state_dict().keys() == swapped.state_dict().keys()

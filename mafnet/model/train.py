@@ -20,7 +20,7 @@ from mafnet.model.batches import Reader, require_finite
 from mafnet.model.config import Training
 from mafnet.model.data import Data, Subset
 from mafnet.model.mixed_precision import autocast, resolve
-from mafnet.model.networks import build_network, network_spec
+from mafnet.model.networks import build_network, network_spec, reduced
 from mafnet.model.networks.blocks import Features, Network
 from mafnet.model.resume import SECONDS_BETWEEN, Progression, Resume
 from mafnet.model.run_folder import Epoch, RunFolder
@@ -120,13 +120,15 @@ def _patience(settings: RunSettings, samples: int) -> int:
 
 def new_network(settings: RunSettings, data: Data) -> Network:
     """The run's network with fresh weights from torch's global generator."""
-    return build_network(
+    network = build_network(
         settings.network,
         classes=len(settings.classes),
         visual_features=data.width("visual"),
         audio_features=data.width("audio"),
         options=settings.options,
     )
+    reduced.install(network)
+    return network
 
 
 def trained_network(run: RunFolder, data: Data) -> Network:

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mafnet.model.networks import reduced
 from mafnet.model.networks.options import NormOptions
 
 Norm = Callable[[int], nn.Module]
@@ -139,11 +138,6 @@ class BatchNorm(nn.BatchNorm1d):
         self.running_mean.lerp_(mean, momentum)
         self.running_var.lerp_(variance, momentum)
 
-    def to_affine(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-        """The scale and shift (C,) that normalise by these statistics."""
-        scale = self.weight * (variance + self.eps).rsqrt()
-        return scale, self.bias - scale * mean
-
 
 def norm_of(options: NormOptions) -> Norm:
     """The `Norm` that makes a BatchNorm with the options' momentum and epsilon."""
@@ -166,11 +160,6 @@ class Film(nn.Module):
         gamma, beta = self.generator(condition)[..., None, None].chunk(2, dim=1)
         return (1 + gamma) * maps + beta
 
-    def of_affine(self, scale: Tensor, shift: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """The scale and shift (N, H) that combine FiLM with a scale and shift (H,) before it."""
-        gamma, beta = self.generator(condition).chunk(2, dim=1)
-        return (1 + gamma) * scale, (1 + gamma) * shift + beta
-
 
 class ResidualBlock(nn.Module):
     """The residual block on one modality's maps (paper, figure 4), pooled to one vector per clip.
@@ -190,8 +179,6 @@ class ResidualBlock(nn.Module):
 
     def forward(self, maps: Tensor, condition: Tensor | None = None) -> Tensor:
         """Vectors (B, T, H) of maps (B, T, P, Q, D) and, with FiLM, condition (B, T, D')."""
-        if reduced.wanted(maps):
-            return reduced.residual_block(self, maps, condition)
         x = maps.flatten(0, 1).permute(0, 3, 1, 2)  # (N, D, P, Q), a view: channels_last memory
         r = self.conv1x1(x).relu()  #                 (N, H, P, Q)
         y = self.norm(self.conv3x3(r))  #             (N, H, P, Q)
