@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import coverage
 from benchmarks.inputs import Inputs
 from benchmarks.markdown import markdown, write_marked
 from benchmarks.measured import Measured, measure
@@ -22,6 +23,7 @@ from mafnet.features.backbones import frozen_network
 from mafnet.features.backbones.inference import TorchBackbone
 from mafnet.model.networks import build_network
 from mafnet.model.networks.blocks import Features
+from mafnet.report.statistics import groups
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -195,3 +197,16 @@ def test_unknown_stage_is_refused():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
     assert "decode frames" in done.stderr
+
+
+def test_coverage_of_a_simulated_setting_is_near_the_stated_one(monkeypatch):
+    """Of 40 intervals of 95 %, fewer than 32 contain the true value once in 10,000 times."""
+    monkeypatch.setattr(groups, "RESAMPLES", 50)
+    monkeypatch.setattr(coverage, "TRUE_SEEDS", 10)
+    monkeypatch.setattr(coverage, "SHOWN", ["accuracy", "negative_log_likelihood"])
+    setting = coverage.Setting("small", samples=60, classes=4, seeds=3, each=3, by_group=0.4)
+    found = coverage.covered(setting, 40)
+    assert list(found) == ["accuracy", "negative_log_likelihood", "difference"]
+    assert min(found["accuracy"], found["difference"]) >= 0.8
+    monkeypatch.setattr(coverage, "truth", lambda _: dict.fromkeys(found, 0.0))
+    assert coverage.covered(setting, 3)["accuracy"] == 0
