@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from mafnet.common.errors import MafnetError
@@ -31,6 +32,7 @@ class DatasetPlan:
         self._sections = {name: dataset_sections(config, name) for name in self.datasets}
         self._origins = {name: origin_of(name, entry) for name, entry in self._entries.items()}
         self.lookup_values = {name: self._lookup_values(name) for name in self.datasets}
+        self._classes = cache(self._read_classes)
 
     def _lookup_values(self, dataset: str) -> dict[str, str | float]:
         origin, sections = self._origins[dataset], self._sections[dataset]
@@ -100,7 +102,11 @@ class DatasetPlan:
         return [classes] if classes else []
 
     def classes_of_splits(self, dataset: str) -> list[str]:
-        """The labels of all splits, sorted, if the splits have different ones; else empty.
+        """The labels of all splits, sorted, if the splits have different ones; else empty."""
+        return self._classes(dataset)
+
+    def _read_classes(self, dataset: str) -> list[str]:
+        """See `classes_of_splits`.
 
         All runs then have the same classes, so that their results can be combined. MafnetError if
         two labels look the same.

@@ -1,8 +1,6 @@
 """The plan of the stages model and report: runs, tables and figures."""
 
 import json
-from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from mafnet.common import versions
@@ -24,10 +22,6 @@ RUN_SCHEMA = SHARED / "workflow/schemas/run.schema.json"
 
 class ResultsPlan(FeaturesPlan):
     """The settings of runs, and the runs of each study and figure."""
-
-    def __init__(self, config: Mapping) -> None:
-        super().__init__(config)
-        self._classes = cache(self.classes_of_splits)
 
     def run_gpu_percent(self, dataset: str) -> int:
         """The share of a GPU that a run uses, in percent."""
@@ -63,7 +57,7 @@ class ResultsPlan(FeaturesPlan):
             "options": model.options_of(variant),
             "training": self._training(dataset, variant),
         }
-        classes = self._classes(dataset)
+        classes = self.classes_of_splits(dataset)
         return canonical_json(settings | ({"classes": classes} if classes else {}))
 
     def _training(self, dataset: str, variant: str) -> dict[str, Any]:
