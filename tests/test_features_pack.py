@@ -193,6 +193,6 @@ def test_fingerprint_is_readable_by_any_hdf5_tool(tmp_path):
     path = write_features(tmp_path, made_samples({"train": 1}), "audio")
     with h5py.File(path) as file:
         assert json.loads(file.attrs["fingerprint"])["backbone"] == "vggish"
-        assert sorted(file) == ["maps", "valid", "videos"]
+        assert sorted(file) == ["checksums", "maps", "valid", "videos"]
         assert file["maps"].compression is None
         assert file["maps"].chunks is None

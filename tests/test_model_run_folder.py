@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from support.made_runs import made_run, made_test_samples
+from support.seals import unsealed
 
 from mafnet.common.errors import MafnetError
 from mafnet.model.config import Training
@@ -88,7 +89,7 @@ def test_history_has_its_numbers_exactly(tmp_path):
 @pytest.mark.parametrize("damage", ["missing", "empty", "half", "other"])
 def test_a_damaged_file_is_one_line_that_names_it(name, step, damage, made):
     made.write_weights({"w": torch.zeros(9)}, SETTINGS)
-    path = getattr(made, name)
+    path = unsealed(getattr(made, name))
     content = {
         "empty": b"",
         "half": path.read_bytes()[: path.stat().st_size // 2],
@@ -105,7 +106,7 @@ def test_a_damaged_file_is_one_line_that_names_it(name, step, damage, made):
 
 
 def test_settings_of_another_version_name_the_file(made):
-    made.settings.write_text(made.settings.read_text().replace('"clips"', '"clip"'))
+    unsealed(made.settings).write_text(made.settings.read_text().replace('"clips"', '"clip"'))
     with pytest.raises(MafnetError, match=r"settings\.json: .*clip.*; train the run again"):
         made.read_settings()
 

@@ -9,13 +9,13 @@ import sys
 import time
 from dataclasses import replace
 
-import h5py
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file
 from support.made_features import made_data, made_samples
+from support.seals import flipped, unsealed, visible, without_checksums
 
 from mafnet.cli import main
 from mafnet.common.devices import processor
@@ -93,9 +93,7 @@ def history(folder):
 def with_features(data, tmp_path, modality, change):
     """The same data with a copy of one feature file that `change(file)` has changed."""
     files = {name: file.path for name, file in data.files.items()}
-    files[modality] = shutil.copy(files[modality], tmp_path / f"{modality}.h5")
-    with h5py.File(files[modality], "r+") as file:
-        change(file)
+    files[modality] = without_checksums(files[modality], tmp_path / f"{modality}.h5", change)
     return Data(data.manifest, list(files.values()), None)
 
 
@@ -117,7 +115,7 @@ def command(data, output, *extra):
 
 
 def test_training_learns_and_leaves_only_its_files(data, undisturbed, tmp_path):
-    assert sorted(path.name for path in undisturbed.iterdir()) == sorted(FILES)
+    assert visible(undisturbed) == sorted(FILES)
     rows = history(undisturbed)
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"]) / 2
     folder = shutil.copytree(undisturbed, tmp_path / "run")
@@ -178,7 +176,7 @@ def test_killed_and_resumed_gives_the_same_bytes(undisturbed, data, tmp_path):
     result = CliRunner().invoke(main, command(data, output))
     assert result.exit_code == 0, result.output
     assert contents(output) == contents(undisturbed)
-    assert sorted(path.name for path in output.iterdir()) == sorted(FILES)
+    assert visible(output) == sorted(FILES)
 
 
 class BreakingOff(Data):
@@ -209,16 +207,41 @@ def test_failed_training_resumes_after_its_last_save(stopped, undisturbed, data,
         train(settings_for(data), data, stopped, CPU, save_seconds=0)
     assert "resuming after epoch 4" in caplog.text
     assert contents(stopped) == contents(undisturbed)
-    assert sorted(path.name for path in stopped.iterdir()) == sorted(FILES)
+    assert visible(stopped) == sorted(FILES)
 
 
-@pytest.mark.parametrize("content", [b"", b"words", b"half"])
-def test_damaged_state_is_reported_and_the_training_starts_from_the_beginning(
+def changed_state(path, kind):
+    """Write a state of another form to resume.pt."""
+    content = torch.load(path, weights_only=True)
+    if kind == "list":
+        content = [1, 2]
+    elif kind == "keys":
+        content["state"] = {"epochs": 4}
+    elif kind == "types":
+        content["state"]["epoch"] = "four"
+    elif kind == "network":
+        content["network"] = dict.fromkeys(content["network"], torch.ones(3))
+    elif kind == "optimiser":
+        content["optimiser"] = {"state": {}, "param_groups": []}
+    torch.save(content, path)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "words", "half", "bit", "list", "keys", "types", "network", "optimiser"]
+)
+def test_state_that_does_not_fit_is_reported_and_the_training_starts_from_the_beginning(
     content, stopped, undisturbed, data, caplog
 ):
     path = stopped / "resume.pt"
-    half = path.read_bytes()[: path.stat().st_size // 2]
-    path.write_bytes(half if content == b"half" else content)
+    whole = path.read_bytes()
+    if content == "half":
+        path.write_bytes(whole[: len(whole) // 2])
+    elif content == "bit":
+        path.write_bytes(flipped(whole, len(whole) // 2))
+    elif content in ("", "words"):
+        path.write_text(content)
+    else:
+        changed_state(unsealed(path), content)
     train(settings_for(data), data, stopped, CPU)
     assert "starting from the beginning" in caplog.text
     assert contents(stopped) == contents(undisturbed)

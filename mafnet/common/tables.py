@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mafnet.common.errors import MafnetError
-from mafnet.common.files import replacing
+from mafnet.common.files import replacing, require_unchanged
 
 Row = TypeVar("Row")
 
@@ -30,7 +30,7 @@ def write_rows(kind: type[Row], rows: Iterable[Row], path: Path) -> None:
 def write_table(columns: Iterable[str], rows: Iterable[Iterable[object]], path: Path) -> None:
     """Write a tab-separated table; names that are not valid UTF-8 keep their bytes."""
     with (
-        replacing(path) as beside,
+        replacing(path, sealed=True) as beside,
         beside.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
         writer = csv.writer(file, dialect="excel-tab", lineterminator="\n")
@@ -40,6 +40,7 @@ def write_table(columns: Iterable[str], rows: Iterable[Iterable[object]], path: 
 
 def read_rows(kind: type[Row], path: Path) -> list[Row]:
     """Read a table of `write_rows`; MafnetError names the file and line of a wrong row."""
+    require_unchanged(path)
     try:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             reader = csv.reader(file, dialect="excel-tab", strict=True)

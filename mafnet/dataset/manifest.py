@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from mafnet.common.errors import MafnetError
-from mafnet.common.files import replacing
+from mafnet.common.files import replacing, require_unchanged
 from mafnet.dataset.names import folded, look_alikes, spelling
 from mafnet.dataset.spreadsheet import read_table
 
@@ -108,7 +108,10 @@ def write_manifest(samples: Sequence[Sample], path: Path) -> None:
     events = any(sample.event for sample in samples)
     shared = any(sample.also_in for sample in samples)
     grouped = any(sample.group for sample in samples)
-    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+    with (
+        replacing(path, sealed=True) as beside,
+        beside.open("w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         # Python 3.11 does not quote a carriage return, which readers take for the end of a line.
         quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
@@ -158,9 +161,10 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str] | None]]:
 
 
 def _require_file(path: Path) -> None:
-    """MafnetError for a FIFO or device, because reading it may never end."""
+    """MafnetError for a FIFO or device, whose reading may never end, and for a damaged file."""
     if path.exists() and not path.is_file():
         raise MafnetError(f"{path}: is not a file; name the file itself")
+    require_unchanged(path)
 
 
 def _sample(row: dict[str, str] | None, classes: Collection[str]) -> tuple[Sample, list[str]]:

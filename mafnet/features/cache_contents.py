@@ -1,6 +1,5 @@
 """Lists the contents of a cache, finds damaged entries and entries that no result uses."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,14 +94,10 @@ def _reads(results: Path) -> Iterator[tuple[set[str], set[str]]]:
 
 def _digests(modality: Path) -> set[str]:
     """First digits of the fingerprints of a modality's feature files."""
-    import h5py
+    from mafnet.features.feature_file import open_features
 
     found = set()
     for path in modality.parent.glob(f"{modality.name}*.h5"):
-        try:
-            with h5py.File(path, "r") as file:
-                fields = json.loads(file.attrs["fingerprint"])
-        except (OSError, KeyError, ValueError) as error:
-            raise MafnetError(f"{path}: is not a feature file ({error}); delete it") from error
+        fields = open_features(path).fingerprint
         found.add(Fingerprint(**fields | {"grid": tuple(fields["grid"].items())}).digest[:16])
     return found

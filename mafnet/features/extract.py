@@ -12,7 +12,7 @@ import numpy as np
 
 from mafnet.common.config import parse
 from mafnet.common.errors import MafnetError
-from mafnet.common.files import sha256_of
+from mafnet.common.files import require_unchanged, sha256_of
 from mafnet.common.progress import Progress
 from mafnet.features.backbones import Backbone, backbone_spec
 from mafnet.features.cache import Entry, FeatureCache
@@ -150,7 +150,7 @@ def extractor(
     """
     features = parse_features(settings["features"], "--settings features")
     video = parse(VideoSettings, settings["video"], "--settings video")
-    fingerprint = fingerprint_of(features, video, sha256_of(weights))
+    fingerprint = fingerprint_of(features, video, require_unchanged(weights) or sha256_of(weights))
 
     @once
     def make() -> Backbone:

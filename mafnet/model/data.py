@@ -89,20 +89,20 @@ class Data:
 
     def read(self, rows: np.ndarray, inputs: Sequence[str]) -> dict[str, np.ndarray]:
         """The features of some videos: (B, T, ...) float16 by input, a name of INPUTS."""
-        return {name: self._layer(name)[rows] for name in inputs}
+        return {name: self._read(name, rows) for name in inputs}
 
     def valid(self, rows: np.ndarray, inputs: Sequence[str]) -> np.ndarray:
         """(B, T, K) bool of K inputs (names of INPUTS), False where a clip is padding."""
-        masks = [self.files[INPUTS[name][0]].layers["valid"][rows] for name in inputs]
+        masks = [self.files[INPUTS[name][0]].read("valid", rows) for name in inputs]
         return np.stack(masks, axis=-1)
 
-    def _layer(self, name: str) -> np.ndarray:
-        """The layer that an input names; MafnetError if its file was packed without it."""
+    def _read(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """Rows of the layer that an input names; MafnetError if its file has no such layer."""
         modality, layer = INPUTS[name]
         file = self.files[modality]
         if layer not in file.layers:
             raise MafnetError(f"{file.path}: has no {layer}; give the file {name}.h5 instead")
-        return file.layers[layer]
+        return file.read(layer, rows)
 
 
 def _common_rows(files: dict[str, FeatureFile]) -> dict[str, int]:

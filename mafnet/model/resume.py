@@ -1,14 +1,16 @@
 """The state that lets a killed training continue, with the same result as without the kill."""
 
+import copy
 import logging
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from mafnet.common.errors import MafnetError
 from mafnet.model.networks.blocks import Network
 from mafnet.model.run_folder import Epoch, RunFolder
 
@@ -16,6 +18,9 @@ log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN = 15.0
 """A killed run repeats this time and one epoch at most. A save of MAFnet has 70 MB."""
+
+MAX_REASON = 300
+"""Longest reason in the warning about a file that cannot be used, in characters."""
 
 
 @dataclass
@@ -53,42 +58,65 @@ class Resume:
         """Write the whole state between two epochs, unless the last save was a short time ago."""
         if time.monotonic() - self._saved < self._seconds_between:
             return
-        content = {
-            "key": self._key,
-            "network": network.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            # torch.load(weights_only=True) refuses classes of ours, so epochs are plain tuples.
-            "state": vars(state) | {"history": [tuple(epoch) for epoch in state.history]},
-            "random": torch.get_rng_state(),
-            "random_gpu": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
-        }
-        self._run.write_resume(content)
+        self._run.write_resume({"key": self._key} | _content(network, optimiser, state))
         self._saved = time.monotonic()
 
     def restore(
         self, network: Network, optimiser: torch.optim.Optimizer, state: Progression
     ) -> None:
-        """Set everything to the saved state, if there is one with this key."""
-        content = self._read()
-        if content.get("key") != self._key:
+        """Set everything to the saved state, if there is one with this key.
+
+        A file that does not fit is removed with a warning, and nothing is set.
+        """
+        path = self._run.resume
+        before = copy.deepcopy(_content(network, optimiser, state))
+        try:
+            content = self._run.read_resume()
+            if not content or content["key"] != self._key:
+                return
+            _set(content, network, optimiser, state)
+        except Exception as error:  # noqa: BLE001 - another form can fail anywhere in torch
+            reason = " ".join(f"{type(error).__name__} {error}".split())[:MAX_REASON]
+            log.warning("%s: cannot be used (%s); starting from the beginning", path, reason)
+            _set(before, network, optimiser, state)
+            self.discard()
             return
-        network.load_state_dict(content["network"])
-        optimiser.load_state_dict(content["optimiser"])
-        vars(state).update(content["state"])
-        state.history = [Epoch(*row) for row in state.history]
-        torch.set_rng_state(content["random"])
-        if content.get("random_gpu") is not None and torch.cuda.is_available():
-            torch.cuda.set_rng_state(content["random_gpu"])  # dropout draws on the GPU
         log.info("resuming after epoch %d", state.epoch)
 
     def discard(self) -> None:
         """Remove the file."""
         self._run.discard_resume()
 
-    def _read(self) -> dict:
-        """The saved state, empty if there is none that can be read."""
-        try:
-            return self._run.read_resume()
-        except MafnetError as error:
-            log.warning("%s; starting from the beginning", error)
-            return {}
+
+def _content(
+    network: Network, optimiser: torch.optim.Optimizer, state: Progression
+) -> dict[str, Any]:
+    """The present state of a training, for torch.save."""
+    return {
+        "network": network.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        # torch.load(weights_only=True) refuses classes of ours, so epochs are plain tuples.
+        "state": vars(state) | {"history": [tuple(epoch) for epoch in state.history]},
+        "random": torch.get_rng_state(),
+        "random_gpu": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
+    }
+
+
+def _set(
+    content: Mapping[str, Any],
+    network: Network,
+    optimiser: torch.optim.Optimizer,
+    state: Progression,
+) -> None:
+    """Set everything to a saved state; any exception if it does not fit."""
+    saved = Progression(**content["state"])
+    for name, start in vars(Progression()).items():
+        if type(getattr(saved, name)) is not type(start):
+            raise TypeError(f"{name} is of another type")
+    saved.history = [Epoch(*row) for row in saved.history]
+    network.load_state_dict(content["network"])
+    optimiser.load_state_dict(content["optimiser"])
+    torch.set_rng_state(content["random"])
+    if content["random_gpu"] is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(content["random_gpu"])  # dropout draws on the GPU
+    vars(state).update(vars(saved))

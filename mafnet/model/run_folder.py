@@ -17,7 +17,14 @@ from zipfile import BadZipFile
 import numpy as np
 
 from mafnet.common.errors import MafnetError
-from mafnet.common.files import read_json, replacing, write_json
+from mafnet.common.files import (
+    digest_of,
+    read_json,
+    remove,
+    replacing,
+    require_unchanged,
+    write_json,
+)
 from mafnet.model.predictions import PredictionTable
 from mafnet.model.settings import RunSettings, run_settings
 
@@ -124,26 +131,38 @@ class RunFolder:
                 for epoch, loss, val_loss, accuracy, best in rows
             ]
 
+    @property
+    def settings_digest(self) -> str:
+        """SHA-256 of the settings as they are written: `RunSettings.digest` of the training."""
+        return digest_of(read_json(self.settings))
+
     def write_weights(self, weights: Mapping[str, "Tensor"], settings: RunSettings) -> None:
         """Write model.safetensors."""
         from safetensors.torch import save
 
-        with replacing(self.weights) as beside:
+        with replacing(self.weights, sealed=True) as beside:
             beside.write_bytes(save(dict(weights), {"settings": settings.digest}))
 
     def read_weights(self) -> dict[str, "Tensor"]:
-        """Read model.safetensors, on the CPU."""
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        """Read model.safetensors, on the CPU; MafnetError if it has other settings than the run."""
+        from safetensors import SafetensorError, safe_open
 
-        with _reading(self.weights, "train", SafetensorError):
-            return load_file(self.weights)
+        damage = _reading(self.weights, "train", SafetensorError)
+        with damage, safe_open(self.weights, "pt") as file:
+            trained = (file.metadata() or {}).get("settings")
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if trained != self.settings_digest:
+            raise MafnetError(
+                f"{self.weights}: belongs to another run than {self.settings}; delete both and run "
+                "the same command again"
+            )
+        return weights
 
     def write_resume(self, state: Mapping) -> None:
         """Write resume.pt: tensors, numbers, texts and nested lists and mappings of these."""
         import torch
 
-        with replacing(self.resume) as beside:
+        with replacing(self.resume, sealed=True) as beside:
             torch.save(dict(state), beside)
 
     def read_resume(self) -> dict:
@@ -159,7 +178,7 @@ class RunFolder:
 
     def discard_resume(self) -> None:
         """Remove resume.pt."""
-        self.resume.unlink(missing_ok=True)
+        remove(self.resume)
 
     # Files that `evaluate` writes
 
@@ -178,7 +197,7 @@ class RunFolder:
 
     def write_attention(self, found: Attention) -> None:
         """Write attention.npz: arrays `sample`, `modality`, `attention` and `valid`."""
-        with replacing(self.attention) as beside, beside.open("wb") as file:
+        with replacing(self.attention, sealed=True) as beside, beside.open("wb") as file:
             np.savez_compressed(
                 file,
                 sample=np.array(found.samples),
@@ -209,6 +228,7 @@ def _reading(path: Path, step: str, *more: type[Exception]) -> Iterator[None]:
 
     step: what to repeat, empty if nothing. more: further errors of the file's format.
     """
+    require_unchanged(path)
     known = (OSError, EOFError, ValueError, LookupError, csv.Error, MafnetError)
     try:
         yield
@@ -218,7 +238,10 @@ def _reading(path: Path, step: str, *more: type[Exception]) -> Iterator[None]:
 
 
 def _write_csv(rows: Sequence[Sequence], path: Path) -> None:
-    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+    with (
+        replacing(path, sealed=True) as beside,
+        beside.open("w", encoding="utf-8", newline="") as file,
+    ):
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 

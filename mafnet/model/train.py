@@ -132,9 +132,16 @@ def new_network(settings: RunSettings, data: Data) -> Network:
 
 
 def trained_network(run: RunFolder, data: Data) -> Network:
-    """The network of a trained run, on the CPU."""
+    """The network of a trained run, on the CPU; MafnetError if its weights do not fit."""
     network = new_network(run.read_settings(), data)
-    network.load_state_dict(run.read_weights())
+    try:
+        network.load_state_dict(run.read_weights())
+    except RuntimeError as error:
+        reason = str(error).splitlines()[1].strip()
+        raise MafnetError(
+            f"{run.weights}: does not fit the network ({reason}); delete it and run the same "
+            "command again"
+        ) from error
     return network
 
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mafnet.common.errors import MafnetError
-from mafnet.common.files import replacing
+from mafnet.common.files import replacing, require_unchanged
 from mafnet.model.metrics import METRICS, percent
 from mafnet.report.protocol import compared, paper_name
 from mafnet.report.statistics.paired import Comparison, compare, holm
@@ -157,12 +157,13 @@ def _yes_or_no(known: bool | None) -> str:
 
 def write_study(table: pd.DataFrame, path: Path) -> None:
     """Write a study as CSV."""
-    with replacing(path) as beside:
+    with replacing(path, sealed=True) as beside:
         table.to_csv(beside, index=False, lineterminator="\n")
 
 
 def read_study(path: Path) -> pd.DataFrame:
-    """Read a study; MafnetError if the file is not a study."""
+    """Read a study; MafnetError if the file is damaged or not a study."""
+    require_unchanged(path)
     try:
         table = pd.read_csv(path, keep_default_na=False, dtype=str)
     except (OSError, ValueError) as error:

@@ -49,7 +49,7 @@ def calibrate(
     with _one_thread():
         weights = backbone.calibrate(backbone.random_weights(seed), clips)
     tensors = {key: value.contiguous() for key, value in weights.items()}
-    with replacing(output) as beside:
+    with replacing(output, sealed=True) as beside:
         beside.write_bytes(save(tensors, {"source": f"random, seed {seed}"}))
     for first in islice(_clips(media, root, modality, video), 1):
         prepare(features, output, first)

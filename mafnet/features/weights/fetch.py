@@ -34,7 +34,7 @@ def fetch(
     own = {name: tensor.contiguous() for name, tensor in network.own_weights(state).items()}
     for other in others:
         _compare(own, output.with_name(f"{other.backbone}-{other.name}.safetensors"), output)
-    with replacing(output) as beside:
+    with replacing(output, sealed=True) as beside:
         beside.write_bytes(save(own))
 
 

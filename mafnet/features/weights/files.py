@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mafnet.common.errors import MafnetError
+from mafnet.common.files import require_unchanged
 from mafnet.features.weights.tensorflow_variables import read_variables
 
 
@@ -16,6 +17,7 @@ def load(path: Path) -> dict:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    require_unchanged(path)
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:

@@ -50,7 +50,7 @@ def export(source: Path, form: str, output: Path) -> None:
     tf.config.set_visible_devices([], "GPU")  # a GPU's convolutions are less exact than the check
     read = {"saved_model": _of_saved_model, "checkpoint": _of_checkpoint}[form]
     tensors = {name: np.ascontiguousarray(array, np.float32) for name, array in read(source)}
-    with replacing(output) as beside:
+    with replacing(output, sealed=True) as beside:
         beside.write_bytes(save(tensors, {"tensorflow": tf.__version__}))
 
 

@@ -25,7 +25,7 @@ def write_svg(figure: Figure, path: Path) -> None:
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata=NO_METADATA)
-    with replacing(path) as beside:
+    with replacing(path, sealed=True) as beside:
         beside.write_text(tidy(buffer.getvalue()), encoding="utf-8")
 
 

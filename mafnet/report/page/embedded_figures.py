@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mafnet.common.errors import MafnetError
+from mafnet.common.files import require_unchanged
 from mafnet.report.captions import caption
 
 MAX_BYTES = 8_000_000
@@ -59,6 +60,7 @@ def _section(name: str) -> str:
 
 
 def _read(path: Path) -> bytes:
+    require_unchanged(path)
     try:
         return path.read_bytes()
     except OSError as error:

@@ -48,12 +48,17 @@ class Run:
 def read_run(path: Path) -> Run:
     """Read the settings, metrics and predictions of a run.
 
-    MafnetError if a metric is missing, or if the predictions have different classes.
+    MafnetError if a metric is missing, or if the files belong to different runs.
     """
     folder = RunFolder(path)
     metrics, predictions = folder.read_metrics(), folder.read_predictions()
     if missing := [name for name in METRICS if name not in metrics]:
         raise MafnetError(f"{folder.metrics}: has no {', '.join(missing)}; evaluate the run again")
+    if metrics.get("settings") != folder.settings_digest:
+        raise MafnetError(
+            f"{folder.metrics}: belongs to another run than {folder.settings}; delete both and run "
+            "the same command again"
+        )
     if list(metrics["per_class"]) != list(predictions.classes):
         raise MafnetError(
             f"{folder.predictions}: its classes are not those of {folder.metrics.name}; evaluate "
