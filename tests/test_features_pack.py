@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import pytest
 from support.made_features import extractor, made_data, made_samples, write_features
+from support.seals import flipped, without_checksums
 
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import Sample, read_classes, write_manifest
@@ -81,6 +82,43 @@ def test_pooled_vectors_are_means_over_positions_and_only_visual(made, tmp_path)
             # Rounding to float16 changes the mean by at most 2^-11 of its value.
             np.testing.assert_allclose(layers["pooled"][row, : len(values)], exact, rtol=2**-11)
             assert not layers["pooled"][row, len(values) :].any()
+
+
+def test_flipped_bits_are_found_or_change_nothing(made, tmp_path):
+    """Before HDF5 reads the file, because it crashes on some flipped bits."""
+    worker, media, _ = made
+    path = tmp_path / "f.h5"
+    pack(media, worker, path, maps=False)
+    content = path.read_bytes()
+    rows = np.arange(len(media))
+
+    def everything():
+        """The whole content, or the message."""
+        try:
+            opened = open_features(path)
+            read = {name: opened.read(name, rows).tobytes() for name in opened.layers}
+        except MafnetError as error:
+            return str(error)
+        return opened.fingerprint, opened.rows, read
+
+    before, found = everything(), 0
+    assert isinstance(before, tuple)
+    for position in [*range(0, 2000, 3), *range(2000, len(content), 499)]:
+        path.write_bytes(flipped(content, position))
+        after = everything()
+        if after != before:
+            assert str(path) in after
+            assert "delete" in after
+            found += 1
+    assert found > 600
+
+
+def test_older_files_without_checksums_are_read(made, tmp_path):
+    worker, media, maps = made
+    pack(media, worker, tmp_path / "f.h5", maps=True)
+    older = open_features(without_checksums(tmp_path / "f.h5", tmp_path / "older.h5"))
+    assert not older.checksums
+    assert older.read("maps", np.array([1]))[0, :1].tobytes() == maps[1].tobytes()
 
 
 def test_layers_stay_on_disk_until_they_are_read(made, tmp_path):

@@ -1,7 +1,9 @@
 """The files of a run: reading returns what was written; damage is one line with the fix."""
 
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,13 +11,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from support.made_runs import made_run, made_test_samples
-from support.seals import unsealed
+from support.seals import flipped, seal_of, unsealed
 
 from mafnet.common.errors import MafnetError
 from mafnet.model.config import Training
 from mafnet.model.predictions import PredictionTable
 from mafnet.model.run_folder import Epoch, RunFolder
 from mafnet.model.settings import RunSettings
+from mafnet.report.statistics.runs import read_run
 
 HOSTILE = ("cat", "p(dog)", 'a "b", c', "'", "NA", "1.0", "バス")
 SETTINGS = RunSettings("tried", "mafnet", {"hidden": 8}, Training(), 3, ["cat"], 2, {})
@@ -103,6 +106,41 @@ def test_a_damaged_file_is_one_line_that_names_it(name, step, damage, made):
     assert str(path) in str(caught.value)
     assert f"{step} the run again" in str(caught.value) or not step
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["settings", "metrics", "history", "weights", "predictions", "attention"]
+)
+def test_a_flipped_bit_is_one_line_that_names_the_file(name, made):
+    made.write_weights({"w": torch.zeros(9)}, made.read_settings())
+    path = getattr(made, name)
+    content = path.read_bytes()
+    for position in range(0, len(content), 1 + len(content) // 20):
+        path.write_bytes(flipped(content, position))
+        with pytest.raises(MafnetError, match="is damaged or was changed after") as caught:
+            getattr(made, f"read_{name}")()
+        assert f"{path}: " in str(caught.value)
+
+
+def test_weights_and_metrics_of_another_run_are_refused(made, tmp_path):
+    """They are whole, and copied with their seals."""
+    other = RunFolder(tmp_path / "other")
+    other.write_settings(replace(made.read_settings(), seed=8))
+    for name in ("weights", "metrics"):
+        if name == "weights":
+            made.write_weights({"w": torch.zeros(9)}, made.read_settings())
+        for path in (getattr(made, name), seal_of(getattr(made, name))):
+            shutil.copy(path, other.path)
+    with pytest.raises(MafnetError, match="safetensors: belongs to another run than"):
+        other.read_weights()
+    with pytest.raises(MafnetError, match=r"metrics\.json: belongs to another run than"):
+        read_run(copied(made, other))
+
+
+def copied(run, target):
+    """The folder of `target` with the predictions of `run`."""
+    shutil.copy(run.predictions, target.path)
+    return target.path
 
 
 def test_settings_of_another_version_name_the_file(made):

@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from support.made_runs import made_inputs, made_run, made_test_samples, write_made_study
 from support.made_videos import counting_video, probed
+from support.seals import unsealed
 from support.tiny_run import REPOSITORY
 
 from mafnet.cli import main
@@ -326,7 +327,7 @@ def test_a_study_of_one_variant_has_nothing_to_compare(inputs, tmp_path):
 @pytest.mark.parametrize("name", ["history.csv", "attention.npz"])
 def test_a_damaged_file_of_a_run_is_one_line(name, inputs, tmp_path):
     given = made_inputs(tmp_path)
-    (given.folders[0] / name).write_bytes(b"\0\1")
+    unsealed(given.folders[0] / name).write_bytes(b"\0\1")
     figure = {"history.csv": "curves", "attention.npz": "event_attention"}[name]
     with pytest.raises(MafnetError, match=rf"{Path(name).stem}.* cannot be read .* again"):
         draw_to(figure, given, tmp_path / "x.svg")

@@ -1,5 +1,6 @@
 """Attention on the event, frames, and features before and after FiLM."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -169,8 +170,9 @@ def test_before_and_after_differ_by_film_alone(trained):
 def test_the_figure_of_film_is_the_same_twice(trained, tmp_path):
     run, data = trained
     made = made_run(tmp_path, data.subset("test").samples, data.classes)
-    for name in ("metrics.json", "predictions.csv"):
-        (run / name).write_bytes((made / name).read_bytes())
+    shutil.copy(made / "predictions.csv", run)
+    settings = {"settings": RunFolder(run).settings_digest}
+    RunFolder(run).write_metrics(RunFolder(made).read_metrics() | settings)
     features = [file.path for file in data.files.values()]
     given = Inputs("made", [run], splits={"main": data.manifest}, features=features)
     draw_to("film_space", given, tmp_path / "film_space.svg")

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 from support.made_page import Results, predictions_with_errors
+from support.seals import unsealed
 
 from mafnet.cli import main
 from mafnet.common.errors import MafnetError
@@ -174,7 +175,7 @@ def test_missing_video_has_a_reason_and_the_others_have_frames(tmp_path):
 
 def test_padding_has_no_score(tmp_path):
     made = results(tmp_path, [1] * 6)
-    path = made.runs["main"][0] / "attention.npz"
+    path = unsealed(made.runs["main"][0] / "attention.npz")
     with np.load(path) as file:
         arrays = dict(file)
     arrays["valid"][:, 2, :] = False
@@ -188,7 +189,7 @@ def test_padding_has_no_score(tmp_path):
 
 def test_damaged_attention_is_named(tmp_path):
     made = results(tmp_path, [1] * 6)
-    path = made.runs["main"][0] / "attention.npz"
+    path = unsealed(made.runs["main"][0] / "attention.npz")
     path.write_bytes(b"no arrays")
     with pytest.raises(MafnetError, match=r"attention\.npz: cannot be read .* evaluate the run"):
         gathered(made)
@@ -344,7 +345,7 @@ def test_verb_writes_the_same_page_twice(tmp_path):
 def test_damaged_predictions_are_one_line(tmp_path):
     made = results(tmp_path, [0] * 6)
     sources = made.sources("main")
-    path = made.runs["main"][0] / "predictions.csv"
+    path = unsealed(made.runs["main"][0] / "predictions.csv")
     path.write_text(path.read_text().replace("p(owl)", "p(bear)"))
     with pytest.raises(MafnetError, match=r"predictions\.csv: .*no column p\(owl\).*evaluate"):
         page_content(sources, made.home / "report.html", workers=1)
