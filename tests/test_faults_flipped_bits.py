@@ -26,8 +26,8 @@ from mafnet.report.study_table import COLUMNS, read_study, write_study
 from mafnet.video.media import Media, read_media
 
 VERBS = ("extract", "media", "pack", "train", "evaluate", "metrics")
-FOR_THE_PAGE = {"history.csv", "attention.npz"}
-"""Files of a run that only figures and pages read."""
+FOR_THE_PAGE = {"history.csv", "attention.npz", "predictions_val.csv"}
+"""Files of a run that no step before the figures and pages reads."""
 
 
 def commands(run):

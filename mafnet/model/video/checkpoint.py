@@ -34,7 +34,7 @@ def fetch_network(weights: Published, spec: VideoSpec, folder: Path, output: Pat
         _require_blob(path, spec.git_blob)
     state = published_state(path, spec)
     log.info("%s: %d tensors, all fit %s", path, len(state), spec.name)
-    with replacing(output) as beside:
+    with replacing(output, sealed=True) as beside:
         beside.write_bytes(save(state))
 
 
