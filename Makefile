@@ -4,7 +4,8 @@ SUITS := import sys; sys.exit("%d.%d" % sys.version_info[:2] not in "$(VERSIONS)
 # The first python that runs and has one of the versions; else python3, so that the error can name it.
 PYTHON ?= $(or $(shell for name in $(VERSIONS:%=python%) python3; do \
     $$name -c '$(SUITS)' 2>/dev/null && command -v $$name && break; done),python3)
-CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+# As many as the affinity and the control group of this process allow.
+CORES ?= $(shell $(PYTHON) mafnet/common/cores.py 2>/dev/null || nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 

@@ -5,6 +5,7 @@
 #   data/{dataset}/{downloads,unpacked}.tsv                  dataset   files of a published data set
 #   data/{dataset}/{split}.csv, {split}.json                 dataset   its samples; differences from the publication
 #   results/{dataset}/media/{shard}.tsv                      video     the properties of the files of a shard
+#   results/{dataset}/screen.json                            video     findings about all files together
 #   results/{dataset}/weights/{modality}.safetensors         features  random weights, calibrated
 #   {weights_folder}/{backbone}-{weights}.safetensors        features  published weights
 #   results/{dataset}/features/{modality}/{shard}.tsv        features  the outcome of each video of a shard
@@ -93,3 +94,10 @@ rule not_configured:
 if IN_JOB:
     for considered in workflow.rules:
         considered.is_checkpoint = False
+else:
+    without_traceback(refuse_unknown_targets)(
+        given_targets(),
+        [rule.name for rule in workflow.rules if not rule.has_wildcards()],
+        lambda target: any(rule.is_producer(target) for rule in workflow.rules),
+        {dataset: PLAN.studies(dataset) for dataset in PLAN.datasets},
+    )

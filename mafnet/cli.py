@@ -17,12 +17,12 @@ from mafnet.model.commands import evaluate, fetch_network, train
 from mafnet.plan.commands import check
 from mafnet.plan.doctor import doctor
 from mafnet.report.commands import figure, metrics, report, study, table
-from mafnet.video.commands import probe
+from mafnet.video.commands import probe, screen
 
 STAGES = {
     "checks": (check, doctor),
     "dataset": (demo, download, unpack, prepare),
-    "video": (probe,),
+    "video": (probe, screen),
     "features": (convert, fetch, calibrate, extract, media, pack, cache),
     "model": (train, evaluate, fetch_network),
     "report": (metrics, study, table, figure, report),

@@ -142,6 +142,20 @@ def test_validation_accuracy_of_the_evaluation_is_that_of_the_training(undisturb
     assert not set(validation.samples) & set(test.samples)
 
 
+def test_a_class_without_training_samples_has_no_accuracy(undisturbed, data, tmp_path):
+    """The network could hit it by chance."""
+    samples = [
+        sample for sample in made_samples(COUNTS)
+        if (sample.subset, sample.label) != ("train", "class1")
+    ]  # fmt: skip
+    folder = shutil.copytree(undisturbed, tmp_path / "run")
+    few = with_samples(data, tmp_path, samples)
+    evaluate(folder, few, Evaluation(batch_size=4), split="main", device=CPU)
+    per_class = json.loads((folder / "metrics.json").read_text())["per_class"]
+    assert per_class["class1"] == {"accuracy": None, "samples": 2}
+    assert per_class["class0"]["accuracy"] == 100
+
+
 def test_kept_weights_are_those_of_the_best_epoch(undisturbed, data, tmp_path):
     best = [row for row in history(undisturbed) if row["best"] == "1"][-1]
     shorter = TRAINING.model_copy(update={"max_epochs": int(best["epoch"])})

@@ -69,7 +69,10 @@ def messages(change):
         ({"model": {"seeds": [1, 1]}}, "model.seeds: names an entry twice; name each once"),
         ({"model": {"variants": {"m": {}}}}, "model.variants.m.network: is missing"),
         ({"report": {"studies": {"s": []}}}, "report.studies.s: [] is wrong; list must have at"),
-        ({"datasets": {"a b": {"source": "demo"}}}, "datasets.a b: 'a b' is wrong; string must "),
+        (
+            {"datasets": {"a b": {"source": "demo"}}},
+            "datasets.a b: 'a b' is wrong; a name begins with ",
+        ),
         (
             {"datasets": {"mine": {"root": "r"}}},
             "datasets.mine.splits: is missing; a data set without `source` needs it",

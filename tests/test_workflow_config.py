@@ -1,7 +1,10 @@
 """Each user mistake gives one clear line; the form of the rules, and how they find Python."""
 
+import html
+import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -214,7 +217,9 @@ def test_a_published_data_set_without_its_files_gives_one_line(beginner, dataset
 def test_plain_targets_take_the_data_sets_that_are_here(beginner):
     """Not the demo and not the published ones; the terminal names these."""
     text = beginner.run("features", "-n", succeeds=False).stdout
-    assert "Left out: ave has no files; `mafnet check ave` says what to fetch.\n" in text
+    assert re.search(
+        r"Left out: ave has no files; `mafnet check ave --configfile \S*tiny.yaml` says", text
+    )
     assert "Left out: demo is generated; name its target, results/demo/metrics.json.\n" in text
     assert "mafnet: manifest.csv: " in text  # of the data set tiny
 
@@ -228,3 +233,67 @@ def test_without_any_data_set_plain_targets_make_the_demo(checkout, tmp_path):
     assert done.returncode == 0, done.stdout
     assert re.search(r"^demo +1$", done.stdout, re.MULTILINE)
     assert "Left out: kinetics_sounds" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("target", "hint"),
+    [
+        ("results/tiny/metric.json", "did you mean results/tiny/metrics.json?"),
+        ("results/tiny/studies/fusions.csv", None),
+        ("feature", "did you mean features?"),
+        ("xyzzy", "`snakemake --list` names the rules"),
+    ],
+)
+def test_a_misspelt_target_gives_one_line(beginner, target, hint):
+    (line,) = error_message(beginner, target=target).splitlines()
+    assert line == (
+        f"{target}: no rule makes this; {hint}" if hint else
+        "study 'fusions' is not in report.studies of tiny; did you mean fusion?"
+    )  # fmt: skip
+
+
+def test_a_result_that_configfile_swallows_gives_one_line(beginner):
+    """`--configfile mine.yaml results/...` makes the result of an earlier run a config file."""
+    (beginner.folder / "results/tiny").mkdir(parents=True)
+    (beginner.folder / METRICS).write_text('{"dataset": "tiny"}')
+    command = [*beginner.command("-n"), METRICS]
+    done = subprocess.run(
+        command, cwd=beginner.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        check=False,
+    )  # fmt: skip
+    assert f"mafnet: {METRICS}: --configfile takes this target as a config file; put" in done.stdout
+
+
+def test_numbers_inside_of_config_on_the_command_line_are_numbers(beginner):
+    given = ("datasets={tiny: {video: {clips: 2, max_lost_fraction: 1e-1, silent: '0'}}}",)
+    output = beginner.run(METRICS, "-n", "--config", *given, succeeds=False).stdout
+    assert "silent: '0' is wrong; it must be 'zero', 'drop' or 'fail'" in output
+    assert "clips" not in output[output.index("fix these keys") :]
+    assert "max_lost_fraction" not in output[output.index("fix these keys") :]
+
+
+def test_a_name_with_other_characters_gives_one_line_without_a_pattern(beginner):
+    command = beginner.command("-n", "--config", "datasets={my-birds: {source: demo}}")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (
+        "datasets.my-birds: 'my-birds' is wrong; a name begins with a letter from A to Z and "
+        "contains only such letters, digits and _"
+    ) in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_the_recorded_command_makes_the_metrics_and_the_page_again(run):
+    run.run("results/tiny/summary.html")
+    recorded = json.loads((run.folder / METRICS).read_text())["provenance"]["command"]
+    page = (run.folder / "results/tiny/summary.html").read_text()
+    assert recorded.startswith("snakemake results/tiny/metrics.json ")
+    (shown,) = re.findall(r"This page: <code>(.*?)</code>", page)
+    assert "--configfile" in shown
+    for command, made in ((recorded, METRICS), (html.unescape(shown), "results/tiny/summary.html")):
+        (run.folder / made).unlink()
+        done = subprocess.run(
+            [sys.executable, "-m", *shlex.split(command)], cwd=run.folder, capture_output=True,
+            text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert (run.folder / made).exists()

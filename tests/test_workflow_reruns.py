@@ -14,7 +14,7 @@ TRAINING_ON = {"train": 2} | EVALUATION_ON
 PACKING_ON = {"pack": 2} | TRAINING_ON
 MEDIA_ON = {"media": 1} | PACKING_ON
 ONE_MODALITY_ON = {"extract": 1} | MEDIA_ON
-PROBING_ON = {"probe": 1, "extract": 2} | MEDIA_ON
+PROBING_ON = {"probe": 1, "screen": 1, "extract": 2} | MEDIA_ON
 
 
 def test_without_a_change_nothing_reruns(run):
@@ -29,7 +29,7 @@ def test_without_a_change_nothing_reruns(run):
         ({"model": {"evaluation": {"top_k": 1}}}, EVALUATION_ON),
         ({"model": {"main": "audio_only"}}, TRAINING_ON),
         ({"video": {"silent": "drop"}}, MEDIA_ON),
-        ({"video": {"max_failed_fraction": 0.5}}, MEDIA_ON),
+        ({"video": {"max_failed_fraction": 0.5}}, {"screen": 1} | MEDIA_ON),
         ({"video": {"clips": 2}}, {"calibrate": 2, "extract": 2} | MEDIA_ON),
     ],
     ids=str,
@@ -57,6 +57,7 @@ def test_a_changed_extraction_setting_reruns_one_modality(run, modality, other, 
     ("step", "expected"),
     [
         ("PROBE", PROBING_ON),
+        ("SCREEN", {"screen": 1} | METRICS_ON),
         ("DECODE_VISUAL", {"calibrate": 1} | ONE_MODALITY_ON),
         ("DECODE_AUDIO", {"calibrate": 1} | ONE_MODALITY_ON),
         ("CALIBRATE", {"calibrate": 2, "extract": 2} | MEDIA_ON),
@@ -95,11 +96,11 @@ def test_an_added_video_reruns_one_of_two_shards(run):
         with (run.folder / "manifest.csv").open("a") as file:
             file.write(f"l{number},{name},low,{('train', 'val', 'test')[number % 3]}\n")
     table = "results/tiny/media.tsv"
-    assert run.planned(table) == {"probe": 2, "extract": 4, "media": 1}
+    assert run.planned(table) == {"probe": 2, "screen": 1, "extract": 4, "media": 1}
     run.run(table)
     assert run.planned(table) == {}
     add_video(run.folder)
-    assert run.planned(table) == {"probe": 1, "extract": 2, "media": 1}
+    assert run.planned(table) == {"probe": 1, "screen": 1, "extract": 2, "media": 1}
 
 
 def test_a_touched_video_or_manifest_reruns_nothing(run):
@@ -137,7 +138,7 @@ def test_a_video_that_is_restored_unchanged_reruns_nothing(run):
 def test_a_changed_label_reruns_training(run):
     manifest = run.folder / "manifest.csv"
     manifest.write_text(manifest.read_text().replace("s0,0.mp4,high", "s0,0.mp4,low"))
-    assert run.planned() == TRAINING_ON
+    assert run.planned() == {"screen": 1} | TRAINING_ON
 
 
 def test_comments_rerun_nothing(run, edited):
@@ -154,10 +155,13 @@ def test_a_deleted_cache_reruns_nothing(run):
 
 
 def test_target_rules_stop_before_later_stages(run):
-    """They apply to all data sets, so the dry run includes the demo, which has not run."""
-    assert "train" not in run.planned("features")
+    (run.folder / "results/tiny/media.tsv").unlink()
+    planned = run.planned("features")
+    assert planned["pack"] == 2
+    assert "train" not in planned
+    assert "demo" not in planned
     planned = run.planned("models")
-    assert planned["train"] == 3, "the runs of the demo only, because the others are finished"
+    assert planned["evaluate"] == 2
     assert "metrics" not in planned
 
 

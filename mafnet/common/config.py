@@ -5,6 +5,8 @@ completely: type, range, default, unit and description. The schema, the defaults
 the checks are derived from it.
 """
 
+import os
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -74,6 +76,19 @@ def _without_braces(path: str) -> str:
     return path
 
 
+def expanded(path: str) -> str:
+    """A path with `~` and `$VAR` replaced; ValueError for a variable that is not set.
+
+    A path that exists as it is written stays.
+    """
+    if os.path.lexists(path):
+        return path
+    found = os.path.expandvars(os.path.expanduser(path))
+    if unset := re.search(r"\$(\w+|\{\w+\})", found):
+        raise ValueError(f"{path!r} names {unset[0]}, which the environment does not set; set it")
+    return found
+
+
 Number = Annotated[float, WrapValidator(_as_written)]
 """A number as the user wrote it: 1 stays 1, because results record the text and 1.0 differs."""
 
@@ -81,8 +96,11 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 """A name that is used as a folder name."""
 
 Text = Annotated[str, StringConstraints(min_length=1)]
-InputPath = Annotated[str, AfterValidator(_without_braces)]
+InputPath = Annotated[str, AfterValidator(expanded), AfterValidator(_without_braces)]
 """A path of a file that a rule reads, or of its folder; may be empty."""
+
+PathText = Annotated[str, AfterValidator(expanded)]
+"""A path; `~` and `$VAR` are replaced, as in a shell."""
 
 EachOnce = AfterValidator(_each_once)
 

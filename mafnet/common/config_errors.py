@@ -40,6 +40,11 @@ def faults(
     return [_line(entry, kind, replaced or {}) for entry in error.errors(include_url=False)]
 
 
+def full_key(location: tuple[int | str, ...], kind: type[BaseModel]) -> tuple[str, ...]:
+    """The keys and indices from the top to a wrong value, as the user wrote them."""
+    return _position(location, kind).path
+
+
 def _line(entry: ErrorDetails, kind: type[BaseModel], replaced: Mapping[str, str]) -> str:
     position = _position(entry["loc"], kind)
     key = ".".join(position.path)
@@ -63,6 +68,11 @@ def _message(entry: ErrorDetails, position: _Position) -> str:
         return str(entry["ctx"]["error"])
     if entry["type"] == "missing":
         return "is missing" + (f"; {position.tag} needs it" if position.elsewhere else "")
+    if entry["type"] == "string_pattern_mismatch":
+        return (
+            f"{reprlib.repr(value)} is wrong; a name begins with a letter from A to Z and contains "
+            "only such letters, digits and _"
+        )
     if entry["type"] in ("model_type", "dict_type"):
         return f"{reprlib.repr(value)} is wrong; it must be a mapping of keys to values"
     if entry["type"] in ("int_type", "float_type") and _reads_as_number(value):

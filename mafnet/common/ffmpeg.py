@@ -26,6 +26,12 @@ DEMUXERS = (
 """Allowed containers. Playlists (HLS, concat, DASH) and image patterns are excluded, because they
 make ffmpeg open other files. Such a file is unreadable, whatever its name."""
 
+SUFFIXES = frozenset({
+    ".3gp", ".asf", ".avi", ".dv", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
+    ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogg", ".ogv", ".rm", ".ts", ".vob", ".webm", ".wmv",
+})  # fmt: skip
+"""Suffixes of files that count as videos where a folder is searched. A manifest may name others."""
+
 PROTOCOLS = ("file",)
 """Protocols that a container may use: no network, no data URLs."""
 
@@ -86,6 +92,13 @@ def check_hwaccel(name: str) -> None:
         raise MafnetError(
             f"video.hwaccel: ffmpeg finds no device for {name} here ({message}); choose none"
         )
+
+
+@cache
+def can_tone_map() -> bool:
+    """True if this ffmpeg has the filters that convert HDR to the colours of other videos."""
+    listed = _run_quietly("-filters").stdout
+    return all(f" {name} " in listed for name in ("zscale", "tonemap"))
 
 
 def _run_quietly(*arguments: str) -> subprocess.CompletedProcess:

@@ -37,6 +37,10 @@ manifests = click.option(
     help="Manifest (CSV); repeat the option for each split.",
 )  # fmt: skip
 root = click.option("--root", type=any_path, required=True, help="Folder of the videos.")
+link_roots = click.option(
+    "--link-root", "link_roots", type=any_path, multiple=True,
+    help="Folder outside the root to which links may lead.",
+)  # fmt: skip
 output = click.option("--output", type=new_file, required=True, help="File to write.")
 settings = click.option(
     "--settings", type=JsonType(), required=True,
@@ -66,4 +70,13 @@ def config_default(model: str, key: str) -> dict[str, Any]:
     return {"default": default, "show_default": "as in config.yaml"}
 
 
+splits = click.option(
+    "--split", "splits", type=(str, existing), multiple=True, required=True,
+    help="Name of a split and its manifest (CSV). Give it once for each split.",
+)  # fmt: skip
+max_failed_fraction = click.option(
+    "--max-failed-fraction", type=click.FloatRange(0, 1),
+    **config_default("video.config:VideoSection", "max_failed_fraction"),
+    help="Share of failed videos above which the command fails.",
+)  # fmt: skip
 classes = click.option("--classes", type=existing, help="Closed list of labels, one per line.")

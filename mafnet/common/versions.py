@@ -6,7 +6,8 @@ an output changes without its version. Pages and figures need no version number:
 digest of their source files (mafnet/report/output_digest.py).
 """
 
-PROBE = 3
+PROBE = 4
+SCREEN = 1
 DECODE_VISUAL = 1
 DECODE_AUDIO = 1
 CALIBRATE = 1

@@ -61,12 +61,16 @@ def archives_of(path: Path) -> list[Path]:
     """The archives below a folder, sorted; the path itself if it is an archive."""
     if not path.is_dir():
         return [path]
-    return sorted(file for file in path.rglob("*") if file.name.endswith(ARCHIVE_ENDINGS))
+    return sorted(
+        file
+        for file in path.rglob("*")
+        if file.name.endswith(ARCHIVE_ENDINGS) and not file.name.startswith(".")
+    )
 
 
 def addresses_of(path: Path) -> list[str]:
     """The addresses in a folder's lists of addresses."""
-    lists = sorted(path.glob(f"*{ADDRESS_LIST_ENDING}")) if path.is_dir() else []
+    lists = sorted(path.glob(f"[!.]*{ADDRESS_LIST_ENDING}")) if path.is_dir() else []
     return [
         line.strip() for file in lists for line in file.read_text().splitlines() if line.strip()
     ]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from mafnet.common.config import LATER, InputPath, Name, Number, Settings, Text
+from mafnet.common.config import LATER, InputPath, Name, Number, PathText, Settings
 from mafnet.dataset.holdout import SEED, SHARE, Holdout
 from mafnet.dataset.sources import SOURCES
 
@@ -88,8 +88,9 @@ class _Entry(Settings):
 class OwnData(_Entry):
     """Your own videos and manifests."""
 
-    root: Text = Field(
-        description="Folder of your videos; the paths in the manifests are relative to it."
+    root: PathText = Field(
+        min_length=1,
+        description="Folder of your videos; the paths in the manifests are relative to it.",
     )
     splits: dict[Name, Annotated[InputPath, Field(min_length=1)]] = Field(
         min_length=1, description="Manifest (CSV) of each official fold, by the name of the fold."

@@ -11,7 +11,7 @@ from mafnet.common.run_command import run_command
 from mafnet.common.tables import write_table
 from mafnet.dataset.config import DEMO, DataSet
 from mafnet.dataset.consistency import check_samples
-from mafnet.dataset.locate import list_videos
+from mafnet.dataset.locate import lies_in, list_videos
 from mafnet.dataset.manifest import Sample, read_classes, read_manifest
 from mafnet.dataset.origin import Origin, origin_of, protocol_of
 from mafnet.dataset.prepare import counted, counts, expected, other_lists, samples_of
@@ -27,6 +27,7 @@ class Inventory:
 
     splits: the samples of every split.
     missing: videos of the splits that do not exist in the folder.
+    refused: videos of the splits that are links out of the folder and its link roots.
     surplus: videos of the folder that no split names.
     max_failed_fraction: share of missing videos above which a run stops.
     """
@@ -35,6 +36,7 @@ class Inventory:
     origin: Origin
     splits: dict[str, list[Sample]]
     missing: list[str]
+    refused: list[str]
     surplus: list[str]
     max_failed_fraction: float
 
@@ -47,22 +49,30 @@ class Inventory:
         """MafnetError if a run would stop because of the manifests or of missing videos."""
         for split, samples in self.splits.items():
             check_samples(samples, Path(self.origin.manifests[split]), self.origin)
-        if len(self.missing) > self.max_failed_fraction * len(self.videos):
+        if len(self.missing + self.refused) > self.max_failed_fraction * len(self.videos):
+            links = f" or links to other folders ({len(self.refused)})" if self.refused else ""
+            allow = ", allow the links with video.link_roots" if self.refused else ""
             raise MafnetError(
-                f"{self.dataset}: {len(self.missing)} of {len(self.videos)} videos are missing, "
-                f"more than video.max_failed_fraction = {self.max_failed_fraction:g}; a run would "
-                "stop: get them, or raise the limit"
+                f"{self.dataset}: {len(self.missing + self.refused)} of {len(self.videos)} videos "
+                f"are missing{links}, more than video.max_failed_fraction = "
+                f"{self.max_failed_fraction:g}; a run would stop: get them{allow}, or raise the "
+                "limit"
             )
 
 
 def take_inventory(
-    dataset: str, entry: DataSet, max_failed_fraction: float, configs: Sequence[Path] = ()
+    dataset: str,
+    entry: DataSet,
+    max_failed_fraction: float,
+    configs: Sequence[Path] = (),
+    link_roots: Sequence[str] = (),
 ) -> Inventory:
     """Compare the lists or manifests of a data set with the existing files.
 
     entry: the entry of the data set in the config.
     max_failed_fraction: share of missing videos above which a run stops.
     configs: the user's files of settings, for commands in messages.
+    link_roots: folders outside the folder of the videos to which links may lead.
     """
     origin = origin_of(dataset, entry)
     _require_folders(dataset, origin, configs)
@@ -71,8 +81,10 @@ def take_inventory(
     root = Path(origin.root)
     present = set(list_videos(root).paths)
     gone = {video for video in named - present if not (root / video).is_file()}
+    roots = (root, *map(Path, link_roots))
+    refused = sorted(video for video in named - gone if not lies_in(root / video, roots))
     surplus = sorted(present - {os.path.relpath(root / video, root) for video in named})
-    return Inventory(dataset, origin, splits, sorted(gone), surplus, max_failed_fraction)
+    return Inventory(dataset, origin, splits, sorted(gone), refused, surplus, max_failed_fraction)
 
 
 def report_inventory(found: Inventory) -> str:
@@ -84,15 +96,16 @@ def report_inventory(found: Inventory) -> str:
         *_notes(found),
         *_classes(found),
         *_files("missing", found.missing),
+        *(_files("links to other folders (not opened)", found.refused) if found.refused else ()),
         *_files("surplus", found.surplus),
     ]
     return "\n".join(lines)
 
 
 def write_inventory(found: Inventory, path: Path) -> None:
-    """Write a table with the status of every video: ok, missing or surplus."""
-    missing = set(found.missing)
-    rows = [(video, "missing" if video in missing else "ok") for video in found.videos]
+    """Write a table with the status of every video: ok, missing, outside_root or surplus."""
+    status = dict.fromkeys(found.missing, "missing") | dict.fromkeys(found.refused, "outside_root")
+    rows = [(video, status.get(video, "ok")) for video in found.videos]
     rows += [(video, "surplus") for video in found.surplus]
     write_table(("video", "status"), sorted(rows), path)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+from mafnet.common.ffmpeg import SUFFIXES
 from mafnet.dataset.manifest import Sample
 
 log = logging.getLogger(__name__)
@@ -16,9 +17,6 @@ CORRECTED = "replacement"
 
 The mirror of Kinetics-400 has corrected copies of damaged clips (replacement_for_corrupted_k400).
 """
-
-SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".webm", ".mov", ".flv", ".3gp"})
-"""Suffixes of videos; a copy of a data set may be in another format."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,10 @@ class Folder:
 
 
 def list_videos(root: Path) -> Folder:
-    """The videos below a folder; empty if it does not exist. Each linked folder is visited once."""
+    """The videos below a folder; empty if it does not exist. Each linked folder is visited once.
+
+    Hidden files are not videos, such as those that macOS writes beside others (`._a.mp4`).
+    """
     files: dict[str, list[str]] = {}
     seen: set[str] = set()
     for folder, inner, names in os.walk(root, followlinks=True):
@@ -51,6 +52,15 @@ def list_videos(root: Path) -> Folder:
             if suffix.lower() in SUFFIXES and not name.startswith("."):
                 files.setdefault(stem, []).append(str(base / name))
     return Folder(files)
+
+
+def lies_in(path: Path, roots: Iterable[Path]) -> bool:
+    """True if a path, with all links followed, is below one of the roots.
+
+    False for links in a circle. A root may be a link itself.
+    """
+    found = Path(os.path.realpath(path))
+    return any(found.is_relative_to(os.path.realpath(root)) for root in roots)
 
 
 def located(samples: Sequence[Sample], folder: Folder, folded: bool) -> list[Sample]:
@@ -81,7 +91,9 @@ class _Finder:
         """The path of a video; None if it is missing."""
         stem = PurePosixPath(video).stem
         paths = self._files.get(stem) or self._files.get(self._folded.get(stem.casefold(), ""), [])
-        paths = sorted(paths, key=lambda path: (CORRECTED not in path, path))
+        suffix = PurePosixPath(video).suffix
+        # A preview image (.gif) may lie beside a clip.
+        paths = sorted(paths, key=lambda p: (CORRECTED not in p, not p.endswith(suffix), p))
         if len(paths) > 1 and CORRECTED not in paths[0]:
             self._several.append(paths[0])
         if paths and _differs_in_case(paths[0], video):

@@ -7,6 +7,7 @@ from pathlib import Path
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import write_json
 from mafnet.common.resources import table
+from mafnet.common.run_command import check_command
 from mafnet.dataset.holdout import Holdout
 from mafnet.dataset.lists import digests, read_lists
 from mafnet.dataset.locate import list_videos, located, missing_videos
@@ -26,8 +27,9 @@ def prepare(
     samples = samples_of(source, split, lists, root, holdout)
     missing = missing_videos(samples, root)
     if missing:
-        log.warning("%s: %d of %d videos are missing, the first is %s; `mafnet check` lists them",
-                    split, len(missing), len(_videos(samples)), missing[0])  # fmt: skip
+        log.warning("%s: %d of %d videos are missing, the first is %s; `%s` lists them",
+                    split, len(missing), len(_videos(samples)), missing[0],
+                    check_command(output.parent.name))  # fmt: skip
     description = {
         "source": source.name,
         "split": split,

@@ -136,11 +136,7 @@ def media(
 @click.option("--cache", type=options.any_path, required=True, help="Folder of the cache.")
 @options.output
 @options.settings
-@click.option(
-    "--max-failed-fraction", type=click.FloatRange(0, 1),
-    **options.config_default("video.config:VideoSection", "max_failed_fraction"),
-    help="Share of failed videos above which nothing is packed.",
-)  # fmt: skip
+@options.max_failed_fraction
 @click.option("--maps", is_flag=True, help="Write the maps too, not only the vectors.")
 @options.threads
 @options.device

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mafnet.common.config import InputPath, Settings
+from mafnet.common.config import InputPath, PathText, Settings
 
 Backbone = Annotated[str, Field(description="Name in the registry of backbones.")]
 Weights = Annotated[
@@ -60,7 +60,7 @@ class RandomWeights(Settings):
 class FeaturesSection(Settings):
     """The frozen backbones and the cache of their outputs."""
 
-    cache: str = Field(
+    cache: PathText = Field(
         "cache",
         description="Folder of the cache, which has the features of every clip. Projects may share "
         "it, and it may be deleted at any time.",

@@ -16,6 +16,7 @@ from mafnet.features.shard_report import Extracted
 from mafnet.video.clips import OVERHANG_SECONDS
 from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media
+from mafnet.video.screen import require_few_failed
 from mafnet.video.status import MediaWarning, Status
 
 OUTCOMES = ("ok", "warned", "dropped", "failed")
@@ -43,14 +44,7 @@ def merge_media(
 
 def usable(media: Sequence[Media], max_failed_fraction: float, path: Path) -> list[Media]:
     """Rows that training may use; MafnetError, which names `path`, if too many failed."""
-    failed = [row for row in media if row.failed]
-    if len(failed) > max_failed_fraction * len(media):
-        first = failed[0]
-        raise MafnetError(
-            f"{path}: {len(failed)} of {len(media)} videos failed, more than "
-            f"video.max_failed_fraction = {max_failed_fraction:g}; the first is {first.video} "
-            f"({first.status}: {first.error}); fix the files or raise the limit"
-        )
+    require_few_failed(media, max_failed_fraction, path)
     return [row for row in media if row.ok]
 
 

@@ -1,7 +1,6 @@
 """Checks a collection of videos: probes and decodes them, without a backbone."""
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import replacing
 from mafnet.common.progress import Progress
+from mafnet.dataset.locate import list_videos
 from mafnet.dataset.manifest import read_manifest
 from mafnet.features.decode_pool import Clip, decode_in_parallel
 from mafnet.features.fingerprint import MODALITIES
@@ -16,18 +16,11 @@ from mafnet.features.media_table import merge_media
 from mafnet.features.shard_report import Extracted
 from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media
-from mafnet.video.probe import probe_many
+from mafnet.video.probe import PROBE_SECONDS, probe_many
 from mafnet.video.status import MediaWarning
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (
-    ".3gp", ".asf", ".avi", ".dv", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
-    ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogg", ".ogv", ".rm", ".ts", ".vob", ".webm", ".wmv",
-)  # fmt: skip
-"""Suffixes of files that count as videos when a folder is searched."""
-
-PROBE_SECONDS = 60.0
 CHECKED_SIZE = 32
 """Side of the frames in pixels; the size does not matter here, and small frames are faster."""
 
@@ -41,13 +34,10 @@ def find_videos(source: Path, root: Path | None) -> tuple[Path, list[str]]:
     if not source.is_dir():
         videos = {sample.video for sample in read_manifest(source)}
         return root or source.parent, sorted(videos)
-    files = [Path(folder, name) for folder, _, names in os.walk(source) for name in names]
-    videos = sorted(
-        file.relative_to(source).as_posix() for file in files if file.suffix.lower() in SUFFIXES
-    )
+    videos = list_videos(source).paths
     if not videos:
         raise MafnetError(f"{source}: no file in it has a suffix of a video; name another folder")
-    log.info("%s: %d videos, %d other files ignored", source, len(videos), len(files) - len(videos))
+    log.info("%s: %d videos; other files are ignored", source, len(videos))
     return source, videos
 
 
@@ -58,7 +48,7 @@ def check_videos(
     settings = settings.model_copy(update={"frame_size": CHECKED_SIZE})
     probed = []
     progress = Progress("probe", len(videos), "videos", log)
-    for row in probe_many(root, videos, workers, PROBE_SECONDS):
+    for row in probe_many(root, videos, workers, PROBE_SECONDS, settings.link_roots):
         probed.append(row)
         progress.advance()
     usable = [row for row in probed if row.ok]

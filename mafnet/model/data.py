@@ -87,6 +87,12 @@ class Data:
         trained = {sample.cluster for sample in self._samples if sample.subset == "train"}
         return sum(sample.cluster in trained for sample in subset.samples)
 
+    def untrained(self) -> list[str]:
+        """Classes without usable training samples; empty if the manifest has no training rows."""
+        train = [sample for sample in self._samples if sample.subset == "train"]
+        trained = {sample.label for sample in train if sample.video in self._rows}
+        return [name for name in self.classes if train and name not in trained]
+
     def read(self, rows: np.ndarray, inputs: Sequence[str]) -> dict[str, np.ndarray]:
         """The features of some videos: (B, T, ...) float16 by input, a name of INPUTS."""
         return {name: self._read(name, rows) for name in inputs}

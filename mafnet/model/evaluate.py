@@ -46,6 +46,8 @@ def evaluate(
     valid = data.valid(test.rows, settings.inputs)
     run.write_attention(Attention(found.samples, settings.modalities, attention, valid))
     metrics = run_metrics(found.labels, found.probabilities, settings.classes, chosen)
+    for name in data.untrained():
+        metrics["per_class"][name]["accuracy"] = None  # a hit would only be chance
     about = about_run(settings, split, described(device)) | validation_metrics(chosen_on)
     run.write_metrics(about | {"in_train": data.in_train(test)} | metrics)
     log.info("test accuracy %.2f %% of %d samples", metrics["accuracy"], metrics["samples"])

@@ -8,6 +8,7 @@ import click
 
 from mafnet import __version__
 from mafnet.common import options
+from mafnet.common.cores import usable_cores
 from mafnet.common.errors import MafnetError
 from mafnet.common.resources import SHARED, missing
 
@@ -32,6 +33,7 @@ from mafnet.common.resources import SHARED, missing
     type=options.folder,
     help="Folder of the manifest's videos; default: the manifest's folder.",
 )
+@options.link_roots
 @click.option(
     "--clips", type=click.IntRange(1),
     **options.config_default("video.config:VideoSection", "clips"),
@@ -41,7 +43,7 @@ from mafnet.common.resources import SHARED, missing
     "--list", "fetch", type=options.new_file, help="File for the list of videos to download again."
 )
 @click.option(
-    "--threads", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True,
+    "--threads", type=click.IntRange(1), default=usable_cores, show_default="all usable cores",
     help="Videos to check at the same time.",
 )  # fmt: skip
 def doctor(
@@ -49,19 +51,21 @@ def doctor(
     weights: Path,
     videos: Path | None,
     root: Path | None,
+    link_roots: tuple[Path, ...],
     clips: int,
     fetch: Path | None,
     threads: int,
 ) -> None:
     """Check this machine, or a collection of videos; exit 1 if something is wrong."""
     if videos:
-        _check_videos(videos, root, clips, fetch, threads)
+        settings = {"clips": clips, "link_roots": list(map(str, link_roots))}
+        _check_videos(videos, root, settings, fetch, threads)
     else:
         _check_machine(cache, weights)
 
 
 def _check_videos(
-    collection: Path, root: Path | None, clips: int, fetch: Path | None, threads: int
+    collection: Path, root: Path | None, settings: dict, fetch: Path | None, threads: int
 ) -> None:
     """Print the outcomes of all videos; MafnetError if a video cannot be used."""
     from rich.console import Console
@@ -70,7 +74,7 @@ def _check_videos(
     from mafnet.features.video_check import check_videos, find_videos, write_fetch_list
     from mafnet.video.config import VideoSettings
 
-    rows = check_videos(*find_videos(collection, root), VideoSettings(clips=clips), threads)
+    rows = check_videos(*find_videos(collection, root), VideoSettings(**settings), threads)
     Console().print(outcome_table(rows, str(collection)))
     if fetch:
         click.echo(
@@ -92,6 +96,7 @@ def _check_machine(cache: Path, weights: Path) -> None:
         "openvino": _openvino(),
         "weights": _weights(weights),
         "cache": _cache(cache),
+        "home": _home(),
         "disk": _disk(cache),
     }
     for name, (good, text) in parts.items():
@@ -144,6 +149,17 @@ def _weights(folder: Path) -> tuple[bool, str]:
 def _cache(folder: Path) -> tuple[bool, str]:
     entries = [path.stat().st_size for path in folder.glob("*/*/*/*.clips")]
     return True, f"{folder}: {len(entries)} entries, {sum(entries) / 1e6:.0f} MB"
+
+
+def _home() -> tuple[bool, str]:
+    """Snakemake stores its sources in the user's cache folder and ends with a traceback if not."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "snakemake"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        good = os.access(folder, os.W_OK)
+    except OSError:
+        good = False
+    return good, str(folder) if good else f"{folder} cannot be written; set XDG_CACHE_HOME"
 
 
 def _disk(folder: Path) -> tuple[bool, str]:

@@ -40,9 +40,11 @@ class FeaturesPlan(VideoPlan):
         return self._identities(dataset, videos, "calibration")
 
     def calibration(self, dataset: str, modality: str) -> str:
-        """The settings that random weights depend on."""
+        """The settings that random weights depend on, and where links of videos may lead."""
         random = self._sections[dataset].features.random.recorded()
-        return canonical_json(self._extraction(dataset, modality) | {"random": random})
+        links = self.link_roots(dataset)
+        settings = self._extraction(dataset, modality) | {"random": random}
+        return canonical_json(settings | ({"link_roots": links} if links else {}))
 
     def extraction(self, dataset: str, modality: str) -> str:
         """The settings that features depend on, apart from videos and weights."""

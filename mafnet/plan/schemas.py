@@ -50,7 +50,10 @@ def run_schema() -> dict:
         ),
         "per_class": by_name("By class, in the order of the network's outputs.", "class"),
     }
-    share = "Share of the class's samples that are classified correctly; null if it has no sample."
+    share = (
+        "Share of the class's samples that are classified correctly; null if it has no test or no "
+        "training sample."
+    )
     definitions = {
         "percent": PERCENT,
         "sha256": SHA256,
@@ -101,7 +104,7 @@ def dataset_definitions() -> dict:
     """The definitions in the schema of a data set's metrics."""
     share = (
         "Share of the class's samples that are classified correctly, mean over runs; null if it "
-        "has no sample."
+        "has no test or no training sample."
     )
     return {
         "percent": PERCENT,
@@ -184,7 +187,7 @@ def dataset_definitions() -> dict:
                 "sha256",
             ),
             config=reference("sha256", "SHA-256 of all settings of the data set."),
-            command=TEXT | about("The command that computes these numbers."),
+            command=TEXT | about("The command that computed these numbers."),
         ),
         "weights": closed(
             backbone=TEXT | about("Name of the network."),

@@ -48,6 +48,10 @@ class VideoPlan(DatasetPlan):
         videos = self._shards(dataset).get(shard, []) if listed is None else listed
         return self._identities(dataset, videos, shard)
 
+    def link_roots(self, dataset: str) -> list[str]:
+        """The folders outside the root to which links of videos may lead."""
+        return self._sections[dataset].video.link_roots
+
     def policies(self, dataset: str) -> str:
         """The settings that decide which videos are used."""
         return canonical_json(self._sections[dataset].video.policies())

@@ -41,6 +41,9 @@ main_variant = click.option(
 @silent
 @described
 @click.option(
+    "--screened", type=options.existing, help="Findings about all videos, of mafnet screen (.json)."
+)
+@click.option(
     "--config-digest", required=True, help="SHA-256 of the settings, written into the output."
 )
 @options.output
@@ -52,20 +55,22 @@ def metrics(
     protocol: str,
     silent: str,
     described: tuple[Path, ...],
+    screened: Path | None,
     config_digest: str,
     output: Path,
 ) -> None:
     """Summarise all runs of one variant; show the paper's value and the outcome of all videos."""
     from rich.console import Console
 
-    from mafnet.common.files import write_json
+    from mafnet.common.files import read_json, write_json
     from mafnet.features.media_table import outcome_table
     from mafnet.report.dataset_metrics import dataset_metrics, log_metrics
     from mafnet.report.protocol import read_protocol
     from mafnet.video.media import read_media
 
     measured = read_protocol(protocol, described, silent)
-    found = dataset_metrics(dataset, runs, media, paper, measured, config_digest)
+    leaks = read_json(screened)["notes"] if screened else []
+    found = dataset_metrics(dataset, runs, media, paper, measured, config_digest, leaks)
     write_json(found, output)
     Console().print(outcome_table(read_media(media), f"{dataset}: {media}"))
     log_metrics(found, logging.getLogger(__name__))
@@ -155,10 +160,7 @@ def table(path: Path) -> None:
 @runs
 @click.option("--metrics", type=options.existing, required=True, help="The data set's metrics.")
 @click.option("--media", type=options.existing, required=True, help="The data set's media table.")
-@click.option(
-    "--split", "manifests", type=(str, options.existing), multiple=True, required=True,
-    help="Name of a split and its manifest (CSV). Give it once for each split.",
-)  # fmt: skip
+@options.splits
 @options.root
 @options.settings
 @click.option(
@@ -172,7 +174,7 @@ def report(
     runs: tuple[Path, ...],
     metrics: Path,
     media: Path,
-    manifests: tuple[tuple[str, Path], ...],
+    splits: tuple[tuple[str, Path], ...],
     root: Path,
     settings: dict,
     studies: tuple[Path, ...],
@@ -185,7 +187,7 @@ def report(
     from mafnet.report.page.render import write_page
     from mafnet.report.partial_study import partial_path
 
-    sources = Sources(metrics, media, runs, dict(manifests), root, settings, studies, figures)
+    sources = Sources(metrics, media, runs, dict(splits), root, settings, studies, figures)
     write_page(page_content(sources, output, threads), output)
     partial_path(output).unlink(missing_ok=True)
     logging.getLogger(__name__).info("%s: open it in a browser", output)

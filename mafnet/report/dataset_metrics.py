@@ -8,8 +8,9 @@ from pathlib import Path
 from mafnet import __version__
 from mafnet.common.ffmpeg import ffmpeg_version
 from mafnet.common.files import digest_of
+from mafnet.common.run_command import recorded_command
 from mafnet.features.media_table import media_counts
-from mafnet.report.protocol import compared, paper_name, protocol_notes
+from mafnet.report.protocol import compared, paper_name, protocol_notes, untrained_notes
 from mafnet.report.statistics.runs import Run, read_run
 from mafnet.report.statistics.summary import (
     describe_weights,
@@ -32,24 +33,27 @@ def dataset_metrics(
     paper: Path,
     protocol: dict,
     config_digest: str,
+    leaks: Sequence[str] = (),
 ) -> dict:
     """The metrics of one variant over the given runs, with counts of media and provenance.
 
-    protocol: of `read_protocol`.
+    protocol: of `read_protocol`. leaks: notes of mafnet screen.
     """
     runs = [read_run(folder) for folder in folders]
     variant = runs[0].variant
     protocol = compared(protocol, runs)
     value = paper_value(paper, paper_name(dataset, protocol), variant)
+    found = summarise(runs)
+    notes = protocol_notes(protocol, random_weights(runs), value)
     return {
         "dataset": dataset,
         "variant": variant,
         "val_accuracy": validation_accuracy(runs),
-        **summarise(runs),
+        **found,
         "media": media_counts(read_media(media)),
         "paper": value,
         "protocol": protocol,
-        "notes": protocol_notes(protocol, random_weights(runs), value) + shared_notes(runs),
+        "notes": [*notes, *shared_notes(runs), *leaks, *untrained_notes(found["per_class"])],
         "provenance": provenance(dataset, runs, config_digest),
     }
 
@@ -88,7 +92,7 @@ def provenance(dataset: str, runs: Sequence[Run], config_digest: str) -> dict:
         "trained_on": devices(runs),
         "fingerprints": {name: digest_of(print_) for name, print_ in features.items()},
         "config": config_digest,
-        "command": f"snakemake results/{dataset}/metrics.json",
+        "command": recorded_command(f"results/{dataset}/metrics.json"),
     }
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from mafnet.common.files import read_json
 from mafnet.dataset.origin import protocol_of
+from mafnet.features.fingerprint import MODALITIES
 from mafnet.report.statistics.runs import Run
 
 RANDOM_NOTE = "the {} backbone has RANDOM weights: the numbers say nothing about real networks"
+RANDOM_NOTES = tuple(RANDOM_NOTE.format(name) for name in MODALITIES)
 
 
 PAPER_CLIPS = 10
@@ -99,3 +101,13 @@ def protocol_notes(protocol: Mapping, random: Sequence[str], paper: float | None
                 f"{name}: {split['missing_videos']} of {split['videos']} videos are missing"
             )
     return notes
+
+
+def untrained_notes(per_class: Mapping[str, Mapping]) -> list[str]:
+    """A note on each class with test samples that no network was trained on."""
+    return [
+        f"class {name!r} has no training sample: its {found['samples']} test samples cannot be "
+        "predicted, and its accuracy is not shown"
+        for name, found in per_class.items()
+        if found["accuracy"] is None and found["samples"]
+    ]

@@ -58,6 +58,7 @@ class Stream:
     """One kind of stream: the shape of a clip, whose first axis is time, and its warning if short.
 
     still_until: end of the file in seconds if the last frame is held up to there, else None.
+    warnings: known before decoding.
     holds: True if the last clip is filled with its last frame, False if with zeros.
     """
 
@@ -66,6 +67,7 @@ class Stream:
     holds: bool
     short: MediaWarning
     still_until: float | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class Decoding:
@@ -193,7 +195,8 @@ class Decoding:
             )
         errors = (MediaWarning.DECODER_ERRORS, status or self.error_lines)
         found = (errors, (self._stream.short, self._short()))
-        self.warnings = tuple(name for name, present in found if present)
+        present = tuple(name for name, found_it in found if found_it)
+        self.warnings = self._stream.warnings + present
 
     def _short(self) -> bool:
         expected = min(self._media.duration_seconds or 0, self._settings.clips)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from mafnet.common.config import LATER, Number, Settings
+from mafnet.common.config import LATER, Number, PathText, Settings
 
 SAMPLE_RATE = 16_000
 """Samples per second of decoded audio (mono), unless the backbone wants another rate."""
@@ -55,6 +55,11 @@ class VideoSection(Settings):
         "zero",
         description="What to do with a video without audio: `zero` keeps it with zero audio "
         "features, `drop` leaves it out, `fail` counts it as failed.",
+    )
+    link_roots: Annotated[list[PathText], LATER, POLICY] = Field(
+        [],
+        description="Folders outside the folder of the videos to which links may lead, such as the "
+        "`blobs` of a Hugging Face cache. Links to other places are not opened.",
     )
     timeout_seconds: Annotated[Number, LIMIT, BOTH] = Field(
         300,

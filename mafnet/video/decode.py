@@ -12,6 +12,7 @@ import numpy as np
 
 from mafnet.common.ffmpeg import (
     MAX_PIXELS,
+    can_tone_map,
     check_hwaccel,
     ffmpeg_path,
     file_url,
@@ -57,6 +58,7 @@ def decode_frames(path: Path, media: Media, settings: VideoSettings) -> Decoding
     the clip's start by more than OVERHANG_SECONDS. The last frame fills its clip; if the video
     stream ends early, it is held to the end of the file. Rotation flags are applied. Frames are
     scaled to S x S; the aspect ratio is not kept. Memory does not grow with the video's length.
+    HDR is converted to BT.709 if ffmpeg has the filters.
     MafnetError if ffmpeg cannot use `settings.hwaccel` on this machine.
     """
     side, rate = settings.frame_size, settings.frames_per_clip
@@ -66,10 +68,14 @@ def decode_frames(path: Path, media: Media, settings: VideoSettings) -> Decoding
         .filter("fps", fps=rate, round="up", start_time=0)
         .filter("scale", side, side, flags=f"{settings.interpolation}+{_SCALER}")
     )
+    mapped = can_tone_map()
+    if media.hdr and mapped:
+        frames = _tone_mapped(frames, media.hdr)
     output = {"frames:v": settings.clips * rate, "fps_mode": "passthrough"}
     command = _command(frames.output("pipe:", format="rawvideo", pix_fmt="rgb24", **output))
     shape, short = (rate, side, side, 3), MediaWarning.SHORT_VIDEO
-    stream = Stream(shape, np.uint8, True, short, media.still_until)
+    warnings = (MediaWarning.HDR,) if media.hdr and not mapped else ()
+    stream = Stream(shape, np.uint8, True, short, media.still_until, warnings)
     return Decoding(command, stream, media, settings)
 
 
@@ -114,6 +120,23 @@ def _hardware(settings: VideoSettings) -> dict[str, str]:
         return {}
     check_hwaccel(settings.hwaccel)
     return {"hwaccel": settings.hwaccel}
+
+
+def _tone_mapped(frames: ffmpeg.Stream, transfer: str) -> ffmpeg.Stream:
+    """HDR frames with the brightness and colours (BT.709) of other videos.
+
+    transfer: the transfer function, as ffmpeg names it.
+    """
+    bt2020 = {"tin": transfer, "pin": "bt2020", "min": "bt2020nc"}
+    return (
+        frames.filter("format", "yuv444p10le")
+        .filter("zscale", t="linear", npl=100, **bt2020)
+        .filter("format", "gbrpf32le")
+        .filter("zscale", p="bt709")
+        .filter("tonemap", "hable", desat=0)
+        .filter("zscale", t="bt709", m="gbr", r="pc")
+        .filter("format", "gbrp")
+    )
 
 
 def _mean_of_channels(channels: int) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mafnet.common.ffmpeg import can_tone_map
 from mafnet.common.tables import read_rows, write_rows
 from mafnet.video.status import Status
 
@@ -22,6 +23,7 @@ class Media:
     their kind. `clock_offsets` are the seconds to add to each segment after the first, where time
     stamps jump or restart. `end_seconds` and `video_end_seconds` are the ends of the last packets
     of the file and of the video stream, counted from `start_seconds`, with all jumps repaired.
+    `hdr` is the transfer function of an HDR video, as ffmpeg names it; empty for other videos.
     """
 
     video: str
@@ -50,6 +52,7 @@ class Media:
     clock_offsets: tuple[str, ...] = ()
     end_seconds: float | None = None
     video_end_seconds: float | None = None
+    hdr: str = ""
     error_lines: int = 0
     status: Status = Status.OK
     warnings: tuple[str, ...] = ()
@@ -77,7 +80,9 @@ class Media:
         """What decoding one modality, "visual" or "audio", does differently; "" for most files."""
         track = self.video_track if modality == "visual" else self.audio_track
         still = self.still_until if modality == "visual" else None
-        found = {"track": track, "clock": "/".join(self.clock_offsets), "still": still}
+        hdr = self.hdr if modality == "visual" and self.hdr and can_tone_map() else ""
+        clock = "/".join(self.clock_offsets)
+        found = {"track": track, "clock": clock, "still": still, "hdr": hdr}
         return " ".join(f"{name}={value}" for name, value in found.items() if value)
 
 

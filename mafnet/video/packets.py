@@ -46,6 +46,11 @@ class Track:
     gap: bool = False
     decoded_until: float = float("-inf")
 
+    @property
+    def has_clock(self) -> bool:
+        """True after the first packet with a time of decoding."""
+        return self.decoded_until > float("-inf")
+
 
 @dataclass
 class Packets:
@@ -65,17 +70,23 @@ class Packets:
         """End of the last packet of all streams."""
         return max((track.end for track in self.tracks.values()), default=float("-inf"))
 
-    def add(self, stream: int, decoded: float, shown: float, seconds: float, joins: bool) -> None:
+    def add(
+        self, stream: int, decoded: float | None, shown: float, seconds: float, joins: bool
+    ) -> None:
         """Count a packet with its times of decoding and presentation, and its duration.
 
+        decoded: None if the container does not state it, as for the first reordered frames in
+            Matroska. Their times of presentation say nothing about the clock.
         joins: True if the container may be joined by concatenation.
         """
         track = self.tracks.setdefault(stream, Track())
-        offset = self._offset(track, decoded, joins)
-        decoded, shown = decoded + offset, shown + offset
-        track.gap |= track.packets > 0 and decoded - track.decoded_until > GAP_SECONDS
+        offset = self.offsets[-1] if decoded is None else self._offset(track, decoded, joins)
+        shown += offset
+        if decoded is not None:
+            decoded += offset
+            track.gap |= track.has_clock and decoded - track.decoded_until > GAP_SECONDS
+            track.decoded_until = decoded + seconds
         track.packets += 1
-        track.decoded_until = decoded + seconds
         track.start = min(track.start, shown)
         track.end = max(track.end, shown + seconds)
 
@@ -83,7 +94,7 @@ class Packets:
         """The offset of a packet; a new one if the packet begins a new clock."""
         # Packets of the previous clock may still come after the first packet of the new one.
         for offset in reversed(self.offsets[-2:]):
-            if not track.packets or _continues(track, decoded + offset):
+            if not track.has_clock or _continues(track, decoded + offset):
                 return offset
         offset, end = self.offsets[-1], self.end
         ahead = decoded + offset > track.decoded_until
@@ -125,15 +136,12 @@ class _Unit:
         self._seconds = float(stream.time_base)
         self._frame = 1 / float(rate) if rate else 0.0
 
-    def times(self, packet: "Packet") -> tuple[float, float, float] | None:
-        """Times of decoding and presentation, and duration; None without a time stamp."""
-        decoded, shown = packet.dts, packet.pts
-        if decoded is None and shown is None:
-            return None
-        decoded = shown if decoded is None else decoded
-        shown = decoded if shown is None else shown
+    def times(self, packet: "Packet") -> tuple[float | None, float, float] | None:
+        """Times of decoding (or None) and presentation, and duration; None without a time stamp."""
+        decoded = None if packet.dts is None else packet.dts * self._seconds
+        shown = decoded if packet.pts is None else packet.pts * self._seconds
         duration = packet.duration * self._seconds if packet.duration else self._frame
-        return decoded * self._seconds, shown * self._seconds, duration
+        return None if shown is None else (decoded, shown, duration)
 
 
 def _continues(track: Track, decoded: float) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mafnet.common.ffmpeg import MAX_PIXELS, file_url, input_options
 from mafnet.common.files import sha256_of
+from mafnet.dataset.locate import lies_in
 from mafnet.video.durations import with_packets
 from mafnet.video.isolate import Failure, run_isolated
 from mafnet.video.media import Media
@@ -28,22 +29,31 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PROBE_SECONDS = 60.0
+"""Time after which probing one file is stopped."""
+
 _CONTAINER_UNIT = Fraction(1, 1_000_000)
+
+HDR = {16: "smpte2084", 18: "arib-std-b67"}
+"""ffmpeg's names of the transfer functions PQ and HLG, by their numbers in ITU-T H.273."""
 
 _ROTATION_PACKETS = 50
 """Packets that are decoded at most to find the first frame, which states the rotation."""
 
 
-def probe(path: Path, video: str, root: Path | None = None) -> Media:
+def probe(
+    path: Path, video: str, root: Path | None = None, link_roots: Iterable[Path] = ()
+) -> Media:
     """The media row of one file, with the name `video`; never an exception about the file.
 
-    root: folder that links must not leave (Status.OUTSIDE_ROOT); it may be a link itself.
+    root: folder that links must not leave (Status.OUTSIDE_ROOT), except to the `link_roots`.
     """
     media = Media(video)
     try:
-        if root and not _lies_in(path, root):
+        if root and not lies_in(path, (root, *link_roots)):
             target = os.path.realpath(path)
-            return replace(media, status=Status.OUTSIDE_ROOT, error=f"a link leads to {target}")
+            error = f"a link leads to {target}; name a folder above it in video.link_roots"
+            return replace(media, status=Status.OUTSIDE_ROOT, error=error)
         found = path.stat()
         media = replace(media, size_bytes=found.st_size, mtime_ns=found.st_mtime_ns)
         if not stat.S_ISREG(found.st_mode):
@@ -64,25 +74,24 @@ def probe(path: Path, video: str, root: Path | None = None) -> Media:
 
 
 def probe_many(
-    root: Path, videos: Iterable[str], workers: int, timeout_seconds: float
+    root: Path,
+    videos: Iterable[str],
+    workers: int,
+    timeout_seconds: float,
+    link_roots: Iterable[str | Path] = (),
 ) -> Iterator[Media]:
     """The media rows of videos below a root, in their order, probed in separate processes.
 
     A file that kills its process or takes too long is a row too: status crashed or timeout.
     """
     videos = list(videos)
-    calls = [(root / video, video, root) for video in videos]
+    calls = [(root / video, video, root, tuple(map(Path, link_roots))) for video in videos]
     results = run_isolated(probe, calls, workers, timeout_seconds)
     for video, result in zip(videos, results, strict=True):
         if isinstance(result, Failure):
             yield Media(video, status=result.reason, error=result.message)
         else:
             yield result
-
-
-def _lies_in(path: Path, root: Path) -> bool:
-    """True if a path, with all links followed, is below a root; False for links in a circle."""
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
 def _opened(path: Path, media: Media) -> Media:
@@ -188,6 +197,7 @@ def _video(stream: "VideoStream") -> dict[str, Any]:
         "width": stream.width,
         "height": stream.height,
         "frame_rate": _rounded(stream.average_rate),
+        "hdr": HDR.get(stream.codec_context.color_trc or 0, ""),
         "video_start_seconds": _seconds(stream.start_time, stream.time_base),
         "video_duration_seconds": _seconds(stream.duration, stream.time_base),
     }

@@ -70,6 +70,11 @@ class MediaWarning(_Name):
         "gap",
         "used; time stamps that jump or restart are joined, audio that is missing is silence",
     )
+    HDR = (
+        "hdr",
+        "used, but its colours are pale: it is HDR (PQ or HLG) and this ffmpeg lacks the filters "
+        "zscale and tonemap",
+    )
     NO_DURATION = "no_duration", "used; the container states no duration"
     DECODER_ERRORS = "decoder_errors", "used; the decoder's message is kept"
     SHORT_VIDEO = (

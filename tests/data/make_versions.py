@@ -26,7 +26,10 @@ from support.made_features import extractor, made_data, made_samples  # noqa: E4
 from support.made_videos import audio_of, ffmpeg, frames_of, probed, with_clips  # noqa: E402
 
 from mafnet.common import versions  # noqa: E402
+from mafnet.dataset.manifest import Sample  # noqa: E402
 from mafnet.features.backbones import BACKBONES, frozen_network  # noqa: E402
+from mafnet.video.media import Media  # noqa: E402
+from mafnet.video.screen import screen  # noqa: E402
 
 STORED = HERE / "versions.json"
 
@@ -121,6 +124,20 @@ def media(folder: Path) -> list:
     }
     rows = merge_media(probed_rows, reports, VideoSettings())
     return [[row.video, row.status, list(row.warnings), row.error] for row in rows]
+
+
+def screened(folder: Path) -> list:
+    """Notes on two files with the same bytes, in two subsets and with two labels."""
+    rows = [Media(f"{name}.mp4", sha256=digest) for name, digest in zip("abc", "xxy", strict=True)]
+    samples = [
+        Sample(name, f"{name}.mp4", label, subset)
+        for name, label, subset in (
+            ("a", "one", "train"),
+            ("b", "two", "test"),
+            ("c", "one", "val"),
+        )
+    ]
+    return screen({"main": samples}, rows)
 
 
 def prepare(folder: Path) -> list:
@@ -287,6 +304,7 @@ STEPS: dict[str, Callable[[Path], object]] = {
     "DECODE_VISUAL": decode_visual,
     "DECODE_AUDIO": decode_audio,
     "CALIBRATE": calibrate,
+    "SCREEN": screened,
     "MEDIA": media,
     "PREPARE": prepare,
     "PACK": pack,

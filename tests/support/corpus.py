@@ -38,6 +38,7 @@ from support.odd_media import (
     TWO_CHANNELS,
     between_key_frames,
     empty_track,
+    hdr,
     hour_ahead,
     joined,
     silent_middle,
@@ -81,6 +82,7 @@ GAP = ("gap",)
 VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-c:a", "libopus")
 STILLS = {"mp4": (*H264, *AAC), "mkv": (*H264, *AAC), "webm": VP9}
 RATE_48000 = ("-ar", 48000)
+REORDERED = ("-c:v", "libx264", "-bf", 6, "-b_strategy", 0, "-pix_fmt", "yuv420p")
 
 NOT_VIDEOS = (
     Case("empty.mp4", "0 bytes", written(b""), "empty"),
@@ -150,6 +152,11 @@ TIMES = (
         Case(f"fps_{rate}.mp4", f"{rate} frames/s", encoded(*H264, *AAC, rate=rate))
         for rate in (60, 8, 1)
     ),
+    Case(
+        "fps_4.mkv",
+        "Matroska, 4 frames/s, reordered frames",
+        encoded(*REORDERED, *AAC, rate=4, seconds=5),
+    ),
     Case("frame.mp4", "one frame", video_only("-frames:v", 1, *H264), OK, MUTE),
     Case("half.mp4", "0.5 s", encoded(*H264, *AAC, seconds=0.5)),
     Case("nearly_10.mp4", "9.93 s", encoded(*H264, *AAC, seconds=9.93)),
@@ -185,6 +192,10 @@ FRAMES = (
         encoded("-vf", "format=yuv444p,crop=63:47:exact=1", *LIBX264, *AAC),
     ),
     Case("deep.mp4", "10 bits", encoded(*LIBX264, "-pix_fmt", "yuv420p10le", *AAC)),
+    *(
+        Case(f"{name}.mp4", f"HDR ({title})", encoded(*LIBX264, *hdr(transfer), *AAC))
+        for name, title, transfer in (("pq", "PQ", "smpte2084"), ("hlg", "HLG", "arib-std-b67"))
+    ),
     Case("alpha.mov", "alpha channel", encoded("-c:v", "qtrle", "-pix_fmt", "argb", *AAC)),
     Case(
         "anamorphic.mp4", "pixels twice as wide as high", encoded("-vf", "setsar=2/1", *H264, *AAC)
@@ -293,7 +304,13 @@ fails if it is out of date:
 
 In `results/{{dataset}}/media.tsv` a video has a `status`, `warnings`, the decoder's message
 (`error`) and its number of lines (`error_lines`). The column `outcome` below shows the status and
-then the warnings. The last two tables explain every status and warning."""
+then the warnings. The last two tables explain every status and warning.
+
+Colours: frames are converted to RGB as ffmpeg does. A video that states its matrix (BT.601, BT.709)
+is converted with it. A video that states none is read as BT.601, also in HD, where BT.709 would be
+more probable: greens and reds then differ by a few percent. HDR (PQ, HLG) is converted to BT.709
+with the filters zscale and tonemap (hable). If the ffmpeg at hand lacks them, the video has the
+warning `hdr`. Another ffmpeg that has them extracts such a video again."""
 
 
 if __name__ == "__main__":

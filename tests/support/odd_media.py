@@ -52,6 +52,14 @@ def still(seconds: float, *coding: object) -> Maker:
     return lambda path: ffmpeg(*counting_frames(seconds, 16), *tone(4), *coding, path)
 
 
+def hdr(transfer: str) -> tuple[str, ...]:
+    """Options for 10-bit video that states BT.2020 colours with a transfer function."""
+    return (
+        "-pix_fmt", "yuv420p10le", "-color_primaries", "bt2020", "-colorspace", "bt2020nc",
+        "-color_trc", transfer,
+    )  # fmt: skip
+
+
 def silent_middle(path: Path) -> None:
     """One second in the middle of the audio is missing."""
     gap = ("-af", "aselect='not(between(t,1,2))'")

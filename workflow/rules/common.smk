@@ -17,9 +17,16 @@ from mafnet.common.parent import name_parent
 from mafnet.common.resources import PACKAGE, resource
 from mafnet.features.fingerprint import MODALITIES
 from mafnet.features.weights.published import TABLE, read_published
+from mafnet.plan.cli_config import with_numbers
 from mafnet.plan.guard import put_python_on_path
 from mafnet.plan.paths import without_fields, without_wildcards
 from mafnet.plan.stages import Plan
+from mafnet.plan.targets import (
+    given_targets,
+    record_command,
+    refuse_swallowed_targets,
+    refuse_unknown_targets,
+)
 from mafnet.report.output_digest import figures_digest, page_digest
 
 PAPER = without_wildcards(resource("paper.tsv"), Path(".snakemake"))
@@ -45,7 +52,11 @@ def without_traceback(function):
 
 # True in a job's own Snakemake on a cluster.
 IN_JOB = not workflow.is_main_process
-PLAN = without_traceback(Plan)(config, in_job=IN_JOB)
+without_traceback(refuse_swallowed_targets)(workflow.overwrite_configfiles)
+if not IN_JOB:
+    record_command(workflow.overwrite_configfiles)
+
+PLAN = without_traceback(Plan)(with_numbers(config, workflow.config_settings.config), in_job=IN_JOB)
 VALUES = PLAN.lookup_values
 PUBLISHED = {(row.backbone, row.name): row for row in without_traceback(read_published)(TABLE)}
 

@@ -1,4 +1,5 @@
 # Input functions: the files that a job reads.
+from mafnet.common.run_command import check_command
 from mafnet.report.figures import example_variants, study_figures
 
 
@@ -81,7 +82,7 @@ def metrics_of(dataset, variants):
 def say_what_is_left_out():
     """Name the data sets that targets without a data set leave out, once."""
     for name in PLAN.without_files:
-        logger.info(f"Left out: {name} has no files; `mafnet check {name}` says what to fetch.")
+        logger.info(f"Left out: {name} has no files; `{check_command(name)}` says what to fetch.")
     for name in PLAN.demos:
         if name not in PLAN.plain:
             logger.info(

@@ -30,6 +30,11 @@ def each_split(wildcards, input):
     return [part for split, path in named for part in ("--split", split, path)]
 
 
+def link_roots(wildcards):
+    """`--link-root FOLDER` for each folder to which links of videos may lead."""
+    return [part for root in PLAN.link_roots(wildcards.dataset) for part in ("--link-root", root)]
+
+
 def each_media(wildcards, input):
     """`--media FILE --root FOLDER` if the media table is an input."""
     media = input.get("media")

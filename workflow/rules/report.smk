@@ -6,6 +6,7 @@ rule metrics:
     input:
         metrics=metrics_of_main,
         media="results/{dataset}/media.tsv",
+        screened="results/{dataset}/screen.json",
         paper=PAPER,
         described=asked("descriptions"),
     output:
@@ -31,7 +32,7 @@ rule metrics:
     shell:
         "mafnet metrics --dataset {wildcards.dataset} {params.runs} --media {input.media} "
         "--paper {input.paper:q} --protocol {params.protocol} --silent {params.silent} "
-        "{params.described:q} "
+        "{params.described:q} --screened {input.screened} "
         "--config-digest {params.config} --output {output} 2>&1 | tee {log}"
 
 

@@ -20,10 +20,39 @@ rule probe:
     params:
         manifests=each("manifest", "manifests"),
         root=lookup(dpath="{dataset}/root", within=VALUES),
+        links=link_roots,
         videos=asked("shard_videos"),
         version=versions.PROBE,
     message:
         "Probing the videos of {wildcards.dataset}, shard {wildcards.shard}."
     shell:
         "mafnet probe {params.manifests:q} --shard {wildcards.shard} --root {params.root:q} "
-        "--output {output} --threads {threads} 2>&1 | tee {log}"
+        "{params.links:q} --output {output} --threads {threads} 2>&1 | tee {log}"
+
+
+rule screen:
+    """Findings about all probed files: too many failures, the same bytes in several subsets."""
+    input:
+        probed=of_all_shards("results/{dataset}/media/{shard}.tsv"),
+        splits=shown_manifests,
+    output:
+        "results/{dataset}/screen.json",
+    log:
+        "logs/video/screen/{dataset}.log",
+    benchmark:
+        "logs/video/screen/{dataset}.benchmark.tsv"
+    conda:
+        CONDA_MAFNET
+    resources:
+        mem_mb=grows_from(1000),
+        runtime=10,
+    params:
+        probed=each("probed", "probed"),
+        splits=each_split,
+        limit=lookup(dpath="{dataset}/max_failed_fraction", within=VALUES),
+        version=versions.SCREEN,
+    message:
+        "Checking the probed videos of {wildcards.dataset} together."
+    shell:
+        "mafnet screen --dataset {wildcards.dataset} {params.probed} {params.splits:q} "
+        "--max-failed-fraction {params.limit} --output {output} 2>&1 | tee {log}"

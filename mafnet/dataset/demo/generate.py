@@ -8,7 +8,6 @@ and a model with one modality is right about at most half of a set.
 """
 
 import logging
-import os
 import subprocess
 import tempfile
 import zlib
@@ -19,6 +18,7 @@ from pathlib import Path
 import ffmpeg
 import numpy as np
 
+from mafnet.common.cores import usable_cores
 from mafnet.common.errors import MafnetError
 from mafnet.common.ffmpeg import ffmpeg_path, file_url
 from mafnet.common.files import replacing
@@ -56,7 +56,7 @@ def make_demo(root: Path, settings: DemoSettings) -> Path:
     """
     samples = plan(settings)
     log.info("demo: generating %d videos in %s", len(samples), root)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         # list() raises the errors of the workers here.
         list(pool.map(lambda sample: make_video(root, sample, settings), samples))
     manifest = root / "manifest.csv"

@@ -18,10 +18,8 @@ from mafnet.features.decode_pool import Clip, decode_in_parallel
 from mafnet.features.fingerprint import parse_features
 from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media
-from mafnet.video.probe import probe_many
+from mafnet.video.probe import PROBE_SECONDS, probe_many
 from mafnet.video.status import Status
-
-PROBE_SECONDS = 60.0
 
 
 def calibrate(
@@ -31,7 +29,8 @@ def calibrate(
 
     The first ones, so that a video added at the end of the manifest changes no weights. Where
     OpenVINO extracts, its model is made too: here torch is imported anyway, later it is not.
-    settings: {"video": {...}, "features": {...}, "random": {...}}, as in the config.
+    settings: {"video": {...}, "features": {...}, "random": {...}}, as in the config, and
+        optionally "link_roots", those of section `video`.
     """
     from safetensors.torch import save
 
@@ -40,7 +39,8 @@ def calibrate(
     random = parse(RandomWeights, settings["random"], "--settings random")
     seed, count = random.seed, random.calibration_videos
     videos = calibration_videos(manifests[0], count)
-    media = [row for row in probe_many(root, videos, threads, PROBE_SECONDS) if row.ok]
+    links = settings.get("link_roots", ())
+    media = [row for row in probe_many(root, videos, threads, PROBE_SECONDS, links) if row.ok]
     if not media:
         raise MafnetError(f"{manifests[0]}: none of the first {count} training videos can be read")
     modality = backbone_spec(features.backbone).modality

@@ -46,8 +46,8 @@ def _state(weights: Published, folder: Path, converted: Path | None) -> dict:
         return checked(converted)
     if weights.needs_conversion:
         raise MafnetError(
-            f"{weights.name}: TensorFlow has to convert {weights.file} first; run `mafnet convert` "
-            "and give its output as --converted"
+            f"{weights.name}: TensorFlow has to convert {weights.file} first; make it with the "
+            "command convert (mafnet convert --help) and give its output as --converted"
         )
     path = obtain(folder / weights.file, weights.addresses, weights.sha256)
     return read(path, weights.form, weights.member)

@@ -32,7 +32,7 @@ def classes(inputs: Inputs) -> Figure:
 
 
 def _untested(found: dict, measured: list[str]) -> str:
-    return f"{len(found) - len(measured)} of {len(found)} classes have no test sample."
+    return f"{len(found) - len(measured)} of {len(found)} classes have no test or training sample."
 
 
 def _row(axes: Axes, row: int, entry: dict, seeds: list[float]) -> None:

@@ -22,7 +22,8 @@ class Confusion:
 class ClassEntry:
     """The entry of a class.
 
-    accuracy: recall of the class, mean over runs in percent; None if it has no test sample.
+    accuracy: recall of the class, mean over runs in percent; None if it has no test
+        or no training sample.
     interval: 95 % interval of the accuracy.
     predictions: number of predictions of all runs for its samples.
     taken_for: wrong classes predicted for its samples, the most frequent first.

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import read_json
+from mafnet.common.run_command import recorded_command
 from mafnet.dataset.config import DEMO
 from mafnet.dataset.manifest import Sample, read_manifest
 from mafnet.model.metrics import METRICS, Metric, percent
-from mafnet.report.dataset_metrics import shared_notes
 from mafnet.report.page.class_section import ClassEntry, class_entries
 from mafnet.report.page.embedded_figures import EmbeddedFigure, read_figures
 from mafnet.report.page.frame_strips import read_strips
@@ -23,7 +23,7 @@ from mafnet.report.page.verdicts import (
     most_confident_mistakes,
     verdicts,
 )
-from mafnet.report.protocol import protocol_notes
+from mafnet.report.protocol import RANDOM_NOTES
 from mafnet.report.statistics.runs import Run, grouped, read_run
 from mafnet.report.video_frames import FrameReader
 from mafnet.video.media import read_media
@@ -57,8 +57,8 @@ class Sources:
 class Content:
     """The content of a page.
 
-    metrics: metrics.json. specs: the entries of METRICS that apply. notes: about the
-    protocol, one sentence each. random: modalities whose backbones have random weights.
+    metrics: metrics.json. specs: the entries of METRICS that apply. notes: those of
+    metrics.json, except on random weights. random: modalities whose backbones have random weights.
     most_frequent: accuracy in percent of always predicting the most frequent label.
     mistakes: their number; worst: some of them, second by second; unsure: correct predictions with
     a low probability. shown: test samples, mistakes first; total: their number. command: the
@@ -106,7 +106,7 @@ def page_content(sources: Sources, output: Path, workers: int) -> Content:
         metrics=metrics,
         specs={name: metric for name, metric in METRICS.items() if metrics[name] is not None},
         top_k=runs[0].metrics["top_k"],
-        notes=protocol_notes(metrics["protocol"], [], metrics["paper"]) + shared_notes(runs),
+        notes=[note for note in metrics.get("notes", []) if note not in RANDOM_NOTES],
         synthetic=metrics["protocol"]["name"] == DEMO,
         random=[name for name, entry in weights.items() if entry["random"]],
         most_frequent=_most_frequent(found),
@@ -120,7 +120,7 @@ def page_content(sources: Sources, output: Path, workers: int) -> Content:
         studies=study_sections(sources.studies),
         figures=read_figures(sources.figures),
         settings=sources.settings,
-        command=f"snakemake --cores all {output}",
+        command=recorded_command(str(output)),
     )
 
 
