@@ -189,6 +189,7 @@ def train(inputs: Inputs, precision: str) -> Ready:
     """Run one training step on a batch in memory; the result is all losses so far."""
     import torch
 
+    from mafnet.model.balance.base import Balance
     from mafnet.model.config import Training
     from mafnet.model.train import new_optimiser, step
 
@@ -198,11 +199,12 @@ def train(inputs: Inputs, precision: str) -> Ready:
     features = reader(opened, inputs, precision).features(subset.rows)
     labels = torch.from_numpy(subset.labels)
     network = head(inputs).train()
-    optimiser = new_optimiser(network, chosen)
+    balance = Balance(network, chosen)
+    optimiser = new_optimiser(network, chosen, balance)
     losses = []
 
     def work() -> None:
-        losses.append(step(network, optimiser, features, labels, False, chosen).item())
+        losses.append(step(network, optimiser, balance, features, labels).item())
 
     work()
     work()

@@ -9,6 +9,7 @@ from support.made_features import made_data, made_samples
 
 from mafnet.common.files import read_json
 from mafnet.model import batches
+from mafnet.model.balance.base import Balance
 from mafnet.model.batches import Reader
 from mafnet.model.config import Evaluation, Training
 from mafnet.model.evaluate import evaluate
@@ -89,12 +90,13 @@ def test_losses_of_twenty_steps_in_bfloat16_are_close_to_float32(data):
         torch.manual_seed(0)
         chosen = Training(learning_rate=1e-4, precision=precision)
         network = new_network(settings_for(data, precision), data).train()
-        optimiser = new_optimiser(network, chosen)
+        balance = Balance(network, chosen)
+        optimiser = new_optimiser(network, chosen, balance)
         subset = data.subset("train")
         features = Reader(data, INPUTS, CPU, precision).features(subset.rows)
         labels = torch.from_numpy(subset.labels)
         losses[precision] = [
-            step(network, optimiser, features, labels, False, chosen).item() for _ in range(20)
+            step(network, optimiser, balance, features, labels).item() for _ in range(20)
         ]
     assert losses["float32"][-1] < losses["float32"][0] / 2
     np.testing.assert_allclose(losses["bfloat16"], losses["float32"], atol=0.015)

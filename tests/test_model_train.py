@@ -21,6 +21,7 @@ from mafnet.cli import main
 from mafnet.common.devices import processor
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import write_manifest
+from mafnet.model.balance.dropping import DropVisual
 from mafnet.model.batches import Reader, predict
 from mafnet.model.config import Evaluation, Training
 from mafnet.model.data import Data
@@ -349,15 +350,18 @@ def test_dropped_step_updates_all_but_the_visual_path(data):
     settings = settings_for(data)
     chosen = settings.training.model_copy(update={"learning_rate": 1e-2, "precision": "float32"})
     network = new_network(settings, data).train()
-    optimiser = new_optimiser(network, chosen)
+    balance = DropVisual(network, chosen)
+    optimiser = new_optimiser(network, chosen, balance)
     subset = data.subset("train")
     features = Reader(data, settings.inputs, CPU, "float32").features(subset.rows[:8])
     labels = torch.from_numpy(subset.labels[:8])
-    step(network, optimiser, features, labels, drop=False, chosen=chosen)
+    balance.dropped = False
+    step(network, optimiser, balance, features, labels)
     visual = {id(parameter) for parameter in network.visual_path()}
     before = {name: value.clone() for name, value in network.state_dict().items()}
     moments = [optimiser.state[parameter]["exp_avg"].clone() for parameter in network.visual_path()]
-    step(network, optimiser, features, labels, drop=True, chosen=chosen)
+    balance.dropped = True
+    step(network, optimiser, balance, features, labels)
     moved = {
         name: not torch.equal(parameter, before[name])
         for name, parameter in network.named_parameters()

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from mafnet.common.config import EachOnce, Name, Number, Settings
+from mafnet.common.config import LATER, EachOnce, Name, Number, Settings
+from mafnet.model.balance import BALANCES
 from mafnet.model.networks import NETWORKS, network_spec
 from mafnet.model.networks.options import CommonOptions
 
@@ -70,6 +71,15 @@ class Training(Settings):
         lt=1,
         description="Probability that a step does not update the visual path (paper, figure 6).",
         json_schema_extra={"unit": "probability, 0 to 1"},
+    )
+    balance: Annotated[Literal[*BALANCES], LATER] = Field(
+        "drop_visual",
+        description="What keeps the faster modality from taking over. `drop_visual`, the paper's, "
+        "and `drop_audio` leave out a path in steps with the probability `drop_rate`; `ogm_ge` "
+        "slows the path that is ahead; `gradient_blending` gives each modality a loss of its own.",
+    )
+    balance_alpha: Annotated[Number, LATER] = Field(
+        0.5, ge=0, description="How strongly `ogm_ge` slows the path that is ahead."
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from mafnet.model.networks.blocks import Network
 from mafnet.model.run_folder import Epoch, RunFolder
 
 log = logging.getLogger(__name__)
@@ -54,7 +53,9 @@ class Resume:
         self._seconds_between = seconds_between
         self._saved = time.monotonic()
 
-    def save(self, network: Network, optimiser: torch.optim.Optimizer, state: Progression) -> None:
+    def save(
+        self, network: nn.Module, optimiser: torch.optim.Optimizer, state: Progression
+    ) -> None:
         """Write the whole state between two epochs, unless the last save was a short time ago."""
         if time.monotonic() - self._saved < self._seconds_between:
             return
@@ -62,7 +63,7 @@ class Resume:
         self._saved = time.monotonic()
 
     def restore(
-        self, network: Network, optimiser: torch.optim.Optimizer, state: Progression
+        self, network: nn.Module, optimiser: torch.optim.Optimizer, state: Progression
     ) -> None:
         """Set everything to the saved state, if there is one with this key.
 
@@ -89,7 +90,7 @@ class Resume:
 
 
 def _content(
-    network: Network, optimiser: torch.optim.Optimizer, state: Progression
+    network: nn.Module, optimiser: torch.optim.Optimizer, state: Progression
 ) -> dict[str, Any]:
     """The present state of a training, for torch.save."""
     return {
@@ -104,7 +105,7 @@ def _content(
 
 def _set(
     content: Mapping[str, Any],
-    network: Network,
+    network: nn.Module,
     optimiser: torch.optim.Optimizer,
     state: Progression,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Training: Adam, cross-entropy, dropped updates of the visual path, early stopping."""
+"""Training: Adam, cross-entropy, a balance of the modalities, early stopping."""
 
 import logging
 import math
@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
-from torch.nn import functional
+from torch import Tensor, nn
 
 from mafnet.common import versions
 from mafnet.common.devices import described
@@ -16,6 +15,8 @@ from mafnet.common.errors import MafnetError
 from mafnet.common.files import digest_of
 from mafnet.common.progress import Progress
 from mafnet.model import closed_form
+from mafnet.model.balance import new_balance
+from mafnet.model.balance.base import Balance
 from mafnet.model.batches import Reader, require_finite
 from mafnet.model.config import Training
 from mafnet.model.data import Data, Subset
@@ -78,22 +79,25 @@ def _fit(settings: RunSettings, data: Data, resume: Resume, device: torch.device
     if reader.keep([training, validation]):
         log.info("the features are kept on %s", device)
     network = new_network(settings, data).to(device)
-    optimiser = new_optimiser(network, chosen)
+    balance = new_balance(network, chosen)
+    balance.prepare(lambda: new_network(settings, data).to(device), reader, training)
+    optimiser = new_optimiser(network, chosen, balance)
     state = Progression()
-    resume.restore(network, optimiser, state)
+    trained = nn.ModuleList([network, balance.modules])
+    resume.restore(trained, optimiser, state)
     name = f"train {settings.variant} seed {settings.seed}"
     progress = Progress(name, chosen.max_epochs, "epochs", log)
     progress.skip(state.epoch)
     patience = _patience(settings, len(training.rows))
     while state.epoch < chosen.max_epochs and state.epoch - state.gain_epoch < patience:
-        loss = _train_epoch(network, optimiser, reader, training, settings)
+        loss = _train_epoch(network, optimiser, balance, reader, training)
         state.epoch += 1
         val_loss, accuracy = measure(network, reader, validation, settings)
         keep_best(state, network, val_loss, accuracy, chosen)
         best = int(state.best_epoch == state.epoch)
         state.history.append(Epoch(state.epoch, loss, val_loss, accuracy, best))
         progress.advance(f"loss {loss:.3f}, val {accuracy:.1%}, best {state.best_accuracy:.1%}")
-        resume.save(network, optimiser, state)
+        resume.save(trained, optimiser, state)
     log.info("best validation accuracy %.1f %% in epoch %d of %d",
              100 * state.best_accuracy, state.best_epoch, state.epoch)  # fmt: skip
     return state
@@ -145,11 +149,12 @@ def trained_network(run: RunFolder, data: Data) -> Network:
     return network
 
 
-def new_optimiser(network: Network, chosen: Training) -> torch.optim.Adam:
+def new_optimiser(network: Network, chosen: Training, balance: Balance) -> torch.optim.Adam:
     """Adam over two groups: the visual path, which steps may leave out, and the rest."""
     visual = network.visual_path()
     known = {id(parameter) for parameter in visual}
-    rest = [parameter for parameter in network.parameters() if id(parameter) not in known]
+    every = [*network.parameters(), *balance.modules.parameters()]
+    rest = [parameter for parameter in every if id(parameter) not in known]
     groups = [{"params": group} for group in (visual, rest) if group]
     return torch.optim.Adam(groups, chosen.learning_rate, fused=True)
 
@@ -157,24 +162,17 @@ def new_optimiser(network: Network, chosen: Training) -> torch.optim.Adam:
 def step(
     network: Network,
     optimiser: torch.optim.Adam,
+    balance: Balance,
     features: Features,
     labels: Tensor,
-    drop: bool,
-    chosen: Training,
 ) -> Tensor:
-    """One update; returns the loss () before it.
-
-    drop: the visual path and its moments do not change. Every step updates all running statistics.
-    chosen: its precision is float32 or bfloat16.
-    """
-    with autocast(labels.device, chosen.precision):
+    """One update; returns the loss () before it. Every step updates all running statistics."""
+    with autocast(labels.device, balance.chosen.precision):
         logits = network(features).logits
-    loss = functional.cross_entropy(logits.float(), labels)
+    loss = balance.loss(logits.float(), labels)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    if drop:
-        for parameter in network.visual_path():
-            parameter.grad = None  # Adam skips parameters without a gradient
+    balance.change_gradients(labels)
     optimiser.step()
     return loss.detach()
 
@@ -182,20 +180,19 @@ def step(
 def _train_epoch(
     network: Network,
     optimiser: torch.optim.Adam,
+    balance: Balance,
     reader: Reader,
     subset: Subset,
-    settings: RunSettings,
 ) -> float:
     """One pass over the reshuffled training samples; returns the mean loss of its steps."""
     network.train()
-    chosen = settings.training
     all_labels = torch.from_numpy(subset.labels).to(next(network.parameters()).device)
     losses = []
-    batches = _batches(len(subset.rows), chosen)
+    batches = _batches(len(subset.rows), balance.chosen)
     for batch in batches:
-        drop = torch.rand(()).item() < chosen.drop_rate
+        balance.begin_step()
         features, labels = reader.features(subset.rows[batch.numpy()]), all_labels[batch]
-        losses.append(step(network, optimiser, features, labels, drop, chosen))
+        losses.append(step(network, optimiser, balance, features, labels))
     values = torch.stack(losses).tolist()  # waits for the device, once an epoch
     _require_finite(values, batches, reader, subset)
     return sum(values) / len(values)

@@ -8,6 +8,7 @@ from mafnet.features.backbones import backbone_spec
 from mafnet.features.config import FeaturesSection
 from mafnet.features.fingerprint import MODALITIES
 from mafnet.features.weights.published import published
+from mafnet.model.balance import fault
 from mafnet.model.config import ModelSection
 from mafnet.model.networks import network_spec
 from mafnet.report.config import ReportSection
@@ -41,7 +42,7 @@ def _backbones(features: FeaturesSection, weights_table: Path) -> Iterator[str]:
 
 
 def _networks(model: ModelSection) -> Iterator[str]:
-    """Unknown networks, and options that a network does not accept."""
+    """Unknown networks; options and ways of training that a network does not accept."""
     for variant, settings in model.variants.items():
         key = f"model.variants.{variant}"
         try:
@@ -49,7 +50,13 @@ def _networks(model: ModelSection) -> Iterator[str]:
         except MafnetError as error:
             yield f"{key}.network: {error}"
             continue
-        for option, message in spec.faults(model.network.recorded(), settings.options):
+        common = model.network.recorded()
+        wrong = spec.faults(common, settings.options)
+        if not wrong:
+            options = spec.parse(spec.resolved(common, settings.options))
+            if found := fault(model.training_of(variant).balance, options):
+                yield f"{key}.training.{found}"
+        for option, message in wrong:
             yield f"{key}.options{'.' if option else ''}{option}: {message}"
 
 

@@ -38,7 +38,7 @@ def cases() -> dict[str, tuple[str, dict]]:
     plain = {
         name: (name, {})
         for name, variant in VARIANTS.items()
-        if not name.startswith("drop_") and not NETWORKS[variant["network"]].fit
+        if not name.startswith(("drop_", "balance_")) and not NETWORKS[variant["network"]].fit
     }
     scores = {"mafnet one_layer": ("mafnet", {"attention_score": "one_layer", "logits_bn": False})}
     no_film = {

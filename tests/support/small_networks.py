@@ -13,10 +13,10 @@ VARIANTS = CONFIG["model"]["variants"]
 DIFFERENT = [
     name
     for name, variant in VARIANTS.items()
-    if not name.startswith("drop_") and not NETWORKS[variant["network"]].fit
+    if not name.startswith(("drop_", "balance_")) and not NETWORKS[variant["network"]].fit
 ]
-"""The variants with different networks that gradient descent trains; the variants `drop_*` share
-the network of `mafnet`."""
+"""The variants with different networks that gradient descent trains; the variants `drop_*`
+and `balance_*` share the network of `mafnet`."""
 
 BATCH, CLIPS, CLASSES, VISUAL, AUDIO = 6, 3, 5, 20, 8
 SIZES = {"classes": CLASSES, "visual_features": VISUAL, "audio_features": AUDIO}
