@@ -1,4 +1,4 @@
-"""Ways to train two modalities: steps against their formulas, whole trainings, kills, the config."""
+"""Ways to train two modalities: steps against formulas, whole trainings, kills, the config."""
 
 import numpy as np
 import pytest
