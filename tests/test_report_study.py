@@ -19,7 +19,7 @@ from mafnet.cli import main
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import Sample
 from mafnet.model.config import Training
-from mafnet.report.partial_study import partial_path, partial_study
+from mafnet.report.partial_study import partial_path, partial_study, remove_stale
 from mafnet.report.protocol import read_protocol
 from mafnet.report.statistics.paired import compare, holm
 from mafnet.report.statistics.runs import read_run
@@ -339,6 +339,20 @@ def test_variant_with_one_finished_run_is_in_the_partial_study(unfinished, runs,
     assert (first["accuracy"], first["seeds"], first["std"]) == ("80.0", "1", "")
     assert first["missing"] == "main seed0: Killed"
     assert first["difference_method"].endswith("pairs of runs: 1")
+
+
+def test_partial_study_goes_when_all_runs_are_finished(unfinished, tmp_path):
+    """An interruption left it, and the runs were finished for another target."""
+    output, finished = (
+        tmp_path / "film.csv",
+        [path for path in unfinished if path.parent.name != "broken"],
+    )
+    assert finished
+    partial_path(output).write_text("before")
+    remove_stale(output, unfinished)
+    assert partial_path(output).exists()
+    remove_stale(output, finished)
+    assert not partial_path(output).exists()
 
 
 def test_study_without_a_started_run_has_no_partial_study(unfinished, tmp_path):

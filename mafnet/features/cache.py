@@ -70,6 +70,15 @@ class Header:
     shape: tuple[int, ...]
     blocks: tuple[tuple[int, str], ...]
 
+    def require_fit(self, size: int) -> None:
+        """ValueError if the clips cannot be in `size` bytes; a reader allocates what they need."""
+        sizes = [block for block, _ in self.blocks]
+        if min((0, *self.shape, *sizes)) < 0 or sum(sizes) > size:
+            raise ValueError("its clips are larger than the file")
+        values = math.prod(self.shape)
+        if any(values > 8 * block for block in sizes):  # a mask has one bit a value
+            raise ValueError("its clips are smaller than their shape")
+
 
 class FeatureCache:
     """The entries of one fingerprint below a cache's root folder."""
@@ -100,11 +109,15 @@ class FeatureCache:
                 blocks = [file.read(size) for size, _ in header.blocks]
         except OSError as error:
             raise DamagedEntryError(f"{path}: cannot be read ({error.strerror})") from error
-        clips = np.zeros((header.clips, *header.shape), np.float16)
         for index, (block, (_, checksum)) in enumerate(zip(blocks, header.blocks, strict=True)):
             if _checksum(block) != checksum:
                 raise DamagedEntryError(f"{path}: clip {index} is damaged")
-            clips[index] = unpacked(block, header.shape)
+        try:
+            clips = np.zeros((header.clips, *header.shape), np.float16)
+            for index, block in enumerate(blocks):
+                clips[index] = unpacked(block, header.shape)
+        except ValueError as error:
+            raise DamagedEntryError(f"{path}: its clips are damaged ({error})") from error
         lost = header.lost_frames or 0
         messages = (header.warnings, header.error, header.error_lines, lost, header.repairs)
         return Entry(clips, *messages)
@@ -180,19 +193,32 @@ class FeatureCache:
         checksum, _, text = line.rstrip(b"\n").partition(b" ")
         if not line.endswith(b"\n") or _checksum(text).encode() != checksum:
             raise DamagedEntryError(f"{file.name}: its header is damaged")
-        header = json.loads(text)
-        if (header["video"], header["fingerprint"]) != (sha256, self.fingerprint.digest):
+        # Another program can write any header with a right checksum.
+        try:
+            values = json.loads(text)
+            owner = values["video"], values["fingerprint"]
+            header = _parsed(values)
+            header.require_fit(os.fstat(file.fileno()).st_size - file.tell())
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise DamagedEntryError(f"{file.name}: its header is damaged ({error})") from error
+        if owner != (sha256, self.fingerprint.digest):
             raise DamagedEntryError(f"{file.name}: belongs to another video or fingerprint")
-        return Header(
-            clips=len(header["blocks"]),
-            warnings=tuple(header["warnings"]),
-            error=header["error"],
-            error_lines=header["error_lines"],
-            lost_frames=header.get("lost_frames", None if header["error_lines"] else 0),
-            repairs=header.get("repairs", ""),
-            shape=tuple(header["shape"]),
-            blocks=tuple(map(tuple, header["blocks"])),
-        )
+        return header
+
+
+def _parsed(values: dict) -> Header:
+    """The header with these values; any of several exceptions if one is wrong."""
+    lines, lost = int(values["error_lines"]), values.get("lost_frames")
+    return Header(
+        clips=len(values["blocks"]),
+        warnings=tuple(map(str, values["warnings"])),
+        error=str(values["error"]),
+        error_lines=lines,
+        lost_frames=(None if lines else 0) if lost is None else int(lost),
+        repairs=str(values.get("repairs", "")),
+        shape=tuple(map(int, values["shape"])),
+        blocks=tuple((int(size), str(checksum)) for size, checksum in values["blocks"]),
+    )
 
 
 def packed(clip: np.ndarray) -> bytes:

@@ -69,7 +69,7 @@ def _fill(
 def _read(media: Media, extractor: Extractor) -> Entry:
     """Entry of a video, extracted again if it is missing or damaged."""
     try:
-        return extractor.cache.read(media.sha256)
+        return _fitting(extractor.cache.read(media.sha256), media, extractor)
     except DamagedEntryError as error:
         log.warning("%s; extracting %s again", error, media.video)
     extractor.cache.discard(media.sha256)
@@ -80,3 +80,12 @@ def _read(media: Media, extractor: Extractor) -> Entry:
             f"again ({row.status}: {row.error}); rerun with --forcerun probe"
         )
     return extractor.cache.read(media.sha256)
+
+
+def _fitting(entry: Entry, media: Media, extractor: Extractor) -> Entry:
+    """The entry; DamagedEntryError if its clips would not fit into a row."""
+    clips, *shape = entry.clips.shape
+    if tuple(shape) != tuple(extractor.spec.feature_shape) or clips > extractor.video.clips:
+        path = extractor.cache.path(media.sha256)
+        raise DamagedEntryError(f"{path}: has {clips} clips of the shape {shape}")
+    return entry

@@ -1,7 +1,18 @@
-"""Paths for Snakemake, which takes braces in them for fields of a text or for wildcards."""
+"""Paths for Snakemake: braces, which it takes for fields or wildcards, and dates in the future."""
 
+import shlex
+from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
+
+from mafnet.common.errors import MafnetError
+
+CLOCKS_DIFFER = 10.0
+"""Seconds by which the clock of another file system may be ahead."""
+
+MAX_NAMED = 20
+"""Largest number of files in a command of a message."""
 
 
 def without_fields(text: str) -> str:
@@ -23,3 +34,24 @@ def without_wildcards(path: Path, folder: Path) -> Path:
             link.unlink(missing_ok=True)
             link.symlink_to(path)
     return link
+
+
+def require_past(paths: Iterable[str], now: float) -> None:
+    """MafnetError if a file is dated in the future.
+
+    Snakemake takes results for older than such an input. It deletes them when their job ends.
+    now: the time in seconds, by the clock of the file system of the results.
+    """
+    times = {}
+    for path in dict.fromkeys(paths):
+        with suppress(OSError):
+            times[path] = Path(path).stat().st_mtime
+    late = [path for path, time in times.items() if time > now + CLOCKS_DIFFER]
+    if late:
+        date = datetime.fromtimestamp(times[late[0]]).astimezone().isoformat(" ", "seconds")
+        others = f" (and {len(late) - 1} others)" if late[1:] else ""
+        raise MafnetError(
+            f"{late[0]}: is dated in the future, {date}{others}; Snakemake would delete the "
+            "results that are made from it; check the clock, then type: touch "
+            + shlex.join(late[:MAX_NAMED])
+        )

@@ -98,6 +98,7 @@ def study(
     """Write the table of a study: its variants side by side."""
     from rich.console import Console
 
+    from mafnet.common.files import remove
     from mafnet.report.partial_study import partial_path
     from mafnet.report.protocol import read_protocol
     from mafnet.report.statistics.runs import grouped, read_run
@@ -107,7 +108,7 @@ def study(
     measured = read_protocol(protocol, described, silent)
     found = study_table(dataset, by_variant, paper, measured, main)
     write_study(found, output)
-    partial_path(output).unlink(missing_ok=True)
+    remove(partial_path(output))
     print_study(found, f"{dataset}: {output.stem}", Console())
 
 
@@ -183,11 +184,12 @@ def report(
     output: Path,
 ) -> None:
     """Write a page of results: one HTML file that needs no network."""
+    from mafnet.common.files import remove
     from mafnet.report.page.content import Sources, page_content
     from mafnet.report.page.render import write_page
     from mafnet.report.partial_study import partial_path
 
     sources = Sources(metrics, media, runs, dict(splits), root, settings, studies, figures)
     write_page(page_content(sources, output, threads), output)
-    partial_path(output).unlink(missing_ok=True)
+    remove(partial_path(output))
     logging.getLogger(__name__).info("%s: open it in a browser", output)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mafnet.common.files import remove
 from mafnet.common.terminal import printable
 from mafnet.model.run_folder import RunFolder
 from mafnet.report.statistics.runs import Run, grouped, read_run
@@ -38,6 +39,7 @@ def partial_study(
     unfinished = [run for run in map(RunFolder, folders) if not run.is_evaluated]
     messages = {run: _last_message(dataset, run, logs) for run in unfinished}
     if not any(messages.values()) or not any(runs.values()):
+        remove_stale(output, folders)
         return False
     missing = {
         variant: "; ".join(_describe(run, messages[run]) for run in group)
@@ -47,6 +49,12 @@ def partial_study(
     write_study(table, partial_path(output))
     print_study(table, f"{dataset}: {output.stem}, unfinished: {partial_path(output)}", Console())
     return True
+
+
+def remove_stale(output: Path, folders: Sequence[Path]) -> None:
+    """Remove the partial study of an earlier failure if all runs of the study are finished."""
+    if all(RunFolder(path).is_evaluated for path in folders):
+        remove(partial_path(output))
 
 
 def partial_path(output: Path) -> Path:

@@ -2,6 +2,7 @@
 import json
 
 from mafnet.plan.guard import claim_directory
+from mafnet.plan.paths import require_past
 from mafnet.plan.slurm import memory_kills, refuse_second_jobs
 
 
@@ -10,11 +11,15 @@ def on_slurm():
     return workflow.executor_plugin.name == "slurm"
 
 
+def holder_time():
+    """The time when this Snakemake began, by the clock of the file system."""
+    return Path(".snakemake/mafnet.holder").stat().st_mtime
+
+
 def show_memory_kills():
     """Name the jobs that Slurm killed for their memory; the logs of these jobs do not say it."""
     if on_slurm():
-        began = Path(".snakemake/mafnet.holder").stat().st_mtime
-        for message in memory_kills(Path(".snakemake/slurm_logs"), began):
+        for message in memory_kills(Path(".snakemake/slurm_logs"), holder_time()):
             logger.warning(message)
 
 
@@ -33,6 +38,15 @@ def show_partial_studies(dataset):
         shown.append(partial_study(dataset, output, folders, PAPER, protocol, main))
     if any(shown):
         write_partial_report(dataset)
+
+
+def remove_stale_studies(dataset):
+    """Remove the studies of earlier failures whose runs are now all finished."""
+    from mafnet.report.partial_study import remove_stale
+
+    for study, variants in PLAN.studies(dataset).items():
+        folders = [Path(path).parent for path in metrics_of(dataset, variants)]
+        remove_stale(Path("results", dataset, "studies", f"{study}.csv"), folders)
 
 
 def write_partial_report(dataset):
@@ -58,6 +72,9 @@ def write_partial_report(dataset):
 
 onstart:
     without_traceback(claim_directory)(Path(".snakemake"))
+    without_traceback(require_past)(
+        (path for job in workflow.dag.needrun_jobs() for path in job.input), holder_time()
+    )
     if on_slurm():
         without_traceback(refuse_second_jobs)(Path.cwd())
     if "gpu_percent" not in workflow.global_resources:
@@ -71,6 +88,8 @@ onstart:
 
 onsuccess:
     show_memory_kills()
+    for dataset in PLAN.datasets:
+        remove_stale_studies(dataset)
 
 
 onerror:
