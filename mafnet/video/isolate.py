@@ -2,9 +2,12 @@
 
 import multiprocessing
 import resource
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import TimeoutError
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
@@ -25,33 +28,64 @@ class Failure:
     message: str
 
 
+class Isolated:
+    """Processes that run calls; each has a limit of memory, and each call a limit of time.
+
+    If a call kills its process or takes longer than `timeout_seconds`, only that call fails.
+    """
+
+    def __init__(
+        self, workers: int, timeout_seconds: float, memory_bytes: int = MEMORY_BYTES
+    ) -> None:
+        # A fork of a process with threads (of torch or of a decoder pool) can hang.
+        context = multiprocessing.get_context("spawn")
+        self._ahead = 2 * workers
+        self._timeout_seconds = timeout_seconds
+        self._pool = ProcessPool(
+            workers, context=context, initializer=_limit_memory, initargs=(memory_bytes,)
+        )
+
+    def run(
+        self, function: Callable[..., Result], calls: Iterable[tuple]
+    ) -> Iterator[Result | Failure]:
+        """Results of `function(*call)` in the order of the calls; raises exceptions of `function`.
+
+        A few calls run ahead of the reader, so that results do not fill the memory.
+        """
+        calls = iter(calls)
+        waiting = deque(map(partial(self._schedule, function), islice(calls, self._ahead)))
+        while waiting:
+            result = _result(waiting.popleft(), self._timeout_seconds)
+            waiting.extend(map(partial(self._schedule, function), islice(calls, 1)))
+            yield result
+
+    def close(self) -> None:
+        """Kill the processes."""
+        self._pool.stop()
+        self._pool.join()
+
+    def _schedule(self, function: Callable[..., Result], call: tuple) -> ProcessFuture:
+        return self._pool.schedule(function, args=call, timeout=self._timeout_seconds)
+
+
 def run_isolated(
     function: Callable[..., Result],
     calls: Iterable[tuple],
     workers: int,
     timeout_seconds: float,
 ) -> Iterator[Result | Failure]:
-    """Results of `function(*call)`, in the order of the calls, from up to `workers` processes.
-
-    If a call kills its process or takes longer than `timeout_seconds`, only that call fails. An
-    exception from `function` is raised here. Closing the iterator kills the processes.
-    """
-    # A fork of a process with threads (of torch or of a decoder pool) can hang.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPool(max_workers=workers, context=context, initializer=_limit_memory)
+    """`Isolated.run` in processes of its own; closing the iterator kills them."""
+    processes = Isolated(workers, timeout_seconds)
     try:
-        futures = [pool.schedule(function, args=call, timeout=timeout_seconds) for call in calls]
-        for future in futures:
-            yield _result(future, timeout_seconds)
+        yield from processes.run(function, calls)
     finally:
-        pool.stop()
-        pool.join()
+        processes.close()
 
 
-def _limit_memory() -> None:
+def _limit_memory(memory_bytes: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    if hard == resource.RLIM_INFINITY or hard > MEMORY_BYTES:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, hard))
+    if hard == resource.RLIM_INFINITY or hard > memory_bytes:
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, hard))
 
 
 def _result(future: ProcessFuture, timeout_seconds: float) -> object:
