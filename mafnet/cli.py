@@ -13,7 +13,7 @@ from mafnet.common.terminal import PrintableFormatter, printable
 from mafnet.dataset.commands import demo, download, prepare, unpack
 from mafnet.features.cache_command import cache
 from mafnet.features.commands import calibrate, convert, extract, fetch, media, pack
-from mafnet.model.commands import evaluate, fetch_network, train
+from mafnet.model.commands import evaluate, evaluate_video, fetch_network, finetune, train
 from mafnet.plan.commands import check
 from mafnet.plan.doctor import doctor
 from mafnet.report.commands import figure, metrics, report, study, table
@@ -24,7 +24,7 @@ STAGES = {
     "dataset": (demo, download, unpack, prepare),
     "video": (probe, screen),
     "features": (convert, fetch, calibrate, extract, media, pack, cache),
-    "model": (train, evaluate, fetch_network),
+    "model": (train, evaluate, fetch_network, finetune, evaluate_video),
     "report": (metrics, study, table, figure, report),
 }
 

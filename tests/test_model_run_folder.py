@@ -151,7 +151,7 @@ def test_settings_of_another_version_name_the_file(made):
 
 def test_a_run_is_evaluated_when_all_its_files_are_there(made):
     assert made.is_evaluated
-    made.attention.unlink()
+    made.predictions_val.unlink()
     assert not made.is_evaluated
 
 

@@ -112,10 +112,100 @@ def fetch_network(network: str, folder: Path, table: Path, output: Path) -> None
     run(published(table, network, PRETRAINED), spec, folder, output)
 
 
-def computing_device(name: str, threads: int) -> "torch.device":  # noqa: F821 - imported here
+media = click.option("--media", type=options.existing, required=True, help="Media table.")
+
+
+@click.command()
+@manifest
+@media
+@options.root
+@options.classes
+@options.settings
+@click.option("--weights", type=options.existing, help="Output of `mafnet fetch-network`.")
+@click.option("--seed", type=click.IntRange(0), required=True, help="Seed of the run.")
+@click.option("--output", type=options.any_path, required=True, help="Folder of the run.")
+@click.option(
+    "--save-seconds", type=click.FloatRange(0), default=300, show_default=True,
+    help="Shortest time between two saves. A killed run repeats this time and one step at most.",
+)  # fmt: skip
+@click.option(
+    "--processes", type=click.IntRange(1), default=1, show_default=True,
+    help="Processes that train the network together; each needs a GPU.",
+)  # fmt: skip
+@options.threads
+@options.device
+def finetune(
+    manifest: Path,
+    media: Path,
+    root: Path,
+    classes: Path | None,
+    settings: dict,
+    weights: Path | None,
+    seed: int,
+    output: Path,
+    save_seconds: float,
+    processes: int,
+    threads: int,
+    device: str,
+) -> None:
+    """Fine-tune one run of a video network. A killed run continues from its last save."""
+    from mafnet.model.video.data import VideoData
+    from mafnet.model.video.distributed import is_launched, launch
+    from mafnet.model.video.run import clip_reader, settings_of_run
+    from mafnet.model.video.run import finetune as run
+
+    if processes > 1 and not is_launched():
+        launch(processes)
+        return
+    data = VideoData(manifest, media, root, classes)
+    resolved = settings_of_run(settings, data.classes, seed, weights)
+    workers = max(threads // processes, 1)
+    chosen = computing_device(device, workers, exact=False)
+    with clip_reader(workers, settings["video"]) as reader:
+        run(resolved, data, weights, output, reader, chosen, save_seconds)
+
+
+@click.command()
+@manifest
+@media
+@options.root
+@options.classes
+@options.settings
+@click.option("--split", required=True, help="Name of the split, for metrics.json.")
+@click.option("--run", type=options.folder, required=True, help="Folder of the fine-tuned run.")
+@options.threads
+@options.device
+def evaluate_video(
+    manifest: Path,
+    media: Path,
+    root: Path,
+    classes: Path | None,
+    settings: dict,
+    split: str,
+    run: Path,
+    threads: int,
+    device: str,
+) -> None:
+    """Measure a fine-tuned run on the test subset, by videos and by clips."""
+    from mafnet.common.config import parse
+    from mafnet.model.config import Evaluation
+    from mafnet.model.video.data import VideoData
+    from mafnet.model.video.run import clip_reader
+    from mafnet.model.video.run import evaluate_video as measure
+
+    chosen = parse(Evaluation, settings["evaluation"], "--settings")
+    data = VideoData(manifest, media, root, classes)
+    place = computing_device(device, threads, exact=False)
+    with clip_reader(threads, settings["video"]) as reader:
+        measure(run, data, chosen, split, reader, place)
+
+
+def computing_device(name: str, threads: int, exact: bool = True) -> "torch.device":  # noqa: F821 - imported here
     """The device, with deterministic algorithms and with memory that stays allocated.
 
     A command calls it once, because it changes settings of the whole process.
+    exact: False allows operations without a deterministic form, as 3D pools have none on GPUs.
+        The GPU is not shared with other runs then.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch
@@ -123,7 +213,7 @@ def computing_device(name: str, threads: int) -> "torch.device":  # noqa: F821 -
     from mafnet.common.devices import choose_device
     from mafnet.common.memory import keep_freed_memory
 
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(True, warn_only=not exact)
     torch.utils.deterministic.fill_uninitialized_memory = False  # for debugging; costs a pass
     keep_freed_memory()
-    return choose_device(name, threads, shared=True)
+    return choose_device(name, threads, shared=exact)

@@ -9,6 +9,8 @@ from mafnet.common.config import LATER, EachOnce, Name, Number, Settings
 from mafnet.model.balance import BALANCES
 from mafnet.model.networks import NETWORKS, network_spec
 from mafnet.model.networks.options import CommonOptions
+from mafnet.model.video import VIDEO_NETWORKS
+from mafnet.model.video.options import VideoOptions
 
 
 class _AnyNetwork:
@@ -21,6 +23,7 @@ class _AnyNetwork:
         self, _: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         options = [spec.options.__pydantic_core_schema__ for spec in NETWORKS.values()]
+        options.append(VideoOptions.__pydantic_core_schema__)
         return handler(core_schema.union_schema(options))
 
 
@@ -104,7 +107,7 @@ class Evaluation(Settings):
 class Variant(Settings):
     """A network, with the keys of `model.network` and `model.training` that it changes."""
 
-    network: str = Field(description="Name in the registry of networks.")
+    network: str = Field(description="Name in the registry of networks or of video networks.")
     options: Options = Field(
         {}, description="Options of the network that differ from `model.network` or the default."
     )
@@ -123,6 +126,14 @@ class ModelSection(Settings):
         le=64,
         description="Number of runs that are trained side by side on each GPU of this machine. "
         "Lower it if the memory of the GPU is too small. It changes no result.",
+    )
+    video_networks: Annotated[bool, LATER] = Field(
+        default=False,
+        description="Whether studies, figures and the report have the variants that are video "
+        "networks (docs/video_networks.md). Their fine-tuning needs a GPU for hours.",
+    )
+    finetuning_gpus: Annotated[int, LATER] = Field(
+        1, ge=1, le=64, description="Number of GPUs that fine-tune one video network together."
     )
     seeds: Annotated[
         list[Annotated[int, Field(ge=0)]],
@@ -146,6 +157,8 @@ class ModelSection(Settings):
     def options_of(self, variant: str) -> dict[str, Any]:
         """The recorded options of a variant's network."""
         own = self.variants[variant]
+        if own.network in VIDEO_NETWORKS:
+            return VIDEO_NETWORKS[own.network].parse(own.options).model_dump()
         options = network_spec(own.network).resolved(self.network.recorded(), own.options)
         if members := self.members_of(variant):
             options["members"] = {
@@ -161,4 +174,7 @@ class ModelSection(Settings):
     def training_of(self, variant: str) -> Training:
         """The training of a variant."""
         own = self.variants[variant].training.model_dump(exclude_unset=True)
+        video = VIDEO_NETWORKS.get(self.variants[variant].network)
+        if video:  # a recipe of its own
+            return Training(**video.training(own))
         return self.training.model_copy(update=own)

@@ -100,8 +100,11 @@ class RunFolder:
 
     @property
     def is_evaluated(self) -> bool:
-        """True if the run has all files that `evaluate` writes."""
-        made = (self.predictions, self.predictions_val, self.attention, self.metrics)
+        """True if the run has the files that every evaluation writes; metrics come last.
+
+        Video networks have no attention.
+        """
+        made = (self.predictions, self.predictions_val, self.metrics)
         return all(path.exists() for path in made)
 
     # Files that `train` writes

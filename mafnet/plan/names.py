@@ -11,6 +11,8 @@ from mafnet.features.weights.published import published
 from mafnet.model.balance import fault
 from mafnet.model.config import ModelSection
 from mafnet.model.networks import network_spec
+from mafnet.model.video import VIDEO_NETWORKS
+from mafnet.model.video.options import NOT_USED
 from mafnet.report.config import ReportSection
 
 
@@ -45,6 +47,9 @@ def _networks(model: ModelSection) -> Iterator[str]:
     """Unknown networks; options and ways of training that a network does not accept."""
     for variant, settings in model.variants.items():
         key = f"model.variants.{variant}"
+        if settings.network in VIDEO_NETWORKS:
+            yield from _video_network(key, model, variant)
+            continue
         try:
             spec = network_spec(settings.network)
         except MafnetError as error:
@@ -65,11 +70,25 @@ def _places(features: FeaturesSection, model: ModelSection) -> Iterator[str]:
     if backbone_spec(features.visual.backbone).has_places:
         return
     for variant, settings in model.variants.items():
+        if settings.network in VIDEO_NETWORKS:
+            continue
         if "visual_maps" in network_spec(settings.network).inputs(settings.options):
             yield (
                 f"model.variants.{variant}: reads visual maps, but {features.visual.backbone} "
                 "gives one vector for each clip; choose another backbone, or delete the variant"
             )
+
+
+def _video_network(key: str, model: ModelSection, variant: str) -> Iterator[str]:
+    """Wrong options of a video network, and keys that it does not have."""
+    if variant == model.main:
+        yield f"model.main: {variant} is a video network, without attention; choose another variant"
+    for name in sorted(set(NOT_USED) & model.variants[variant].training.model_fields_set):
+        yield f"{key}.training.{name}: changes nothing with a video network; leave it out"
+    try:
+        model.options_of(variant)
+    except MafnetError as error:
+        yield f"{key}.options: {error}"
 
 
 def _variants(model: ModelSection, report: ReportSection) -> Iterator[str]:
@@ -83,5 +102,7 @@ def _variants(model: ModelSection, report: ReportSection) -> Iterator[str]:
         for variant in variants:
             if variant not in known:
                 yield f"{key}: variant {variant!r} is not in model.variants; {hint(variant, known)}"
+            elif key in members and model.variants[variant].network in VIDEO_NETWORKS:
+                yield f"{key}: {variant!r} is a video network; a late fusion needs networks on features"
             elif key in members and model.members_of(variant):
                 yield f"{key}: {variant!r} is a late fusion itself; name its members instead"

@@ -12,6 +12,7 @@ from mafnet.dataset.origin import records_events
 from mafnet.dataset.sources import SOURCES
 from mafnet.features.backbones import backbone_spec
 from mafnet.model.networks import network_spec
+from mafnet.model.video import PRETRAINED, VIDEO_NETWORKS
 from mafnet.plan.config import Sections, merged_sections
 from mafnet.plan.features import FeaturesPlan
 from mafnet.report.figures import main_figures
@@ -42,6 +43,8 @@ class ResultsPlan(FeaturesPlan):
     def inputs(self, dataset: str, variant: str) -> tuple[str, ...]:
         """The names of the feature files that a variant reads."""
         model = self._sections[dataset].model
+        if model.variants[variant].network in VIDEO_NETWORKS:
+            return ()
         return network_spec(model.variants[variant].network).inputs(model.options_of(variant))
 
     def members(self, dataset: str, variant: str) -> list[str]:
@@ -71,6 +74,41 @@ class ResultsPlan(FeaturesPlan):
             training["precision"] = "float32"
         return training
 
+    @property
+    def video_variants(self) -> list[str]:
+        """The names of the variants that are video networks, of all data sets."""
+        return sorted(
+            {name for dataset in self._sections for name in self._video_variants(dataset)}
+        )
+
+    def pretrained_weights(self, dataset: str, variant: str) -> list[str]:
+        """The file of published weights that a video network starts from; empty if random."""
+        sections = self._sections[dataset]
+        network = sections.model.variants[variant].network
+        if sections.model.options_of(variant)["weights"] == "random":
+            return []
+        return [f"{sections.features.weights_folder}/networks/{network}-{PRETRAINED}.safetensors"]
+
+    def finetuning_gpus(self, dataset: str) -> int:
+        """The number of GPUs, and of processes, of a fine-tuning."""
+        return self._sections[dataset].model.finetuning_gpus
+
+    def finetuning(self, dataset: str, variant: str) -> str:
+        """The settings that a run of a video network depends on, apart from its data and seed."""
+        video = self._sections[dataset].video
+        limits = {"clips": video.clips, "video": video.decoding("audio")}
+        return canonical_json(json.loads(self.training(dataset, variant)) | limits)
+
+    def video_evaluation(self, dataset: str) -> str:
+        """The settings of the evaluation of a video network."""
+        sections = self._sections[dataset]
+        evaluation = sections.model.evaluation.recorded()
+        return canonical_json({"evaluation": evaluation, "video": sections.video.decoding("audio")})
+
+    def _video_variants(self, dataset: str) -> list[str]:
+        variants = self._sections[dataset].model.variants.items()
+        return [name for name, settings in variants if settings.network in VIDEO_NETWORKS]
+
     def evaluation(self, dataset: str) -> str:
         """The settings of the evaluation of a trained network."""
         return canonical_json(self._sections[dataset].model.evaluation.recorded())
@@ -85,8 +123,16 @@ class ResultsPlan(FeaturesPlan):
         return self._origins[dataset].descriptions
 
     def studies(self, dataset: str) -> dict[str, list[str]]:
-        """The variants of every study."""
-        return self._sections[dataset].report.studies
+        """The variants of every study, without video networks unless the config asks for them."""
+        studies = self._sections[dataset].report.studies
+        left_out = self._video_variants(dataset)
+        if self._sections[dataset].model.video_networks or not left_out:
+            return studies
+        kept = {
+            study: [name for name in names if name not in left_out]
+            for study, names in studies.items()
+        }
+        return {study: names for study, names in kept.items() if names}
 
     def main_figures(self, dataset: str) -> list[str]:
         """The figures of the main variant, by name."""

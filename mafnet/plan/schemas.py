@@ -44,6 +44,13 @@ def run_schema() -> dict:
         "val_samples": count("Validation samples with a usable video.", 1),
         **{name: value_of(metric) | about(described(metric)) for name, metric in METRICS.items()},
         "top_k": count("K of `top5`, from the config.", 1),
+        "clip_accuracy": reference(
+            "percent", "Share of the single clips of test videos that are right; video networks."
+        ),
+        "pretrained": {
+            "enum": ["kinetics400", "random"],
+            "description": "Weights of a video network before the fine-tuning.",
+        },
         "samples": count("Test samples with a usable video.", 1),
         "in_train": count(
             "Test samples whose video or group is also in train, as the rows declare."
@@ -61,7 +68,8 @@ def run_schema() -> dict:
             accuracy=percent_or_null(share), samples=count("Test samples of the class.")
         ),
     }
-    return document("Metrics of a run", text, closed(**properties), definitions)
+    body = closed(optional=("clip_accuracy", "pretrained"), **properties)
+    return document("Metrics of a run", text, body, definitions)
 
 
 def dataset_schema() -> dict:

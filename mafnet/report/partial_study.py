@@ -28,7 +28,7 @@ def partial_study(
 
     output: the file of the complete study. The partial study is written next to it.
     folders: of all runs of the study, finished and unfinished.
-    logs: folder of the logs of the rules `train` and `evaluate`.
+    logs: folder of the logs of the rules that train and evaluate.
     Returns True if it wrote a study.
     """
     every = grouped(map(RunFolder, folders), "variant")
@@ -69,7 +69,7 @@ def _describe(run: RunFolder, message: str) -> str:
 
 def _last_message(dataset: str, run: RunFolder, logs: Path) -> str:
     """The last line in the log of a run's last step; empty if the run was not started."""
-    for step in ("evaluate", "train"):
+    for step in ("evaluate", "train", "evaluate_video", "finetune"):
         path = logs / step / f"{dataset}-{run.split}-{run.variant}-{run.seed}.log"
         if path.exists():
             lines = path.read_text(encoding="utf-8", errors="replace").split("\n")

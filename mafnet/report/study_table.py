@@ -13,6 +13,8 @@ from rich.table import Table
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import replacing, require_unchanged
 from mafnet.model.metrics import METRICS, percent
+from mafnet.report.pretraining import COLUMNS as PRETRAINING
+from mafnet.report.pretraining import marked, pretraining_columns, pretraining_notes
 from mafnet.report.protocol import compared, paper_name
 from mafnet.report.statistics.paired import Comparison, compare, holm
 from mafnet.report.statistics.runs import Run, count_test_samples
@@ -42,7 +44,7 @@ COLUMNS = (
     "variant", "accuracy", "std", "ci_low", "ci_high", "ci_method", "val_accuracy", *OTHERS,
     "samples", "splits", "seeds", "compared_with", "difference", "difference_low",
     "difference_high", "difference_method", *TESTED, "paper", "missing", "random_weights",
-    "precision", "device", "protocol", "as_paper", "not_as_paper",
+    "precision", "device", "protocol", "as_paper", "not_as_paper", *PRETRAINING,
     *(f"{name}_{part}" for name in OTHERS for part in ("std", "low", "high", "method")),
 )  # fmt: skip
 
@@ -79,7 +81,7 @@ def study_table(
         }
         row["missing"] = missing.get(name, "")
         if runs:
-            row |= _measured(runs)
+            row |= _measured(runs) | pretraining_columns(dataset, runs, protocol)
         if name in differences:
             row |= _compared(*differences[name], main)
         rows.append(row)
@@ -168,6 +170,9 @@ def read_study(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path, keep_default_na=False, dtype=str)
     except (OSError, ValueError) as error:
         raise MafnetError(f"{path}: cannot be read as a study ({error})") from error
+    for column in PRETRAINING:
+        if column not in table:
+            table[column] = ""
     missing = [column for column in COLUMNS if column not in table]
     if missing:
         raise MafnetError(
@@ -185,11 +190,13 @@ def print_study(table: pd.DataFrame, title: str, console: Console) -> None:
     shown.add_column("variant", overflow="fold", min_width=12)
     main = next((row["compared_with"] for row in rows if row["compared_with"]), "")
     compared = [f"to {main} (95 %)"] if main else []
-    headings = ("accuracy %", "95 %", "val %", "balanced %", *compared, "test", "seeds", "paper %")
+    clips = ["clips %"] if any(row["clip_accuracy"] for row in rows) else []
+    headings = ("accuracy %", "95 %", *clips, "val %", "balanced %", *compared, "test", "seeds",
+                "paper %")  # fmt: skip
     for heading in headings:
         shown.add_column(escape(heading), justify="right", overflow="fold")
     for row in rows:
-        shown.add_row(*map(escape, _cells(row, bool(main))))
+        shown.add_row(*map(escape, _cells(row, bool(main), bool(clips))))
     console.width = max(console.width, WIDTH) if not console.is_terminal else console.width
     console.print(shown)
     for row in rows:
@@ -197,15 +204,17 @@ def print_study(table: pd.DataFrame, title: str, console: Console) -> None:
             console.print(f"missing: {row['variant']}: {row['missing']}", markup=False)
 
 
-def _cells(row: Mapping[str, str], compared: bool) -> list[str]:
+def _cells(row: Mapping[str, str], compared: bool, clips: bool) -> list[str]:
     """The cells of a row on the terminal."""
     accuracy = f"{row['accuracy']} ± {row['std']}" if row["std"] else row["accuracy"]
     difference = [_difference(row)] if compared else []
+    of_clips = [row["clip_accuracy"]] if clips else []
     ends = (float(row[end]) for end in ("ci_low", "ci_high") if row[end])
     interval = " to ".join(f"{end:.1f}" for end in ends)
     return [
-        row["variant"] + (" *" if row["missing"] else ""), accuracy, interval, row["val_accuracy"],
-        row["balanced_accuracy"], *difference, row["samples"], row["seeds"], row["paper"] or "-",
+        marked(row) + (" *" if row["missing"] else ""), accuracy, interval, *of_clips,
+        row["val_accuracy"], row["balanced_accuracy"], *difference, row["samples"], row["seeds"],
+        row["paper"] or "-",
     ]  # fmt: skip
 
 
@@ -266,7 +275,8 @@ def _caption(rows: Sequence[Mapping[str, str]]) -> str:
         lines.append(
             "Backbones with RANDOM weights: these numbers say nothing about real networks."
         )
-    return escape("\n".join([*lines, *unlike_paper(rows), *unlike_precision(rows)]))
+    notes = [*unlike_paper(rows), *pretraining_notes(rows), *unlike_precision(rows)]
+    return escape("\n".join([*lines, *notes]))
 
 
 def unlike_paper(rows: Sequence[Mapping[str, str]]) -> list[str]:

@@ -78,6 +78,11 @@ def one_of(names):
     return "|".join(names) or "none"
 
 
+def not_one_of(names):
+    """The pattern of a variant that is none of some names."""
+    return f"(?!(?:{one_of(names)})/)[A-Za-z0-9_]+"
+
+
 wildcard_constraints:
     dataset="|".join(PLAN.datasets),
     split="|".join({split for name in PLAN.datasets for split in PLAN.all_splits(name)}),
@@ -134,6 +139,13 @@ def grows_from(megabytes):
 def media_memory(wildcards, attempt):
     """Memory of the rule `media`, which needs 2 kB for each video of the data set."""
     return attempt * (1000 + 3 * PLAN.video_count(wildcards.dataset) // 1000)
+
+
+def slurm_gpus(wildcards):
+    """The GPUs that a fine-tuning asks Slurm for; None if the job runs on this machine."""
+    one = slurm_gpu(wildcards)
+    count = PLAN.finetuning_gpus(wildcards.dataset)
+    return re.sub(r":\d+$", f":{count}", one) if one else one
 
 
 def slurm_gpu(wildcards):

@@ -16,6 +16,8 @@ rule train:
         "logs/model/train/{dataset}-{split}-{variant}-{seed}.log",
     benchmark:
         "logs/model/train/{dataset}-{split}-{variant}-{seed}.benchmark.tsv"
+    wildcard_constraints:
+        variant=not_one_of(PLAN.video_variants),
     conda:
         CONDA_MAFNET
     threads: 1
@@ -54,6 +56,8 @@ rule evaluate:
         "logs/model/evaluate/{dataset}-{split}-{variant}-{seed}.log",
     benchmark:
         "logs/model/evaluate/{dataset}-{split}-{variant}-{seed}.benchmark.tsv"
+    wildcard_constraints:
+        variant=not_one_of(PLAN.video_variants),
     conda:
         CONDA_MAFNET
     threads: 1

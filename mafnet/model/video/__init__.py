@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mafnet.common.config import parse
 from mafnet.common.errors import MafnetError
+from mafnet.model.video.options import NOT_USED, RECIPES, VideoOptions
 
 if TYPE_CHECKING:
     from torch import nn
+
+VERSION = 1
+"""Raise it if fine-tuning or the evaluation of video networks computes something else."""
 
 PRETRAINED = "kinetics400"
 """Name of the published weights of all video networks in resources/weights.tsv."""
@@ -37,6 +42,14 @@ class VideoSpec:
     container: str = ""
     prefix: str = ""
     git_blob: str = ""
+
+    def parse(self, options: Mapping) -> VideoOptions:
+        """The options of a variant laid over the recipe; MafnetError names wrong ones."""
+        return parse(VideoOptions, RECIPES[self.name][0] | dict(options), f"network {self.name}")
+
+    def training(self, own: Mapping) -> dict[str, Any]:
+        """The keys of `model.training` of a variant laid over those of the recipe."""
+        return RECIPES[self.name][1] | NOT_USED | dict(own)
 
     def build(self, classes: int, **options: Any) -> "nn.Module":  # noqa: ANN401 - of the network
         """The network with random weights of torch's global generator, in training mode."""

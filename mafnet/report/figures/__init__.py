@@ -55,12 +55,13 @@ def study_figures(studies: Iterable[str]) -> list[str]:
 
 
 EXAMPLE_STUDY = "modalities"
-EXAMPLE_EXTRA = "no_film"
-"""Figure `examples` (paper, Figure 5) shows the variants of EXAMPLE_STUDY, and EXAMPLE_EXTRA if any
-study has it."""
+EXAMPLE_EXTRA = ("no_film", "i3d", "r2plus1d", "slowfast", "mars")
+"""Figure `examples` (paper, Figure 5) shows the variants of EXAMPLE_STUDY, and those of
+EXAMPLE_EXTRA that any study has."""
 
 
 def example_variants(main: str, studies: Mapping[str, Sequence[str]]) -> list[str]:
     """The variants in the figure `examples`, the main one first."""
-    extra = [EXAMPLE_EXTRA] if any(EXAMPLE_EXTRA in names for names in studies.values()) else []
+    compared = {name for names in studies.values() for name in names}
+    extra = [name for name in EXAMPLE_EXTRA if name in compared]
     return list(dict.fromkeys([main, *studies.get(EXAMPLE_STUDY, ()), *extra]))

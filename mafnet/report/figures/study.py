@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 
 from mafnet.report.figures.inputs import Inputs
 from mafnet.report.figures.style import BLACK, BLUE, GREY, PALE, about, key, sheet, warnings_of
+from mafnet.report.pretraining import marked
 from mafnet.report.statistics.runs import Run, seed_means
 from mafnet.report.study_table import read_study
 
@@ -127,7 +128,7 @@ def _difference(axes: Axes, row: int, entry: Mapping) -> None:
 def _dress(left: Axes, right: Axes, table: pd.DataFrame, main: str) -> None:
     rows = range(len(table))
     names = [
-        f"{entry['variant']} ({entry['accuracy']:.1f} %, n = {entry['samples']})"
+        f"{marked(entry)} ({entry['accuracy']:.1f} %, n = {entry['samples']})"
         for entry in table.to_dict("records")
     ]
     left.set_yticks(rows, names)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mafnet.report.partial_study import partial_path
+from mafnet.report.pretraining import marked, pretraining_notes
 from mafnet.report.study_table import (
     read_study,
     remains,
@@ -18,17 +19,20 @@ from mafnet.report.study_table import (
 class Row:
     """A variant of a study: numbers in percent and percentage points, None if missing.
 
+    shown: the variant with its marks. clips: accuracy of single clips, for video networks.
     difference_p: p value of the difference, adjusted for the rows of the study (Holm).
     remains: whether the difference remains after this correction.
     """
 
     variant: str
+    shown: str
     accuracy: float | None
     std: float | None
     low: float | None
     high: float | None
     val: float | None
     balanced: float | None
+    clips: float | None
     samples: int | None
     splits: int | None
     seeds: int | None
@@ -61,6 +65,11 @@ class StudySection:
         return any(row.paper is not None for row in self.rows)
 
     @property
+    def has_clips(self) -> bool:
+        """True if the study has a video network."""
+        return any(row.clips is not None for row in self.rows)
+
+    @property
     def missing(self) -> list[Row]:
         """The variants with missing runs."""
         return [row for row in self.rows if row.missing]
@@ -87,11 +96,13 @@ def _section(path: Path) -> StudySection:
 
 
 def _row(row: Mapping[str, str]) -> Row:
-    numbers = ("accuracy", "std", "ci_low", "ci_high", "val_accuracy", "balanced_accuracy")
+    numbers = ("accuracy", "std", "ci_low", "ci_high", "val_accuracy", "balanced_accuracy",
+               "clip_accuracy")  # fmt: skip
     counts = ("samples", "splits", "seeds")
     compared = ("difference", "difference_low", "difference_high", "difference_p_holm")
     return Row(
         row["variant"],
+        marked(row),
         *(_number(row[name]) for name in numbers),
         *(int(float(row[name])) if row[name] else None for name in counts),
         *(_number(row[name]) for name in compared),
@@ -108,6 +119,7 @@ def _number(cell: str) -> float | None:
 def _notes(rows: Sequence[Mapping[str, str]]) -> list[str]:
     """Notes that a reader of the table needs."""
     notes = [resolution(rows)] if resolution(rows) else []
+    notes += pretraining_notes(rows)
     if any(row["seeds"] == "1" for row in rows):
         notes.append(
             "One seed: no standard deviation; the intervals say nothing about other seeds."
