@@ -50,7 +50,6 @@ rule finetune:
     resources:
         mem_mb=grows_from(16000),
         runtime=2880,
-        gpu=asked("finetuning_gpus"),
         gpu_percent=lambda wildcards: 100 * PLAN.finetuning_gpus(wildcards.dataset),
         gres=slurm_gpus,
     params:
@@ -58,6 +57,7 @@ rule finetune:
         classes=each("classes", "classes"),
         weights=each("weights", "weights"),
         run=run_folder,
+        processes=asked("finetuning_gpus"),
         settings=asked("finetuning"),
         version=VERSION,
     message:
@@ -65,7 +65,7 @@ rule finetune:
     shell:
         "mafnet finetune --manifest {input.manifest:q} --media {input.media} --root {params.root:q} "
         "{params.classes:q} {params.weights:q} --settings {params.settings:q} "
-        "--seed {wildcards.seed} --output {params.run} --processes {resources.gpu} "
+        "--seed {wildcards.seed} --output {params.run} --processes {params.processes} "
         "--threads {threads} 2>&1 | tee {log}"
 
 
