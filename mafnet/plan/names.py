@@ -103,6 +103,6 @@ def _variants(model: ModelSection, report: ReportSection) -> Iterator[str]:
             if variant not in known:
                 yield f"{key}: variant {variant!r} is not in model.variants; {hint(variant, known)}"
             elif key in members and model.variants[variant].network in VIDEO_NETWORKS:
-                yield f"{key}: {variant!r} is a video network; a late fusion needs networks on features"
+                yield f"{key}: {variant!r} is a video network, which no late fusion can read"
             elif key in members and model.members_of(variant):
                 yield f"{key}: {variant!r} is a late fusion itself; name its members instead"
