@@ -9,7 +9,7 @@ CORES ?= $(shell $(PYTHON) mafnet/common/cores.py 2>/dev/null || nproc 2>/dev/nu
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo test test-all test-pretrained test-slurm lint format generate bench bench-gpu bench-scale lock vggish-env clean
+.PHONY: help install demo test test-all test-pretrained test-slurm lint format generate bench bench-gpu bench-gpu-video bench-scale lock vggish-env clean
 
 help:
 	@echo "make demo      from synthetic videos to a table of accuracies and a page, on $(CORES) cores"
@@ -20,6 +20,7 @@ help:
 	@echo "make generate  write the schemas and the defaults of config.yaml from mafnet/*/config.py"
 	@echo "make bench     compare each stage with the plain way, 8 minutes; BENCH=--quick is a check of one minute"
 	@echo "make bench-gpu  measure extraction on a GPU; writes its table into docs/performance.md"
+	@echo "make bench-gpu-video  the same for the video networks"
 	@echo "make bench-scale  measure Snakemake's time and memory for up to two million videos, 10 minutes; writes its table into docs/scaling.md"
 	@echo "make lock      write requirements.lock from the dependencies in pyproject.toml"
 	@echo "make vggish-env  install TensorFlow in .venv-vggish, to convert VGGish without conda"
@@ -82,6 +83,9 @@ bench: $(INSTALLED)
 
 bench-gpu: $(INSTALLED)
 	$(BIN)/python -m benchmarks.gpu --write docs/performance.md
+
+bench-gpu-video: $(INSTALLED)
+	$(BIN)/python -m benchmarks.gpu_video --write docs/performance.md
 
 bench-scale: $(INSTALLED)
 	$(BIN)/python -m benchmarks.scale --write docs/scaling.md
