@@ -6,6 +6,7 @@ from pathlib import Path
 from mafnet.common.files import read_json
 from mafnet.dataset.origin import protocol_of
 from mafnet.features.fingerprint import MODALITIES
+from mafnet.model.video import VIDEO_NETWORKS
 from mafnet.report.statistics.runs import Run
 
 RANDOM_NOTE = "the {} backbone has RANDOM weights: the numbers say nothing about real networks"
@@ -68,6 +69,8 @@ def _differences(run: Run) -> list[str]:
     settings, found = run.settings, []
     if settings.clips != PAPER_CLIPS:
         found.append(f"{settings.clips} clips of a video; the paper has {PAPER_CLIPS}")
+    if settings.network in VIDEO_NETWORKS:  # no backbone; rows with random weights have a note
+        return found
     for modality, used in settings.features.items():
         backbone, weights = PAPER_FEATURES.get(modality, ("", ()))
         same = used["backbone"] == backbone and used["weights"] in weights

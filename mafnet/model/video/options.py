@@ -86,5 +86,5 @@ RECIPES: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = MappingProxyType(
 })  # fmt: skip
 """By network: its options, and its keys of `model.training`, that differ from the defaults."""
 
-NOT_USED = {"drop_rate": 0, "patience_steps": 0}
+NOT_USED = {"drop_rate": 0, "patience_steps": 0, "balance": "none"}
 """Keys of `model.training` that fine-tuning does not have."""
