@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mafnet.common.config import parse
 from mafnet.common.errors import MafnetError
-from mafnet.model.video.options import NOT_USED, RECIPES, VideoOptions
+from mafnet.model.video.options import MIXED, NOT_USED, RECIPES, VideoOptions
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,7 +49,7 @@ class VideoSpec:
 
     def training(self, own: Mapping) -> dict[str, Any]:
         """The keys of `model.training` of a variant laid over those of the recipe."""
-        return RECIPES[self.name][1] | NOT_USED | dict(own)
+        return MIXED | RECIPES[self.name][1] | NOT_USED | dict(own)
 
     def build(self, classes: int, **options: Any) -> "nn.Module":  # noqa: ANN401 - of the network
         """The network with random weights of torch's global generator, in training mode."""
