@@ -149,6 +149,7 @@ def finetune(
     device: str,
 ) -> None:
     """Fine-tune one run of a video network. A killed run continues from its last save."""
+    from mafnet.dataset.manifest import read_classes
     from mafnet.model.video.data import VideoData
     from mafnet.model.video.distributed import is_launched, launch
     from mafnet.model.video.run import clip_reader, settings_of_run
@@ -157,7 +158,8 @@ def finetune(
     if processes > 1 and not is_launched():
         launch(processes)
         return
-    data = VideoData(manifest, media, root, classes)
+    names = read_classes(classes) if classes else settings.get("classes")
+    data = VideoData(manifest, media, root, names)
     resolved = settings_of_run(settings, data.classes, seed, weights)
     workers = max(threads // processes, 1)
     chosen = computing_device(device, workers, exact=False)
@@ -169,7 +171,6 @@ def finetune(
 @manifest
 @media
 @options.root
-@options.classes
 @options.settings
 @click.option("--split", required=True, help="Name of the split, for metrics.json.")
 @click.option("--run", type=options.folder, required=True, help="Folder of the fine-tuned run.")
@@ -179,7 +180,6 @@ def evaluate_video(
     manifest: Path,
     media: Path,
     root: Path,
-    classes: Path | None,
     settings: dict,
     split: str,
     run: Path,
@@ -189,12 +189,13 @@ def evaluate_video(
     """Measure a fine-tuned run on the test subset, by videos and by clips."""
     from mafnet.common.config import parse
     from mafnet.model.config import Evaluation
+    from mafnet.model.run_folder import RunFolder
     from mafnet.model.video.data import VideoData
     from mafnet.model.video.run import clip_reader
     from mafnet.model.video.run import evaluate_video as measure
 
     chosen = parse(Evaluation, settings["evaluation"], "--settings")
-    data = VideoData(manifest, media, root, classes)
+    data = VideoData(manifest, media, root, RunFolder(run).read_settings().classes)
     place = computing_device(device, threads, exact=False)
     with clip_reader(threads, settings["video"]) as reader:
         measure(run, data, chosen, split, reader, place)

@@ -74,7 +74,6 @@ rule evaluate_video:
     input:
         manifest=manifest,
         media="results/{dataset}/media.tsv",
-        classes=asked("classes"),
         run=rules.finetune.output,
     output:
         "results/{dataset}/{split}/{variant}/seed{seed}/predictions.csv",
@@ -96,7 +95,6 @@ rule evaluate_video:
         gres=slurm_gpu,
     params:
         root=lookup(dpath="{dataset}/root", within=VALUES),
-        classes=each("classes", "classes"),
         run=run_folder,
         settings=asked("video_evaluation"),
         version=VERSION,
@@ -104,5 +102,5 @@ rule evaluate_video:
         "Evaluating {wildcards.variant} on {wildcards.dataset}/{wildcards.split}, seed {wildcards.seed}."
     shell:
         "mafnet evaluate-video --manifest {input.manifest:q} --media {input.media} "
-        "--root {params.root:q} {params.classes:q} --settings {params.settings:q} "
+        "--root {params.root:q} --settings {params.settings:q} "
         "--split {wildcards.split} --run {params.run} --threads {threads} 2>&1 | tee {log}"

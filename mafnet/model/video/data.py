@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import digest_of
-from mafnet.dataset.manifest import Sample, read_classes, read_manifest, require_subsets
+from mafnet.dataset.manifest import Sample, read_manifest, require_subsets
 from mafnet.model.video.options import VideoOptions
 from mafnet.video.clip_reader import ClipReader
 from mafnet.video.isolate import Failure
@@ -37,10 +37,15 @@ class VideoSubset:
 
 
 class VideoData:
-    """A manifest joined with the media table, which has the videos that the features have too."""
+    """A manifest joined with the media table, which has the videos that the features have too.
 
-    def __init__(self, manifest: Path, media: Path, root: Path, classes: Path | None) -> None:
-        known = read_classes(classes) if classes else []
+    classes: all names; None for those of the manifest.
+    """
+
+    def __init__(
+        self, manifest: Path, media: Path, root: Path, classes: Sequence[str] | None
+    ) -> None:
+        known = list(classes or [])
         self.manifest, self.root = manifest, root
         self._samples = read_manifest(manifest, known)
         self.classes = known or sorted({sample.label for sample in self._samples})
