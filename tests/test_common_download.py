@@ -145,6 +145,20 @@ def test_an_existing_wrong_file_is_not_changed(tmp_path, source):
     assert path.read_bytes() == b"somebody's own"
 
 
+def test_of_a_published_beginning_the_whole_digest_is_recorded_and_checked_later(tmp_path, source):
+    whole = sha256_of(source)
+    path = obtain(tmp_path / "file.bin", [address_of(source)], whole[:8])
+    record = tmp_path / "file.bin.sha256"
+    assert record.read_text() == f"{whole}  file.bin\n"
+    obtain(path, [address_of(source)], whole[:8])
+    record.write_text(f"{whole[:8]}{'0' * 56}  file.bin\n")
+    with pytest.raises(MafnetError, match=f"sha256 is {whole[:16]}..., not {whole[:8]}000"):
+        obtain(path, [address_of(source)], whole[:8])
+    record.write_text(f"{'0' * 64}  file.bin\n")
+    with pytest.raises(MafnetError, match=r"another sha256 than .* published; delete it"):
+        obtain(path, [address_of(source)], whole[:8])
+
+
 def test_an_unpublished_digest_is_recorded_and_checked_later(tmp_path, source):
     path = obtain(tmp_path / "file.bin", [address_of(source)])
     record = (tmp_path / "file.bin.sha256").read_text()

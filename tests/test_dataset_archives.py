@@ -89,6 +89,13 @@ def test_more_than_the_limits_is_refused(limits, tmp_path):
         unpack(archive, tmp_path / "to", is_video, limits)
 
 
+@pytest.mark.parametrize("limits", [Limits(members=2), Limits(total_bytes=3005)])
+def test_entries_that_are_not_needed_count_too(limits, tmp_path):
+    archive = miniatures.write_zip(tmp_path / "a.zip", FILES | {"b.mp4": b"b"})
+    with pytest.raises(MafnetError, match="contains more than"):
+        unpack(archive, tmp_path / "to", lambda name: False, limits)
+
+
 def test_entry_with_more_bytes_than_announced_is_not_kept(tmp_path):
     archive = miniatures.write_zip(tmp_path / "a.zip", {"x.mp4": b"\0" * 100_000})
     content = archive.read_bytes()

