@@ -50,7 +50,7 @@ def resamples(labels: Sequence[np.ndarray], groups: Sequence[np.ndarray]) -> lis
     set. Every call returns the same draws, so all metrics and variants use the same resamples.
     """
     generator = np.random.default_rng(0)
-    strata = _strata(labels, groups)
+    strata = strata_of(labels, groups)
     counts = np.zeros((RESAMPLES, len(strata)))
     for stratum in range(strata.max() + 1):
         own = np.flatnonzero(strata == stratum)
@@ -58,7 +58,7 @@ def resamples(labels: Sequence[np.ndarray], groups: Sequence[np.ndarray]) -> lis
     return [counts[:, own] for own in groups]
 
 
-def _strata(labels: Sequence[np.ndarray], groups: Sequence[np.ndarray]) -> np.ndarray:
+def strata_of(labels: Sequence[np.ndarray], groups: Sequence[np.ndarray]) -> np.ndarray:
     """(G,) number of each group's stratum: its splits, and the label of its first sample."""
     splits: dict[int, list[int]] = {}
     first: dict[int, int] = {}

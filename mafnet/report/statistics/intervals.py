@@ -8,7 +8,7 @@ from scipy.special import stdtrit
 
 from mafnet.model.metrics import METRICS, IntervalMethod, Metric, Unit, percent
 from mafnet.model.scored import Scored
-from mafnet.report.statistics.groups import sums
+from mafnet.report.statistics.groups import strata_of, sums
 
 Z95 = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution."""
@@ -205,7 +205,9 @@ def _basic(metric: Metric, mean: float, splits: Sequence[Sampled]) -> tuple[floa
 
 
 def _distance(metric: Metric, mean: float, splits: Sequence[Sampled]) -> tuple[float, float]:
+    shrunk, freedom = _shrinkage(splits)
     radius = np.percentile(_mean(_draws(metric, splits)), 95)
+    radius *= np.sqrt(shrunk) * stdtrit(freedom, 0.975) / Z95
     mean /= metric.unit.factor
     return metric.shown(mean - radius), metric.shown(mean + radius)
 
@@ -214,19 +216,36 @@ def _widened(
     metric: Metric, mean: float, splits: Sequence[Sampled], draws: Sequence[np.ndarray],
     limits: tuple[float, float],
 ) -> tuple[float, float]:  # fmt: skip
-    """Limits of a bootstrap over samples, moved away from the mean by the variance over seeds."""
+    """Limits of a bootstrap over samples, moved away from the mean.
+
+    They then have the variance over seeds too, and that which the bootstrap leaves out.
+    """
     mean /= metric.unit.factor
     parts = [
         (_seed_part(metric, split, own) / len(splits) ** 2, len(split.runs) - 1)
         for split, own in zip(splits, draws, strict=True)
     ]
-    over_samples = float(np.var(_mean(draws)))
+    shrunk, freedom = _shrinkage(splits)
+    over_samples = shrunk * float(np.var(_mean(draws)))
     if not over_samples:
         return tuple(metric.shown(limit) for limit in limits)
-    ratio, quantile = _with_seeds(over_samples, parts)
-    factor = quantile / Z95 * np.sqrt(ratio)
+    ratio, quantile = _with_seeds(over_samples, parts, freedom)
+    factor = quantile / Z95 * np.sqrt(ratio * shrunk)
     low, high = (metric.shown(mean + factor * (limit - mean)) for limit in limits)
     return low, high
+
+
+def _shrinkage(splits: Sequence[Sampled]) -> tuple[float, int]:
+    """By how much a bootstrap within classes underestimates a variance, and degrees of freedom.
+
+    A class of n groups has (n - 1) / n of the variance in its resamples. With four test samples of
+    each class that is a quarter too little.
+    """
+    strata = strata_of(
+        [split.runs[0].labels for split in splits], [split.groups for split in splits]
+    )
+    freedom = max(len(strata) - len(np.unique(strata)), 1)
+    return len(strata) / freedom, freedom
 
 
 def _seed_part(metric: Metric, split: Sampled, draws: np.ndarray) -> float:
