@@ -67,6 +67,8 @@ def test_audio_with_a_cover_is_not_a_video(tmp_path):
     cover = ("-disposition:v", "attached_pic", "-c:v", "png", "-frames:v", 1)
     ffmpeg(*tone(1), *counting_frames(1), *AAC, *cover, path)
     assert probe(path, "a.mp4").status == "no_video"
+    ffmpeg(*counting_frames(1), *cover, path)
+    assert probe(path, "a.mp4").status == "no_video", "a cover alone"
 
 
 def test_frame_that_is_too_large(tmp_path):

@@ -115,7 +115,8 @@ def read_packets(file: "InputContainer", streams: Sequence["Stream"]) -> Packets
     joins = bool(file.format.flags & _RESETS_CLOCK)
     count = 0
     try:
-        for packet in file.demux(streams):
+        # Without streams, PyAV would read the packets of all, such as those of a cover image.
+        for packet in file.demux(streams) if streams else ():
             times = units[packet.stream_index].times(packet)
             if times:
                 found.add(packet.stream_index, *times, joins)
