@@ -273,6 +273,7 @@ def test_headline_of_one_seed_has_a_note_about_other_seeds(tmp_path):
     ("protocol", "weights", "loud"),
     [
         ("demo", "random", ["Synthetic data", "random weights"]),
+        ("demo", "imagenet", ["Pretrained networks, drawn videos", "published weights"]),
         ("own", "random", ["Random weights"]),
         ("own", "imagenet", []),
     ],
