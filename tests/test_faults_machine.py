@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mafnet.common.errors import MafnetError
 from mafnet.common.ffmpeg import ffmpeg_path
 from mafnet.features.backbones import frozen_network
 from mafnet.features.extract import extractor
+from mafnet.video.media import read_media
 from mafnet.video.probe import probe
 
 SECONDS = 10
@@ -22,10 +24,9 @@ SETTINGS = {
 }
 CLIP_BYTES = 32_000
 SIGNALS = ("SIGTERM", "SIGINT", "SIGXCPU", "SIGKILL")
-EIO = pytest.param(
-    "EIO",
-    marks=pytest.mark.skipif(not shutil.which("strace"), reason="strace injects EIO: install it"),
-)
+VIDEO = "a.mp4"
+needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace injects EIO")
+EIO = pytest.param("EIO", marks=needs_strace)
 
 FFMPEG = """#!{python}
 # The real ffmpeg, disturbed after about six of ten seconds of audio; only once if so asked.
@@ -130,3 +131,29 @@ def test_lasting_fault_ends_the_command_which_tries_again(
     ffmpeg_path.cache_clear()
     extract(home, tmp_path / "cache")
     assert entries(tmp_path / "cache") == whole
+
+
+@needs_strace
+@pytest.mark.parametrize(
+    ("inject", "expected"),
+    [
+        ("error=EIO:when=1", ""),  # sha256
+        ("error=EIO:when=6", ""),  # packets
+        ("error=EIO", "reading was interrupted twice"),
+        ("signal=SIGKILL:when=1", "reading was interrupted twice"),
+    ],
+)
+def test_probing_keeps_no_fault_of_the_machine(home, tmp_path, inject, expected):
+    manifest, output = tmp_path / "manifest.csv", tmp_path / "media.tsv"
+    manifest.write_text(f"sample,video,label,subset\na,{VIDEO},hum,train\n")
+    command = [sys.executable, "-m", "mafnet", "probe", "--manifest", manifest, "--root", home,
+               "--output", output]  # fmt: skip
+    trace = tmp_path / "trace"
+    faults = ("-e", "trace=read", "-e", f"inject=read:{inject}", "-P", home / VIDEO)
+    strace = ["strace", "-f", "-qq", "-o", trace, *faults]
+    done = subprocess.run([*strace, *command], capture_output=True, text=True)
+    assert "INJECTED" in trace.read_text() or "SIGKILL" in trace.read_text()
+    assert (done.returncode, output.exists()) == ((1, False) if expected else (0, True))
+    assert expected in done.stderr.splitlines()[-1] if expected else not done.stderr
+    if not expected:
+        assert read_media(output) == [probe(home / VIDEO, VIDEO, home)]

@@ -1,6 +1,5 @@
 """Runs the decoder of one stream, cuts its output into clips, and finds the faults of the video."""
 
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
@@ -8,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from mafnet.video.config import VideoSettings
+from mafnet.video.interruptions import from_outside
 from mafnet.video.media import SHORT_SECONDS, Media
 from mafnet.video.pipe import Pipe
 from mafnet.video.status import MediaWarning, Status
@@ -30,12 +30,6 @@ _NO_MEMORY = (
     b"failed to map segment",
 )
 """Messages of ffmpeg, libavcodec and the loader when the memory limit is reached."""
-
-_OWN_SIGNALS = (
-    signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP,
-    signal.SIGSYS,
-)  # fmt: skip
-"""Signals of faults in the program. The others come from outside: a user, a limit, the system."""
 
 _STOPPED = 255
 """Exit status of ffmpeg after a signal that it handles (SIGTERM, SIGINT, SIGXCPU, SIGQUIT)."""
@@ -151,7 +145,7 @@ class Decoding:
     def _finish(self) -> int:
         """The decoder's exit status; DecodeError if something from outside ended it."""
         status = self._pipe.finish()
-        if status == _STOPPED or (status < 0 and -status not in _OWN_SIGNALS):
+        if status == _STOPPED or from_outside(status):
             raise DecodeError(Status.INTERRUPTED, f"ffmpeg was ended from outside ({status})")
         return status
 

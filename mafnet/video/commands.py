@@ -30,6 +30,7 @@ def probe(
 ) -> None:
     """Write the properties of the video files, and their sha256, to a media table."""
     from mafnet.dataset.shards import manifest_shards, videos_of_shard
+    from mafnet.video.interruptions import require_none
     from mafnet.video.media import write_media
     from mafnet.video.probe import probe_many
 
@@ -38,7 +39,9 @@ def probe(
         videos = videos_of_shard(paths, names, shard)
     else:
         videos = sorted(chain.from_iterable(manifest_shards(paths, names).values()))
-    write_media(list(probe_many(root, videos, threads, timeout, link_roots)), output)
+    rows = list(probe_many(root, videos, threads, timeout, link_roots))
+    require_none(rows)
+    write_media(rows, output)
 
 
 @click.command()

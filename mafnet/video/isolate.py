@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
+from mafnet.video.interruptions import from_outside
 from mafnet.video.status import Status
 
 Result = TypeVar("Result")
@@ -22,7 +23,9 @@ MEMORY_BYTES = 4_000_000_000
 
 @dataclass(frozen=True)
 class Failure:
-    """A call without a result: its process died (crashed) or was killed (timeout)."""
+    """A call without a result: its process died (crashed), took too long (timeout) or was killed
+    by another process (interrupted).
+    """
 
     reason: Status
     message: str
@@ -94,4 +97,5 @@ def _result(future: ProcessFuture, timeout_seconds: float) -> object:
     except TimeoutError:
         return Failure(Status.TIMEOUT, f"no result within {timeout_seconds:g} s")
     except ProcessExpired as error:
-        return Failure(Status.CRASHED, f"the process ended with exit code {error.exitcode}")
+        reason = Status.INTERRUPTED if from_outside(error.exitcode) else Status.CRASHED
+        return Failure(reason, f"the process ended with exit code {error.exitcode}")

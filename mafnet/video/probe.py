@@ -4,7 +4,7 @@ import errno
 import logging
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
@@ -15,6 +15,7 @@ from mafnet.common.ffmpeg import MAX_PIXELS, file_url, input_options
 from mafnet.common.files import sha256_of
 from mafnet.dataset.locate import lies_in
 from mafnet.video.durations import with_packets
+from mafnet.video.interruptions import of_the_machine
 from mafnet.video.isolate import Failure, run_isolated
 from mafnet.video.media import Media
 from mafnet.video.packets import Packets, read_packets
@@ -47,30 +48,45 @@ def probe(
     """The media row of one file, with the name `video`; never an exception about the file.
 
     root: folder that links must not leave (Status.OUTSIDE_ROOT), except to the `link_roots`.
+    A doubtful row is confirmed by a second one. If that differs and is doubtful too, the status is
+    Status.INTERRUPTED.
     """
+    roots = (root, *link_roots) if root else ()
+    first, doubtful = _probe_once(path, video, roots)
+    if not doubtful:
+        return first
+    second, doubtful = _probe_once(path, video, roots)
+    if not doubtful or second == first:
+        return second
+    return replace(second, status=Status.INTERRUPTED, error=f"{first.error}; {second.error}")
+
+
+def _probe_once(path: Path, video: str, roots: Sequence[Path]) -> tuple[Media, bool]:
+    """The media row, and True if a passing fault of the machine may have changed it."""
     media = Media(video)
     try:
-        if root and not lies_in(path, (root, *link_roots)):
+        if roots and not lies_in(path, roots):
             target = os.path.realpath(path)
-            error = f"a link leads to {target}; name a folder above it in video.link_roots"
-            return replace(media, status=Status.OUTSIDE_ROOT, error=error)
+            outside = f"a link leads to {target}; name a folder above it in video.link_roots"
+            return replace(media, status=Status.OUTSIDE_ROOT, error=outside), False
         found = path.stat()
         media = replace(media, size_bytes=found.st_size, mtime_ns=found.st_mtime_ns)
         if not stat.S_ISREG(found.st_mode):
-            return replace(media, status=Status.NOT_A_FILE)
+            return replace(media, status=Status.NOT_A_FILE), False
         if not found.st_size:
-            return replace(media, status=Status.EMPTY)
+            return replace(media, status=Status.EMPTY), False
         return _opened(path, replace(media, sha256=sha256_of(path)))
     except (FileNotFoundError, NotADirectoryError):
-        return replace(media, status=Status.MISSING)
+        return replace(media, status=Status.MISSING), False
     except (OSError, ValueError) as error:  # ValueError: an impossible name of a file
-        return replace(media, status=Status.UNREADABLE, error=str(error))
+        status = Status.INTERRUPTED if of_the_machine(error) else Status.UNREADABLE
+        return replace(media, status=status, error=str(error)), True
     except MemoryError:
-        return replace(media, status=Status.OUT_OF_MEMORY)
+        return replace(media, status=Status.OUT_OF_MEMORY), True
     except Exception as error:
         log.exception("probe: %s", video)
         reason = f"{type(error).__name__}: {error}"
-        return replace(media, status=Status.CRASHED, error=reason)
+        return replace(media, status=Status.CRASHED, error=reason), True
 
 
 def probe_many(
@@ -82,23 +98,27 @@ def probe_many(
 ) -> Iterator[Media]:
     """The media rows of videos below a root, in their order, probed in separate processes.
 
-    A file that kills its process or takes too long is a row too: status crashed or timeout.
+    A file that twice kills its process or takes too long is a row too: status crashed, timeout, or
+    interrupted if the signal came from outside.
     """
     videos = list(videos)
     calls = [(root / video, video, root, tuple(map(Path, link_roots))) for video in videos]
     results = run_isolated(probe, calls, workers, timeout_seconds)
-    for video, result in zip(videos, results, strict=True):
+    for call, result in zip(calls, results, strict=True):
         if isinstance(result, Failure):
-            yield Media(video, status=result.reason, error=result.message)
+            (result,) = run_isolated(probe, [call], 1, timeout_seconds)
+        if isinstance(result, Failure):
+            yield Media(call[1], status=result.reason, error=result.message)
         else:
             yield result
 
 
-def _opened(path: Path, media: Media) -> Media:
+def _opened(path: Path, media: Media) -> tuple[Media, bool]:
     import av
 
     level = av.logging.get_level()
     av.logging.set_level(av.logging.ERROR)  # else errors have no message of the demuxer
+    av.logging.set_skip_repeated(False)  # else the same message about a second file is lost
     try:
         # Captured, because the messages belong in the row and not in the log.
         with av.logging.Capture() as messages, _open(path) as file:
@@ -106,10 +126,10 @@ def _opened(path: Path, media: Media) -> Media:
             packets = read_packets(file, streams)
             packets.complete &= not messages
         with av.logging.Capture(), _open(path) as file:
-            return _described(file, packets, media)
+            return _described(file, packets, media), not packets.complete
     except av.FFmpegError as error:
         status = Status.OUT_OF_MEMORY if error.errno == errno.ENOMEM else Status.UNREADABLE
-        return replace(media, status=status, error=_message(error))
+        return replace(media, status=status, error=_message(error)), True
     finally:
         av.logging.set_level(level)
 

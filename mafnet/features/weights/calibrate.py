@@ -17,6 +17,7 @@ from mafnet.features.config import RandomWeights
 from mafnet.features.decode_pool import Clip, decode_in_parallel
 from mafnet.features.fingerprint import parse_features
 from mafnet.video.config import VideoSettings
+from mafnet.video.interruptions import require_none
 from mafnet.video.media import Media
 from mafnet.video.probe import PROBE_SECONDS, probe_many
 from mafnet.video.status import Status
@@ -40,7 +41,9 @@ def calibrate(
     seed, count = random.seed, random.calibration_videos
     videos = calibration_videos(manifests[0], count)
     links = settings.get("link_roots", ())
-    media = [row for row in probe_many(root, videos, threads, PROBE_SECONDS, links) if row.ok]
+    rows = list(probe_many(root, videos, threads, PROBE_SECONDS, links))
+    require_none(rows)
+    media = [row for row in rows if row.ok]
     if not media:
         raise MafnetError(f"{manifests[0]}: none of the first {count} training videos can be read")
     modality = backbone_spec(features.backbone).modality
