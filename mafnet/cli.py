@@ -7,7 +7,8 @@ import click
 
 from mafnet import __version__
 from mafnet.common.attempts import record_error, refuse_repetition
-from mafnet.common.errors import MafnetError
+from mafnet.common.errors import MachineError, MafnetError
+from mafnet.common.machine_errors import described
 from mafnet.common.parent import end_with_parent
 from mafnet.common.terminal import PrintableFormatter, printable
 from mafnet.dataset.commands import demo, download, prepare, unpack
@@ -39,13 +40,19 @@ class ByStage(click.Group):
                 formatter.write_dl([(verb.name, verb.get_short_help_str(200)) for verb in commands])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; print a MafnetError as one line and exit with status 1."""
+        """Run a command; print an error of the user or the machine as one line, exit with 1."""
         try:
             return super().invoke(ctx)
         except MafnetError as error:
-            record_error(sys.argv, error)
-            click.echo(f"mafnet {ctx.invoked_subcommand}: {printable(str(error))}", err=True)
-            ctx.exit(1)
+            line = str(error)
+            if not isinstance(error, MachineError):
+                record_error(sys.argv, error)
+        except (OSError, MemoryError, RuntimeError) as error:
+            line = described(error, ctx.invoked_subcommand)
+            if line is None:
+                raise
+        click.echo(f"mafnet {ctx.invoked_subcommand}: {printable(line)}", err=True)
+        raise click.exceptions.Exit(1)
 
 
 @click.group(cls=ByStage, context_settings={"help_option_names": ["-h", "--help"]})

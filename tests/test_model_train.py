@@ -2,6 +2,7 @@
 
 import csv
 import json
+import resource
 import shutil
 import signal
 import subprocess
@@ -223,6 +224,20 @@ def test_failed_training_resumes_after_its_last_save(stopped, undisturbed, data,
     assert "resuming after epoch 4" in caplog.text
     assert contents(stopped) == contents(undisturbed)
     assert visible(stopped) == sorted(FILES)
+
+
+def test_state_that_does_not_fit_on_the_disk_does_not_end_the_training(
+    undisturbed, data, tmp_path, caplog
+):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    room = (undisturbed / "model.safetensors").stat().st_size  # the state needs three times as much
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        train(settings_for(data), data, tmp_path / "run", CPU, save_seconds=0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "resume.pt: cannot be written (File too large); free some room" in caplog.text
+    assert contents(tmp_path / "run") == contents(undisturbed)
 
 
 def changed_state(path, kind):

@@ -1,5 +1,6 @@
 """All downloads: resumed, verified, then renamed to their final path."""
 
+import errno
 import logging
 import os
 import subprocess
@@ -73,6 +74,9 @@ def _download(path: Path, addresses: Sequence[str], sha256: str) -> None:
         try:
             _fetch_right(address, part, sha256)
         except (OSError, HTTPException, ValueError) as error:  # ValueError: not a URL
+            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                error.filename = str(path)
+                raise
             faults.append(f"{address}: {error}")
             continue
         part.replace(path)

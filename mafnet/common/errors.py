@@ -11,6 +11,10 @@ class MafnetError(Exception):
     """
 
 
+class MachineError(MafnetError):
+    """A fault of the machine, such as a full disk: later the same command may succeed."""
+
+
 def hint(name: str, known: Iterable[str]) -> str:
     """A hint for an unknown name: the most similar known name, or all known names."""
     names = list(known)

@@ -10,12 +10,13 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mafnet.common.errors import MafnetError
+from mafnet.common.machine_errors import writing
 from mafnet.common.temporary import sweep, temporary_name
 
 
@@ -25,19 +26,22 @@ def replacing(path: Path, sealed: bool = False) -> Iterator[Path]:
 
     No other writer has its name. Remains of killed processes in the folder are removed, once.
     sealed: write its seal too. A kill between the two leaves a file without a seal.
+    MachineError if the disk does not take the file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep_once(path.parent.resolve())
     beside = path.with_name(f".{temporary_name()}.tmp")
-    try:
-        yield beside
-        digest = sha256_of(beside) if sealed else ""
-        _seal(path).unlink(missing_ok=True)
-        os.replace(beside, path)
-        if sealed:
-            _seal(path).write_bytes(f"{digest}  ".encode() + os.fsencode(path.name) + b"\n")
-    finally:
-        beside.unlink(missing_ok=True)
+    with writing(path, beside):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep_once(path.parent.resolve())
+        try:
+            yield beside
+            digest = sha256_of(beside) if sealed else ""
+            with suppress(OSError):  # a seal that stays is found when the file is read
+                _seal(path).unlink()
+            os.replace(beside, path)
+            if sealed:
+                _seal(path).write_bytes(f"{digest}  ".encode() + os.fsencode(path.name) + b"\n")
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 @cache

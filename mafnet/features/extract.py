@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mafnet.common.config import parse
-from mafnet.common.errors import MafnetError
+from mafnet.common.errors import MachineError, MafnetError
 from mafnet.common.files import require_unchanged, sha256_of
 from mafnet.common.progress import Progress
 from mafnet.features.backbones import Backbone, backbone_spec
@@ -130,10 +130,10 @@ def _interrupted(rows: Iterable[Extracted]) -> list[Extracted]:
 
 
 def _require_none(interrupted: Sequence[Extracted]) -> None:
-    """MafnetError if a video was interrupted twice: it is no row, so that it is tried again."""
+    """MachineError if a video was interrupted twice: it is no row, so that it is tried again."""
     if interrupted:
         first = interrupted[0]
-        raise MafnetError(
+        raise MachineError(
             f"{first.video}: decoding was interrupted twice ({first.error}); check the disk and "
             f"the limits of the machine, and run the same command again; it tries the "
             f"{len(interrupted)} interrupted videos, the others are kept"

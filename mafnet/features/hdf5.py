@@ -24,8 +24,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mafnet.common.errors import MafnetError
-
 USER_BLOCK = 1024
 SIGNATURE = b"\x89HDF"
 CHECKSUMS = "checksums"
@@ -104,7 +102,7 @@ class Layer:
     checksum_step: int
 
     def write(self, row: int, values: np.ndarray) -> None:
-        """Write the first values of a row, and its checksum; MafnetError if writing fails."""
+        """Write the first values of a row, and its checksum; OSError if writing fails."""
         row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
         content = values.astype(self.dtype).tobytes()
         _write(self.file, self.offset + row * row_bytes, content)
@@ -122,7 +120,7 @@ class Layer:
 def new_hdf5(
     path: Path, describe: Callable[[h5py.File], None], arrays: dict[str, tuple[tuple, type]]
 ) -> Iterator[dict[str, Layer]]:
-    """Create an HDF5 file whose layers are zero; MafnetError if writing fails.
+    """Create an HDF5 file whose layers are zero; OSError if writing fails.
 
     describe: writes small datasets and attributes.
     arrays: shape and type of every layer by name; all have N rows.
@@ -136,18 +134,15 @@ def new_hdf5(
         first, step = checksums.id.get_offset(), 4 * len(arrays)
         datasets = {name: _allocated(described, name, *array) for name, array in arrays.items()}
         found = {name: (d.id.get_offset(), d.shape, d.dtype) for name, d in datasets.items()}
-    with _written(path):
-        file = io.FileIO(path, "w")
-    with file:
+    with io.FileIO(path, "w") as file:
         layers = {
             name: Layer(file, *where, first + 4 * column, step)
             for column, (name, where) in enumerate(found.items())
         }
         for position, content in [(0, layout.seal()), *layout.writes]:
             _write(file, position, content)
-        with _written(path):
-            ends = [each.end for each in layers.values()]
-            file.truncate(max(layout.size, first + rows * step, *ends))
+        ends = [each.end for each in layers.values()]
+        file.truncate(max(layout.size, first + rows * step, *ends))
         yield layers
 
 
@@ -182,20 +177,8 @@ def _allocated(file: h5py.File, name: str, shape: tuple[int, ...], dtype: type) 
 
 
 def _write(file: io.FileIO, position: int, content: bytes) -> None:
-    """Write all bytes at a position; MafnetError if writing fails."""
+    """Write all bytes at a position; OSError if writing fails."""
     left = memoryview(content)
-    with _written(Path(file.name)):
-        file.seek(position)
-        while left:
-            left = left[file.write(left) :]
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[None]:
-    """MafnetError if writing fails."""
-    try:
-        yield
-    except OSError as error:
-        raise MafnetError(
-            f"{path}: cannot be written ({error.strerror}); free some disk space and run again"
-        ) from error
+    file.seek(position)
+    while left:
+        left = left[file.write(left) :]

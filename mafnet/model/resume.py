@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mafnet.common.errors import MachineError
 from mafnet.model.run_folder import Epoch, RunFolder
 
 log = logging.getLogger(__name__)
@@ -56,10 +57,17 @@ class Resume:
     def save(
         self, network: nn.Module, optimiser: torch.optim.Optimizer, state: Progression
     ) -> None:
-        """Write the whole state between two epochs, unless the last save was a short time ago."""
+        """Write the whole state between two epochs, unless the last save was a short time ago.
+
+        The training goes on if the disk does not take it.
+        """
         if time.monotonic() - self._saved < self._seconds_between:
             return
-        self._run.write_resume({"key": self._key} | _content(network, optimiser, state))
+        content = {"key": self._key} | _content(network, optimiser, state)
+        try:
+            self._run.write_resume(content)
+        except MachineError as error:
+            log.warning("%s; if this training is killed, it starts from its last save", error)
         self._saved = time.monotonic()
 
     def restore(

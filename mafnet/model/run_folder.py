@@ -6,6 +6,7 @@ Torch is imported only where weights are written or read.
 """
 
 import csv
+import io
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -165,8 +166,11 @@ class RunFolder:
         """Write resume.pt: tensors, numbers, texts and nested lists and mappings of these."""
         import torch
 
+        # On a full disk torch would end the process.
+        content = io.BytesIO()
+        torch.save(dict(state), content)
         with replacing(self.resume, sealed=True) as beside:
-            torch.save(dict(state), beside)
+            beside.write_bytes(content.getbuffer())
 
     def read_resume(self) -> dict:
         """Read resume.pt, on the CPU; empty if there is none."""

@@ -4,7 +4,7 @@ import errno
 import signal
 from collections.abc import Sequence
 
-from mafnet.common.errors import MafnetError
+from mafnet.common.errors import MachineError
 from mafnet.video.media import Media
 from mafnet.video.status import Status
 
@@ -29,11 +29,11 @@ def of_the_machine(error: Exception) -> bool:
 
 
 def require_none(rows: Sequence[Media]) -> None:
-    """MafnetError if the reading of a video was interrupted: that is never kept in a file."""
+    """MachineError if the reading of a video was interrupted: that is never kept in a file."""
     interrupted = [row for row in rows if row.status == Status.INTERRUPTED]
     if interrupted:
         first = interrupted[0]
-        raise MafnetError(
+        raise MachineError(
             f"{first.video}: reading was interrupted twice ({first.error}); {len(interrupted)} of "
             f"{len(rows)} videos; check the disk and the limits of the machine, and run the same "
             "command again"

@@ -22,6 +22,7 @@ from mafnet.common.cores import usable_cores
 from mafnet.common.errors import MafnetError
 from mafnet.common.ffmpeg import ffmpeg_path, file_url
 from mafnet.common.files import replacing
+from mafnet.common.machine_errors import raise_disk_error
 from mafnet.dataset.config import DemoSettings
 from mafnet.dataset.demo.noise import clouds, hiss
 from mafnet.dataset.demo.scenes import Canvas, draw, synthesise
@@ -173,5 +174,7 @@ def _encoder() -> str:
 def _run(command: list[str], frames: bytes, video: str) -> None:
     result = subprocess.run(command, input=frames, capture_output=True, check=False)
     if result.returncode:
-        lines = result.stderr.decode("utf-8", "replace").strip().splitlines()
+        text = result.stderr.decode("utf-8", "replace")
+        raise_disk_error(text)
+        lines = text.strip().splitlines()
         raise MafnetError(f"ffmpeg could not encode {video}: {lines[-1] if lines else ''}")

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from mafnet.common.errors import MafnetError
 from mafnet.common.files import digest_of, replacing, sha256_of
 from mafnet.features.backbones import backbone_spec, frozen_network
 from mafnet.features.backbones.openvino_runtime import openvino
@@ -77,8 +78,8 @@ def _keep(content: bytes, path: Path) -> None:
     try:
         with replacing(path) as beside:
             beside.write_bytes(sha256(content).hexdigest().encode() + b"\n" + content)
-    except OSError as error:
-        log.warning("%s: cannot be written (%s); the next job converts again", path, error.strerror)
+    except MafnetError as error:
+        log.warning("%s; until then each job converts again", error)
 
 
 def _converted(name: str, weights: Path, example: np.ndarray) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mafnet.common.config import parse
-from mafnet.common.errors import MafnetError
+from mafnet.common.errors import MachineError, MafnetError
 from mafnet.common.files import replacing
 from mafnet.dataset.manifest import calibration_videos
 from mafnet.features.backbones import backbone_spec, frozen_network
@@ -80,7 +80,7 @@ def _clips(
             if isinstance(event, Clip):
                 yield event.data[None]
             elif event.status == Status.INTERRUPTED:
-                raise MafnetError(
+                raise MachineError(
                     f"{row.video}: decoding was interrupted ({event.error}); check the disk and "
                     "the limits of the machine, and run the same command again"
                 )
