@@ -12,6 +12,7 @@ from mafnet.common.machine_errors import described
 from mafnet.common.parent import end_with_parent
 from mafnet.common.terminal import PrintableFormatter, printable
 from mafnet.dataset.commands import demo, download, prepare, unpack
+from mafnet.features.backbones_table import backbones
 from mafnet.features.cache_command import cache
 from mafnet.features.commands import calibrate, convert, extract, fetch, media, pack
 from mafnet.model.commands import evaluate, evaluate_video, fetch_network, finetune, train
@@ -24,7 +25,7 @@ STAGES = {
     "checks": (check, doctor),
     "dataset": (demo, download, unpack, prepare),
     "video": (probe, screen),
-    "features": (convert, fetch, calibrate, extract, media, pack, cache),
+    "features": (backbones, convert, fetch, calibrate, extract, media, pack, cache),
     "model": (train, evaluate, fetch_network, finetune, evaluate_video),
     "report": (metrics, study, table, figure, report),
 }

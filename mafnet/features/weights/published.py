@@ -1,7 +1,7 @@
 """The table of published weights: address, format and sha256 of each file."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mafnet.common.download import is_wheel
@@ -35,6 +35,9 @@ class Published:
     file: str
     sha256: str
     addresses: tuple[str, ...]
+    # Not in the text of a row: weights are fetched again if that changes.
+    megabytes: str = field(default="", repr=False, compare=False)
+    licence: str = field(default="", repr=False, compare=False)
 
     @property
     def needs_conversion(self) -> bool:
@@ -63,7 +66,8 @@ def _row(table: Path, number: int, row: dict[str, str]) -> Published:
             f"has no {', '.join(missing)}" if missing else f"form is not one of {', '.join(FORMS)}"
         )
         raise MafnetError(f"{table}, row {number}: {wrong}; fix the row")
-    return Published(*(row[key] for key in keys), tuple(row["addresses"].split()))
+    about = {key: row.get(key) or "" for key in ("megabytes", "licence")}
+    return Published(*(row[key] for key in keys), tuple(row["addresses"].split()), **about)
 
 
 def published(table: Path, backbone: str, name: str) -> Published:
