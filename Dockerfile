@@ -19,7 +19,9 @@ COPY mafnet mafnet
 COPY profiles profiles
 COPY resources resources
 COPY workflow workflow
-RUN python -m pip install --no-cache-dir --constraint requirements.lock --editable ".[workflow,openvino]"
+# pip accepts no hashes beside a folder to install, so only the versions are kept.
+RUN grep -o '^[a-z0-9].*[^ \\]' requirements.lock > versions.txt \
+    && python -m pip install --no-cache-dir --constraint versions.txt --editable ".[workflow,openvino]"
 
 # With --user, the process has an id without a name and a home folder, but some packages need both.
 ENV HOME=/tmp USER=mafnet NVIDIA_DRIVER_CAPABILITIES=compute,utility,video

@@ -34,7 +34,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	    { echo "mafnet needs Python $(subst $() , or ,$(VERSIONS)), but $(PYTHON) is $$($(PYTHON) --version 2>&1); install one of them, or give make PYTHON=/path/to/python" >&2; exit 1; }
 	@echo "Making the environment in .venv (once; 6 GB, a few minutes) ..."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $(INSTALLED)
 	@echo "Done; ffmpeg: $$($(BIN)/python -c 'from mafnet.common.ffmpeg import ffmpeg_path; print(ffmpeg_path())')"
@@ -99,7 +99,7 @@ bench-scale: $(INSTALLED)
 lock: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --extra workflow --extra openvino --extra dev --no-header \
-	    --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
+	    --no-emit-index-url --no-annotate --generate-hashes pyproject.toml -o requirements.lock
 
 # Only the extra `vggish`, without the dependencies of mafnet: torch is not needed there.
 vggish-env: .venv-vggish/.installed

@@ -48,7 +48,8 @@ def commands():
 def in_lock():
     """The names of the packages in requirements.lock."""
     lines = (REPOSITORY / "requirements.lock").read_text().splitlines()
-    return {canonicalize_name(Requirement(line).name) for line in lines if line[:1].isalnum()}
+    rows = [line.removesuffix(" \\") for line in lines if line[:1].isalnum()]
+    return {canonicalize_name(Requirement(row).name) for row in rows}
 
 
 def test_every_copied_path_is_in_the_repository():
@@ -71,7 +72,13 @@ def test_the_base_is_a_python_of_the_project_and_has_a_fixed_version():
 def test_packages_come_from_the_lock_and_no_cache_stays_in_the_image():
     (install,) = [command for command in commands() if "pip install" in command]
     words = shlex.split(install)
-    assert words[words.index("--constraint") + 1] == "requirements.lock"
+    kept = words.index("versions.txt")
+    assert words[: kept + 1] == ["grep", "-o", words[2], "requirements.lock", ">", "versions.txt"]
+    assert words[words.index("--constraint") + 1] == "versions.txt"
+    lines = subprocess.run(
+        words[:4], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout.splitlines()  # fmt: skip
+    assert {canonicalize_name(Requirement(line).name) for line in lines} == in_lock()
     assert "--no-cache-dir" in words
     extras = re.fullmatch(r"\.\[(.*)\]", words[-1])[1].split(",")
     optional = PROJECT["project"]["optional-dependencies"]
