@@ -9,7 +9,7 @@ CORES ?= $(shell $(PYTHON) mafnet/common/cores.py 2>/dev/null || nproc 2>/dev/nu
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo demo-real test test-all test-pretrained test-slurm lint format generate bench bench-gpu bench-gpu-video bench-scale lock vggish-env clean
+.PHONY: help install demo demo-real test test-all test-pretrained test-slurm test-s3 lint format generate bench bench-gpu bench-gpu-video bench-scale lock vggish-env clean
 
 help:
 	@echo "make demo      from synthetic videos to a table of accuracies and a page, on $(CORES) cores"
@@ -17,6 +17,7 @@ help:
 	@echo "make test      run the tests; make test-all includes the slow ones"
 	@echo "make test-pretrained  compare networks with published weights with their originals; needs a package registry"
 	@echo "make test-slurm  test the Slurm profile with a real Slurm on this machine (root; Debian), 10 minutes"
+	@echo "make test-s3   test results in S3 with a local S3 server, and the profiles of other clusters; installs their plugins"
 	@echo "make lint      check format and lint; make format fixes the files"
 	@echo "make generate  write the schemas and the defaults of config.yaml from mafnet/*/config.py"
 	@echo "make bench     compare each stage with the plain way, 8 minutes; BENCH=--quick is a check of one minute"
@@ -55,10 +56,10 @@ demo demo-real: $(INSTALLED)
 	@echo "  file://$(CURDIR)/results/$(DEMO)/summary.html"
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slow and not slurm and not pretrained"
+	$(BIN)/python -m pytest -m "not slow and not slurm and not s3 and not pretrained"
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slurm and not pretrained"
+	$(BIN)/python -m pytest -m "not slurm and not s3 and not pretrained"
 
 # Downloads 50 MB of weights into weights/, once.
 test-pretrained: $(INSTALLED)
@@ -69,6 +70,11 @@ test-slurm: $(INSTALLED)
 	@command -v slurmd munged >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
 	    { apt-get update -qq && apt-get install -yqq slurm-wlm munge; } >/dev/null
 	$(BIN)/python -m pytest -m slurm tests/test_workflow_slurm.py
+
+# The extra `clusters` is not in the lock, and no other target needs it.
+test-s3: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock -e '.[clusters]'
+	$(BIN)/python -m pytest tests/test_workflow_s3.py tests/test_workflow_profiles.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

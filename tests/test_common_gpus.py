@@ -1,7 +1,10 @@
 """Jobs at the same time, each on its own GPU: real processes, simulated GPUs."""
 
+import multiprocessing
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -90,6 +93,40 @@ def test_a_job_that_needs_a_whole_gpu_gets_none_that_is_shared(jobs):
     assert "waiting" in late.stderr.readline()
     alone.kill()
     assert cards_of([late]) == [taken[1]]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can start processes of other users")
+def test_jobs_of_different_users_have_different_gpus():
+    """The first user creates the folder and the lock of card a; the second one only reads them."""
+    fork = multiprocessing.get_context("fork")  # other users may not read this Python
+
+    def claim(user, queue, done):
+        os.umask(0o077)
+        os.setuid(user)
+        queue.put(claim_card(["a", "b"], folder, shared=False))
+        done.wait()
+
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o777)
+        folder, queue, done = Path(place, "locks"), fork.Queue(), fork.Event()
+        jobs = [fork.Process(target=claim, args=(user, queue, done)) for user in (65534, 65533)]
+        found = []
+        for job in jobs:
+            job.start()
+            found.append(queue.get(timeout=30))
+        assert folder.stat().st_mode & 0o7777 == 0o1777
+        done.set()
+        for job in jobs:
+            job.join()
+    assert found == [0, 1]
+
+
+def test_a_symbolic_link_in_place_of_a_lock_is_not_followed(tmp_path):
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks/a.lock").symlink_to(tmp_path / "trap")
+    with pytest.raises(MafnetError, match="cannot lock a GPU there"):
+        claim_card(["a"], tmp_path / "locks", shared=False)
+    assert not (tmp_path / "trap").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import multiprocessing
 import os
 import resource
 import shutil
@@ -320,3 +321,38 @@ def test_cache_that_cannot_be_a_folder_is_one_line(tmp_path):
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(MafnetError, match=r"cannot be written \(Not a directory\)"):
         FeatureCache(tmp_path / "cache", FINGERPRINT).write(VIDEO, made_entry())
+
+
+def write_all(root, barrier, seed):
+    """Write every entry several times, in an order of its own, as an extraction of a shard does."""
+    cache = FeatureCache(root, FINGERPRINT)
+    order = np.random.default_rng(seed).permutation(ENTRIES)
+    barrier.wait()
+    for number in [*order, *order, *order]:
+        cache.write(f"{number:064x}", made_entry(seed=int(number)))
+        cache.sweep()
+
+
+ENTRIES = 30
+WRITERS = 4
+
+
+def test_several_processes_write_the_same_entries_and_no_reader_sees_half_of_one(tmp_path):
+    """Two working directories may share a cache. Readers take no lock, which NFS might not have."""
+    fork = multiprocessing.get_context("fork")
+    barrier = fork.Barrier(WRITERS + 1)
+    writers = [
+        fork.Process(target=write_all, args=(tmp_path, barrier, seed)) for seed in range(WRITERS)
+    ]
+    for writer in writers:
+        writer.start()
+    cache = FeatureCache(tmp_path, FINGERPRINT)
+    barrier.wait()
+    while any(writer.is_alive() for writer in writers):
+        for number in range(ENTRIES):
+            if cache.path(f"{number:064x}").exists():
+                assert same(cache.read(f"{number:064x}"), made_entry(seed=number))
+    assert [writer.exitcode for writer in writers] == [0] * WRITERS
+    for number in range(ENTRIES):
+        assert same(cache.read(f"{number:064x}"), made_entry(seed=number))
+    assert list((tmp_path / "writing").iterdir()) == []

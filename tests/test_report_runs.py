@@ -1,9 +1,12 @@
 """Evaluated runs in memory: grouping, counting, and errors."""
 
+from importlib.metadata import PackageNotFoundError
+
 import pytest
 from support.made_runs import made_run, made_test_samples
 
 from mafnet.common.errors import MafnetError
+from mafnet.report import dataset_metrics
 from mafnet.report.statistics.runs import count_test_samples, grouped, read_run, seed_means
 
 CLASSES = ("cat", "dog")
@@ -46,3 +49,15 @@ def test_metrics_with_different_classes_are_an_error(runs):
     folder.write_metrics(metrics)
     with pytest.raises(MafnetError, match=r"predictions\.csv: its classes are not .*evaluate the"):
         read_run(folder.path)
+
+
+def test_the_version_of_snakemake_is_known_in_an_environment_without_it(monkeypatch):
+    """With --use-conda, `mafnet metrics` runs in such an environment."""
+
+    def absent(package):
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr(dataset_metrics, "version", absent)
+    monkeypatch.setenv("MAFNET_SNAKEMAKE", "9.27.1")
+    found = dataset_metrics._versions()
+    assert (found["snakemake"], found["torch"]) == ("9.27.1", None)

@@ -76,10 +76,14 @@ def pins(lines):
 
 def environment(name):
     """The pip packages and the Python version of an environment of the rules."""
-    content = yaml.safe_load((REPOSITORY / "envs" / name).read_text())["dependencies"]
-    (pip,) = (entry["pip"] for entry in content if isinstance(entry, dict))
-    (python,) = (entry for entry in content if str(entry).startswith("python "))
-    return pins(pip), python
+    found = yaml.safe_load((REPOSITORY / "envs" / name).read_text())
+    (pip,) = (entry["pip"] for entry in found["dependencies"] if isinstance(entry, dict))
+    packages = [entry for entry in found["dependencies"] if isinstance(entry, str)]
+    # `nodefaults` is a channel for newer conda; without it, older conda adds its own channels.
+    assert found["channels"] == ["conda-forge"]
+    assert all(package.startswith("conda-forge::") for package in packages)
+    (python,) = (entry for entry in packages if "python " in entry)
+    return pins(pip), python.removeprefix("conda-forge::")
 
 
 def test_the_environment_pins_the_versions_of_pyproject():

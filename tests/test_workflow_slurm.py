@@ -18,7 +18,7 @@ from mafnet.plan.slurm import memory_kills
 
 pytestmark = pytest.mark.workflow
 
-PATIENCE_SECONDS = 300
+PATIENCE_SECONDS = 900
 TARGET = "results/mine/metrics.json"
 AFTER_PROBING = ("features", "main", "media.tsv", "metrics.json")
 """All results that depend on the extraction."""

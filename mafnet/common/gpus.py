@@ -10,6 +10,7 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import TextIO
@@ -43,8 +44,8 @@ def count_cards(environment: Mapping[str, str], devices: Path = Path("/dev")) ->
 
 
 def lock_folder() -> Path:
-    """The folder of this user's locks; it is on the local machine, like the cards."""
-    return Path(tempfile.gettempdir()) / f"mafnet-gpus-{os.getuid()}"
+    """The folder of the locks of all users; it is on the local machine, like the cards."""
+    return Path(tempfile.gettempdir()) / "mafnet-gpus"
 
 
 def claim_card(cards: Sequence[str], folder: Path, shared: bool) -> int:
@@ -58,7 +59,7 @@ def claim_card(cards: Sequence[str], folder: Path, shared: bool) -> int:
     announced = False
     while True:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            _share(folder)
             index = claim(cards, folder)
         except OSError as error:
             raise MafnetError(
@@ -95,9 +96,16 @@ def _claim_slot(cards: Sequence[str], folder: Path) -> int | None:
     return None
 
 
+def _share(folder: Path) -> None:
+    """Create the folder for all users; as in /tmp, only the owner of a file can remove it."""
+    with suppress(FileExistsError):
+        folder.mkdir(parents=True)
+        folder.chmod(0o1777)
+
+
 def _lock(path: Path, kind: int) -> TextIO | None:
     """The file, locked until it is closed; None if another process holds it."""
-    file = path.open("a")
+    file = os.fdopen(_opened(path))
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -107,3 +115,19 @@ def _lock(path: Path, kind: int) -> TextIO | None:
         file.close()
         raise
     return file
+
+
+def _opened(path: Path) -> int:
+    """A lock file, opened for reading; created for all users if it does not exist.
+
+    It may belong to another user. Linux forbids O_CREAT for such a file in a folder like /tmp. A
+    symbolic link is not followed, because it may be a trap.
+    """
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        with suppress(FileExistsError):
+            created = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            os.fchmod(created, 0o644)
+            return created
+    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)

@@ -1,6 +1,7 @@
 """results/{dataset}/metrics.json: the main variant, the media and the provenance of the numbers."""
 
 import logging
+import os
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,6 +24,8 @@ from mafnet.report.statistics.summary import (
 )
 from mafnet.video.media import read_media
 
+SNAKEMAKE = "MAFNET_SNAKEMAKE"
+"""Environment variable: the version of the Snakemake that runs the workflow."""
 PACKAGES = ("torch", "torchvision", "numpy", "h5py", "av", "snakemake")
 
 
@@ -97,11 +100,14 @@ def provenance(dataset: str, runs: Sequence[Run], config_digest: str) -> dict:
 
 
 def _versions() -> dict[str, str | None]:
-    """The installed versions of the packages that the numbers depend on."""
+    """The installed versions of the packages that the numbers depend on.
+
+    The environment of a rule has no Snakemake, so the workflow names its version.
+    """
     found = {}
     for package in PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
-            found[package] = None
+            found[package] = os.environ.get(SNAKEMAKE) if package == "snakemake" else None
     return found

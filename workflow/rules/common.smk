@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir)))
@@ -30,6 +31,13 @@ from mafnet.plan.targets import (
 from mafnet.report.output_digest import figures_digest, page_digest
 
 PAPER = without_wildcards(resource("paper.tsv"), Path(".snakemake"))
+
+
+def from_disk(path):
+    """A path for a rule's input: an absolute one is on this machine, even if results are in S3."""
+    return local(path) if Path(path).is_absolute() else path
+
+
 CONDA_MAFNET = without_fields(f"{workflow.basedir}/envs/mafnet.yaml")
 CONDA_VGGISH = without_fields(f"{workflow.basedir}/envs/vggish.yaml")
 
@@ -117,6 +125,9 @@ shell.prefix(
 if IN_JOB and "--attempt" in sys.argv:
     os.environ["MAFNET_ATTEMPT"] = sys.argv[sys.argv.index("--attempt") + 1]
 
+# For the provenance: with --use-conda the commands cannot see the installed Snakemake.
+os.environ["MAFNET_SNAKEMAKE"] = version("snakemake")
+
 # Set here because a path in a profile would be relative to the folder of --directory.
 os.environ.setdefault(
     "SNAKEMAKE_SLURM_PARTITIONS", f"{workflow.basedir}/profiles/slurm/partitions.yaml"
@@ -141,16 +152,37 @@ def media_memory(wildcards, attempt):
     return attempt * (1000 + 3 * PLAN.video_count(wildcards.dataset) // 1000)
 
 
-def slurm_gpus(wildcards):
-    """The GPUs that a fine-tuning asks Slurm for; None if the job runs on this machine."""
-    one = slurm_gpu(wildcards)
-    count = PLAN.finetuning_gpus(wildcards.dataset)
-    return re.sub(r":\d+$", f":{count}", one) if one else one
+GPU_REQUESTS = {
+    "slurm": {"gres": os.environ.get("MAFNET_SLURM_GPU", "gpu:1")},
+    "slurm-jobstep": {"gres": os.environ.get("MAFNET_SLURM_GPU", "gpu:1")},
+    "lsf": {"lsf_extra": os.environ.get("MAFNET_LSF_GPU", "-gpu num=1")},
+    "kubernetes": {"gpu": 1},
+    "cluster-generic": {"gpu": 1},
+}
+"""How jobs ask for a GPU: executor -> resource -> value."""
 
 
-def slurm_gpu(wildcards):
-    """The GPU that a job asks Slurm for; None if the job runs on this machine."""
-    return None if workflow.local_exec else os.environ.get("MAFNET_SLURM_GPU", "gpu:1") or None
+def gpu_request(resource):
+    """A resource function: the request for a GPU if the executor knows this resource, else None."""
+
+    def request(wildcards):
+        executor = getattr(workflow.executor_plugin, "name", None)
+        return GPU_REQUESTS.get(executor, {}).get(resource) or None
+
+    return request
+
+
+def finetuning_gpu_request(resource):
+    """The same for a fine-tuning, which may use several GPUs."""
+    one = gpu_request(resource)
+
+    def request(wildcards):
+        value, count = one(wildcards), PLAN.finetuning_gpus(wildcards.dataset)
+        if not isinstance(value, str):
+            return value and count
+        return re.sub(r"(?<=num=)\d+|(?<=:)\d+$", str(count), value)
+
+    return request
 
 
 resource_scopes:

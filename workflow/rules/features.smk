@@ -107,7 +107,9 @@ rule extract:
         mem_mb=grows_from(6000),
         runtime=240,
         gpu_percent=100,
-        gres=slurm_gpu,
+        gres=gpu_request("gres"),
+        gpu=gpu_request("gpu"),
+        lsf_extra=gpu_request("lsf_extra"),
     params:
         root=lookup(dpath="{dataset}/root", within=VALUES),
         cache=lookup(dpath="{dataset}/cache", within=VALUES),

@@ -12,19 +12,25 @@ def manifests(wildcards):
     elif wildcards.dataset in PLAN.published:
         for split in PLAN.all_splits(wildcards.dataset):
             checkpoints.prepare.get(dataset=wildcards.dataset, split=split)
-    return PLAN.manifests(wildcards.dataset)
+    return [from_disk(path) for path in PLAN.manifests(wildcards.dataset)]
 
 
 def manifest(wildcards):
     """The manifest of a split."""
     manifests(wildcards)
-    return PLAN.manifest(wildcards.dataset, wildcards.split)
+    return from_disk(PLAN.manifest(wildcards.dataset, wildcards.split))
 
 
 def shown_manifests(wildcards):
     """The manifests of the splits that are shown."""
     manifests(wildcards)
-    return [PLAN.manifest(wildcards.dataset, split) for split in PLAN.splits(wildcards.dataset)]
+    splits = PLAN.splits(wildcards.dataset)
+    return [from_disk(PLAN.manifest(wildcards.dataset, split)) for split in splits]
+
+
+def class_files(wildcards):
+    """The file of class names, if there is one."""
+    return [from_disk(path) for path in PLAN.classes(wildcards.dataset)]
 
 
 def of_all_shards(pattern):
@@ -67,14 +73,29 @@ def features_of_main(wildcards):
     return features_read(wildcards.dataset, PLAN.main(wildcards.dataset))
 
 
+# The files of a run that later rules read. A file that is not an input is not fetched from a storage
+# provider. Otherwise the metrics suffice, because the other files are written before them.
+RUN_FILES = ["metrics.json"]
+if workflow.storage_settings.default_storage_provider:
+    RUN_FILES += [
+        "settings.json",
+        "model.safetensors",
+        "history.csv",
+        "predictions.csv",
+        "predictions_val.csv",
+        "attention.npz",
+    ]
+
+
 def metrics_of(dataset, variants):
-    """The metrics of all runs of some variants."""
+    """The metrics of all runs of some variants; with a storage provider, all files of the runs."""
     return expand(
-        "results/{dataset}/{split}/{variant}/seed{seed}/metrics.json",
+        "results/{dataset}/{split}/{variant}/seed{seed}/{file}",
         dataset=dataset,
         split=PLAN.splits(dataset),
         variant=variants,
         seed=PLAN.seeds(dataset),
+        file=RUN_FILES,
     )
 
 

@@ -6,7 +6,7 @@ rule train:
     input:
         manifest=manifest,
         features=feature_files,
-        classes=asked("classes"),
+        classes=class_files,
         members=member_runs,
     output:
         "results/{dataset}/{split}/{variant}/seed{seed}/model.safetensors",
@@ -25,7 +25,9 @@ rule train:
         mem_mb=grows_from(4000),
         runtime=240,
         gpu_percent=asked("run_gpu_percent"),
-        gres=slurm_gpu,
+        gres=gpu_request("gres"),
+        gpu=gpu_request("gpu"),
+        lsf_extra=gpu_request("lsf_extra"),
     params:
         features=each("features", "features"),
         classes=each("classes", "classes"),
@@ -65,7 +67,9 @@ rule evaluate:
         mem_mb=grows_from(4000),
         runtime=60,
         gpu_percent=asked("run_gpu_percent"),
-        gres=slurm_gpu,
+        gres=gpu_request("gres"),
+        gpu=gpu_request("gpu"),
+        lsf_extra=gpu_request("lsf_extra"),
     params:
         features=each("features", "features"),
         run=run_folder,

@@ -32,7 +32,7 @@ rule finetune:
     input:
         manifest=manifest,
         media="results/{dataset}/media.tsv",
-        classes=asked("classes"),
+        classes=class_files,
         weights=asked("pretrained_weights"),
     output:
         "results/{dataset}/{split}/{variant}/seed{seed}/model.safetensors",
@@ -51,7 +51,9 @@ rule finetune:
         mem_mb=grows_from(16000),
         runtime=2880,
         gpu_percent=lambda wildcards: 100 * PLAN.finetuning_gpus(wildcards.dataset),
-        gres=slurm_gpus,
+        gres=finetuning_gpu_request("gres"),
+        gpu=finetuning_gpu_request("gpu"),
+        lsf_extra=finetuning_gpu_request("lsf_extra"),
     params:
         root=lookup(dpath="{dataset}/root", within=VALUES),
         classes=each("classes", "classes"),
@@ -92,7 +94,9 @@ rule evaluate_video:
         mem_mb=grows_from(16000),
         runtime=480,
         gpu_percent=100,
-        gres=slurm_gpu,
+        gres=gpu_request("gres"),
+        gpu=gpu_request("gpu"),
+        lsf_extra=gpu_request("lsf_extra"),
     params:
         root=lookup(dpath="{dataset}/root", within=VALUES),
         run=run_folder,

@@ -14,7 +14,8 @@ def each(option, name):
 
 def each_run(wildcards, input):
     """`--run FOLDER` for each run whose metrics are an input."""
-    return [part for path in input.metrics for part in ("--run", str(Path(path).parent))]
+    folders = dict.fromkeys(str(Path(path).parent) for path in input.metrics)
+    return [part for folder in folders for part in ("--run", folder)]
 
 
 def each_member(wildcards, input):

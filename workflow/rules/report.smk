@@ -7,7 +7,7 @@ rule metrics:
         metrics=metrics_of_main,
         media="results/{dataset}/media.tsv",
         screened="results/{dataset}/screen.json",
-        paper=PAPER,
+        paper=from_disk(PAPER),
         described=asked("descriptions"),
     output:
         "results/{dataset}/metrics.json",
@@ -40,7 +40,7 @@ rule study:
     """Table of the variants of a study, which is also printed."""
     input:
         metrics=study_runs,
-        paper=PAPER,
+        paper=from_disk(PAPER),
         described=asked("descriptions"),
     output:
         report(
