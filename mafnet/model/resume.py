@@ -118,8 +118,8 @@ def _set(
     state: Progression,
 ) -> None:
     """Set everything to a saved state; any exception if it does not fit."""
-    saved = Progression(**content["state"])
-    for name, start in vars(Progression()).items():
+    saved = type(state)(**content["state"])
+    for name, start in vars(type(state)()).items():
         if type(getattr(saved, name)) is not type(start):
             raise TypeError(f"{name} is of another type")
     saved.history = [Epoch(*row) for row in saved.history]
