@@ -103,6 +103,7 @@ def main(line: list[str]) -> None:
     for videos in arguments.videos:
         with tempfile.TemporaryDirectory() as folder:
             rows += measure(videos, Path(folder))
+        print(f"{videos:,} videos measured", file=sys.stderr)
     text = markdown(HEADER, rows)
     print(text)
     if arguments.write:

@@ -123,10 +123,10 @@ shell.prefix(
 
 # The number of the attempt, which mafnet/common/attempts.py reads. `workflow.attempt` is not known yet.
 if IN_JOB and "--attempt" in sys.argv:
-    os.environ["MAFNET_ATTEMPT"] = sys.argv[sys.argv.index("--attempt") + 1]
+    os.environ.update(MAFNET_ATTEMPT=sys.argv[sys.argv.index("--attempt") + 1])
 
 # For the provenance: with --use-conda the commands cannot see the installed Snakemake.
-os.environ["MAFNET_SNAKEMAKE"] = version("snakemake")
+os.environ.update(MAFNET_SNAKEMAKE=version("snakemake"))
 
 # Set here because a path in a profile would be relative to the folder of --directory.
 os.environ.setdefault(
