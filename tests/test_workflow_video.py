@@ -89,6 +89,7 @@ def test_only_pretrained_networks_on_kinetics_sounds_are_marked():
 
 
 @pytest.mark.workflow
+@pytest.mark.slow
 def test_one_video_network_from_videos_to_the_study(tmp_path):
     make_data(tmp_path)
     small = yaml.safe_load((ROOT / "benchmarks/demo_video.yaml").read_text())
