@@ -50,7 +50,10 @@ rule features:
     """Feature files of every data set; stops before training."""
     input:
         of_plain_datasets(
-            lambda dataset: [f"results/{dataset}/features/{name}.h5" for name in MODALITIES]
+            lambda dataset: [
+                f"results/{dataset}/screen.json",
+                *(f"results/{dataset}/features/{name}.h5" for name in MODALITIES),
+            ]
         ),
 
 

@@ -96,11 +96,11 @@ def test_an_added_video_reruns_one_of_two_shards(run):
         with (run.folder / "manifest.csv").open("a") as file:
             file.write(f"l{number},{name},low,{('train', 'val', 'test')[number % 3]}\n")
     table = "results/tiny/media.tsv"
-    assert run.planned(table) == {"probe": 2, "screen": 1, "extract": 4, "media": 1}
+    assert run.planned(table) == {"probe": 2, "extract": 4, "media": 1}
     run.run(table)
     assert run.planned(table) == {}
     add_video(run.folder)
-    assert run.planned(table) == {"probe": 1, "screen": 1, "extract": 2, "media": 1}
+    assert run.planned(table) == {"probe": 1, "extract": 2, "media": 1}
 
 
 def test_a_touched_video_or_manifest_reruns_nothing(run):

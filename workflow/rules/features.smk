@@ -92,7 +92,6 @@ rule extract:
     """Features of the clips of one shard and modality (in the cache); the outcome of each video."""
     input:
         media="results/{dataset}/media/{shard}.tsv",
-        screened=ancient("results/{dataset}/screen.json"),
         weights=asked("weights"),
     output:
         "results/{dataset}/features/{modality}/{shard}.tsv",

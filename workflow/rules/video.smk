@@ -11,6 +11,7 @@ rule probe:
         "logs/video/probe/{dataset}-{shard}.log",
     benchmark:
         "logs/video/probe/{dataset}-{shard}.benchmark.tsv"
+    priority: 2
     conda:
         CONDA_MAFNET
     threads: 4
@@ -30,6 +31,8 @@ rule probe:
         "{params.links:q} --output {output} --threads {threads} 2>&1 | tee {log}"
 
 
+# Probing and screening have priority: a failure of `screen` stops the run before hours of extraction.
+# Extraction does not depend on it, because Snakemake would not see changed settings of later jobs.
 rule screen:
     """Findings about all probed files: too many failures, the same bytes in several subsets."""
     input:
@@ -41,6 +44,7 @@ rule screen:
         "logs/video/screen/{dataset}.log",
     benchmark:
         "logs/video/screen/{dataset}.benchmark.tsv"
+    priority: 2
     conda:
         CONDA_MAFNET
     resources:
