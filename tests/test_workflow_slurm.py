@@ -156,6 +156,22 @@ def test_the_command_of_the_readme_runs_every_job_on_slurm(slurm, cluster):
 
 
 @pytest.mark.slurm
+def test_the_numbers_are_those_of_a_local_run(cluster, tmp_path):
+    """The local run uses the cluster's cache, as one does that continues on another machine."""
+    local = Cluster(tmp_path / "mafnet")
+    shutil.copytree(cluster.folder / "cache", local.folder / "cache")
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", TARGET]
+    process = start_process(command, local.folder / "output.log", cwd=local.folder)
+    assert process.wait(PATIENCE_SECONDS) == 0
+    log = (local.folder / "logs/features/extract/mine-audio-0000.log").read_text()
+    assert "8 videos in the cache, 0 to extract" in log
+    found = [json.loads((folder / TARGET).read_text()) for folder in (local.folder, cluster.folder)]
+    for metrics in found:
+        del metrics["provenance"]
+    assert found[0] == found[1]
+
+
+@pytest.mark.slurm
 def test_further_options_keep_gpu_and_partition(slurm, cluster, last):
     before = last()
     cluster.delete(*AFTER_PROBING)
