@@ -89,9 +89,18 @@ def test_upright_and_fixed_sizes():
     assert (clip.height, clip.width) == (128, 171)
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts"])
-def test_every_time_has_the_frame_of_the_other_decoder(tmp_path, suffix):
-    path = counting_video(tmp_path / f"a.{suffix}", 3, 30, "-g", 30)
+REORDERED = ("-preset", "medium", "-bf", 3)
+FILES = {
+    "mp4": ("mp4",), "mkv": ("mkv",), "avi": ("avi",), "ts": ("ts",),
+    "reordered avi": ("avi", *REORDERED), "reordered mkv": ("mkv", *REORDERED),
+    "MPEG-4 avi": ("avi", "-c:v", "mpeg4", "-q:v", 1, "-bf", 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_every_time_has_the_frame_of_the_other_decoder(tmp_path, case):
+    suffix, *options = FILES[case]
+    path = counting_video(tmp_path / f"a.{suffix}", 3, 30, "-g", 30, *options)
     frames, _ = frames_of(path, changed(frames_per_clip=10, clips=3))
     times = [index / 10 for index in range(30)]
     assert numbers(path, *times) == frame_numbers(frames)

@@ -163,19 +163,37 @@ def _seek(
 
 
 def _all_frames(file: "InputContainer", stream: "VideoStream") -> Iterator["VideoFrame"]:
+    """All frames that can be decoded from here on; each has a `pts`."""
     import av
 
-    packets = file.demux(stream)
+    packets, stated = file.demux(stream), file.format.name != "avi"
+    last = None
     while True:
         try:
             packet = next(packets, None)
             if packet is None:
                 return
-            yield from (frame for frame in packet.decode() if frame.pts is not None)
+            for frame in packet.decode():
+                if not stated:
+                    _stamp(frame, last)
+                if frame.pts is not None:
+                    last = frame.pts
+                    yield frame
         except av.error.InvalidDataError:
             continue
         except av.FFmpegError:
             return
+
+
+def _stamp(frame: "VideoFrame", before: int | None) -> None:
+    """Set `pts` of a frame of an AVI file, whose packets are numbered in the order of decoding.
+
+    The libraries of ffmpeg guess `pts` from these numbers, and their versions differ by a frame.
+    The ffmpeg command takes the numbers as they are; so does the other decoding (`decode`). Frames
+    that the decoder still holds at the end of the file have none. before: pts of the frame before.
+    """
+    following = None if before is None else before + 1
+    frame.pts = following if frame.dts is None else frame.dts
 
 
 class _Clock:

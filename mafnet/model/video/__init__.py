@@ -15,7 +15,7 @@ from mafnet.model.video.options import MIXED, NOT_USED, RECIPES, VideoOptions
 if TYPE_CHECKING:
     from torch import nn
 
-VERSION = 1
+VERSION = 2
 """Raise it if fine-tuning or the evaluation of video networks computes something else."""
 
 PRETRAINED = "kinetics400"
