@@ -1,14 +1,14 @@
 """The table of backbones: `mafnet backbones`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from mafnet.common import options
-from mafnet.features.backbones import BACKBONES
-from mafnet.features.weights.published import TABLE, Published, read_published
+
+if TYPE_CHECKING:
+    from mafnet.features.weights.published import Published
 
 
 @click.command()
@@ -19,6 +19,12 @@ from mafnet.features.weights.published import TABLE, Published, read_published
 )  # fmt: skip
 def backbones(weights: Path) -> None:
     """List the backbones, their published weights, and what is on this machine."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from mafnet.features.backbones import BACKBONES
+    from mafnet.features.weights.published import TABLE, read_published
+
     table = Table("backbone", "reads", "a clip's map", "weights", "MB", "licence", "here")
     for row in read_published(TABLE):
         if spec := BACKBONES.get(row.backbone):
@@ -35,7 +41,7 @@ def backbones(weights: Path) -> None:
     )
 
 
-def _here(folder: Path, row: Published) -> str:
+def _here(folder: Path, row: "Published") -> str:
     """What of the weights is in the folder."""
     if (folder / f"{row.backbone}-{row.name}.safetensors").exists():
         return "ready"

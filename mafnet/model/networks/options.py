@@ -235,8 +235,8 @@ class LogisticRegressionOptions(NetworkOptions):
 class Member(Settings):
     """A network of a late fusion, with its options."""
 
-    network: str
-    options: dict[str, Any]
+    network: str = Field(description="Name in the registry of networks.")
+    options: dict[str, Any] = Field(description="All options that the network's run recorded.")
 
 
 class LateFusionOptions(NetworkOptions):
