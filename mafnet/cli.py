@@ -1,4 +1,4 @@
-"""The command line: one command for each step of the workflow, grouped by stage."""
+"""The command line: the commands for people, and one for each step of the workflow."""
 
 import logging
 import sys
@@ -18,26 +18,30 @@ from mafnet.features.commands import calibrate, convert, extract, fetch, media, 
 from mafnet.model.commands import evaluate, evaluate_video, fetch_network, finetune, train
 from mafnet.plan.commands import check
 from mafnet.plan.doctor import doctor
+from mafnet.plan.run import run
 from mafnet.report.commands import figure, metrics, report, study, table
 from mafnet.video.commands import probe, screen
 
-STAGES = {
-    "checks": (check, doctor),
+FOR_PEOPLE = (run, check, doctor, backbones, table, cache)
+STEPS = {
     "dataset": (demo, download, unpack, prepare),
     "video": (probe, screen),
-    "features": (backbones, convert, fetch, calibrate, extract, media, pack, cache),
+    "features": (convert, fetch, calibrate, extract, media, pack),
     "model": (train, evaluate, fetch_network, finetune, evaluate_video),
-    "report": (metrics, study, table, figure, report),
+    "report": (metrics, study, figure, report),
+}
+SECTIONS = {"Commands": FOR_PEOPLE} | {
+    f"Steps that the workflow runs: {stage}": verbs for stage, verbs in STEPS.items()
 }
 
 
-class ByStage(click.Group):
-    """A group whose help lists the commands by stage."""
+class Sectioned(click.Group):
+    """A group whose help lists the commands for people before the steps of the workflow."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write one section for each stage."""
-        for stage, commands in STAGES.items():
-            with formatter.section(stage):
+        """Write one section for people, and one for each stage."""
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
                 formatter.write_dl([(verb.name, verb.get_short_help_str(200)) for verb in commands])
 
     def invoke(self, ctx: click.Context) -> object:
@@ -56,14 +60,14 @@ class ByStage(click.Group):
         raise click.exceptions.Exit(1)
 
 
-@click.group(cls=ByStage, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Sectioned, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="mafnet")
 @click.option("--quiet", is_flag=True, help="Show only warnings and errors.")
 def main(quiet: bool) -> None:
     """Audio-visual event recognition with MAFnet, from raw videos to metrics.
 
-    The workflow runs these commands. You can also run each of them yourself. For completion in
-    bash, run: eval "$(_MAFNET_COMPLETE=bash_source mafnet)" (similar for zsh and fish).
+    The workflow runs the steps; you can also run each of them yourself. For completion in bash,
+    run: eval "$(_MAFNET_COMPLETE=bash_source mafnet)" (similar for zsh and fish).
     """
     end_with_parent()
     handler = logging.StreamHandler(sys.stderr)
@@ -72,6 +76,6 @@ def main(quiet: bool) -> None:
     refuse_repetition(sys.argv)
 
 
-for _commands in STAGES.values():
+for _commands in SECTIONS.values():
     for _command in _commands:
         main.add_command(_command)

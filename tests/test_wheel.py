@@ -141,3 +141,9 @@ def test_workflow_of_the_wheel_plans_the_demo_and_runs_a_job(installed):
     config = ("--configfile", ROOT / "tests/tiny.yaml")
     installed.python(*snakemake, "results/tiny/media/0000.tsv", *config)
     assert len((installed.folder / "results/tiny/media/0000.tsv").read_text().splitlines()) == 9
+
+
+@pytest.mark.workflow
+def test_run_starts_the_workflow_of_the_wheel(installed):
+    said = installed.python("-m", "mafnet", "run", "demo", "-n", "--quiet", "rules")
+    assert re.search(r"^page +1$", said, re.MULTILINE)
