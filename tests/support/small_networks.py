@@ -10,13 +10,14 @@ from mafnet.model.networks.blocks import Features, Network
 
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
 VARIANTS = CONFIG["model"]["variants"]
+TRAINED = [name for name, spec in NETWORKS.items() if not spec.fit]
 DIFFERENT = [
     name
     for name, variant in VARIANTS.items()
-    if not name.startswith(("drop_", "balance_")) and not NETWORKS[variant["network"]].fit
+    if not name.startswith(("drop_", "balance_")) and variant["network"] in TRAINED
 ]
-"""The variants with different networks that gradient descent trains; the variants `drop_*`
-and `balance_*` share the network of `mafnet`."""
+"""The variants with different networks on features that gradient descent trains; the variants
+`drop_*` and `balance_*` share the network of `mafnet`."""
 
 BATCH, CLIPS, CLASSES, VISUAL, AUDIO = 6, 3, 5, 20, 8
 SIZES = {"classes": CLASSES, "visual_features": VISUAL, "audio_features": AUDIO}
