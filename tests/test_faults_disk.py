@@ -27,8 +27,17 @@ TARGETS = (
 )
 ALONE = {"demo", "download", "unpack", "prepare", "fetch", "fetch-network"}
 """Commands that this workflow does not run."""
-NOT_HERE = {"check", "doctor", "table", "cache", "convert"}
-"""They write no file, unless one is asked for; `convert` needs TensorFlow."""
+NOT_HERE = {
+    "check",
+    "doctor",
+    "table",
+    "cache",
+    "backbones",
+    "convert",
+    "finetune",
+    "evaluate-video",
+}
+"""They write no file, unless one is asked for, or they need TensorFlow or a video network."""
 
 
 @pytest.fixture(scope="module")
