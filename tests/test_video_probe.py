@@ -209,6 +209,7 @@ def test_table_keeps_names_that_are_not_utf8(tmp_path):
 def test_damaged_table_is_one_clear_line(tmp_path, damage):
     path = tmp_path / "media.tsv"
     write_media([], path)
+    (tmp_path / ".media.tsv.sha256").unlink()  # as if it was written before there were seals
     path.write_text(damage.format(path.read_text()))
     with pytest.raises(MafnetError, match=r"media\.tsv.*made again$"):
         read_media(path)
