@@ -1,6 +1,7 @@
 """Command-line options that several commands share."""
 
 import json
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -80,3 +81,20 @@ max_failed_fraction = click.option(
     help="Share of failed videos above which the command fails.",
 )  # fmt: skip
 classes = click.option("--classes", type=existing, help="Closed list of labels, one per line.")
+find_weights = click.option(
+    "--weights", type=folder,
+    help="Folder that is searched first for the weights of the backbones; their sha256 decides.",
+)  # fmt: skip
+silent = click.option(
+    "--silent", type=click.Choice(["zero", "drop", "fail"]),
+    **config_default("video.config:VideoSection", "silent"),
+    help="What to do with a video without audio.",
+)  # fmt: skip
+all_threads = click.option(
+    "--threads", type=click.IntRange(1), help="Number of CPU threads.  [default: all]"
+)
+
+
+def print_text(text: str) -> None:
+    """Print text for a program; names of files keep their bytes."""
+    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))

@@ -36,7 +36,7 @@ def pack(media: Sequence[Media], extractor: Extractor, path: Path, maps: bool) -
     with replacing(path) as beside, new_hdf5(beside, describe, arrays) as layers:
         progress = Progress(f"pack {extractor.name}", len(media), "videos", log)
         for row, item in enumerate(media):
-            _fill(layers, row, _read(item, extractor), extractor.spec.pooled)
+            _fill(layers, row, read_entry(item, extractor), extractor.spec.pooled)
             progress.advance()
 
 
@@ -66,7 +66,7 @@ def _fill(
         layers["pooled"].write(row, pooled(entry.clips))
 
 
-def _read(media: Media, extractor: Extractor) -> Entry:
+def read_entry(media: Media, extractor: Extractor) -> Entry:
     """Entry of a video, extracted again if it is missing or damaged."""
     try:
         return _fitting(extractor.cache.read(media.sha256), media, extractor)

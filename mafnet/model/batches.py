@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mafnet.common.errors import MafnetError
-from mafnet.model.data import Data, Subset
+from mafnet.model.data import FeatureSource, Subset
 from mafnet.model.mixed_precision import autocast
 from mafnet.model.networks.blocks import Features, Network
 
@@ -27,7 +27,7 @@ class Reader:
     """
 
     def __init__(
-        self, data: Data, inputs: Sequence[str], device: torch.device, precision: str
+        self, data: FeatureSource, inputs: Sequence[str], device: torch.device, precision: str
     ) -> None:
         self._data = data
         self._inputs = inputs

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -33,6 +34,19 @@ class Subset:
     samples: list[Sample]
     rows: np.ndarray
     labels: np.ndarray
+
+
+class FeatureSource(Protocol):
+    """What a network reads: `Data`, or the features of videos that belong to no data set."""
+
+    def width(self, modality: str) -> int | None:
+        """Channels of a modality's features, None if there are none."""
+
+    def read(self, rows: np.ndarray, inputs: Sequence[str]) -> dict[str, np.ndarray]:
+        """The features of some videos: (B, T, ...) float16 by input, a name of INPUTS."""
+
+    def valid(self, rows: np.ndarray, inputs: Sequence[str]) -> np.ndarray:
+        """(B, T, K) bool of K inputs (names of INPUTS), False where a clip is padding."""
 
 
 class Data:

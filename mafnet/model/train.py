@@ -19,7 +19,7 @@ from mafnet.model.balance import new_balance
 from mafnet.model.balance.base import Balance
 from mafnet.model.batches import Reader, require_finite
 from mafnet.model.config import Training
-from mafnet.model.data import Data, Subset
+from mafnet.model.data import Data, FeatureSource, Subset
 from mafnet.model.mixed_precision import autocast, resolve
 from mafnet.model.networks import build_network, network_spec, reduced
 from mafnet.model.networks.blocks import Features, Network
@@ -122,7 +122,7 @@ def _patience(settings: RunSettings, samples: int) -> int:
     return patience
 
 
-def new_network(settings: RunSettings, data: Data) -> Network:
+def new_network(settings: RunSettings, data: FeatureSource) -> Network:
     """The run's network with fresh weights from torch's global generator."""
     network = build_network(
         settings.network,
@@ -135,7 +135,7 @@ def new_network(settings: RunSettings, data: Data) -> Network:
     return network
 
 
-def trained_network(run: RunFolder, data: Data) -> Network:
+def trained_network(run: RunFolder, data: FeatureSource) -> Network:
     """The network of a trained run, on the CPU; MafnetError if its weights do not fit."""
     network = new_network(run.read_settings(), data)
     try:

@@ -1,0 +1,170 @@
+"""Predictions of a trained run for any videos, by the code that extracts and evaluates."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from os import fspath
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from mafnet.common.cores import usable_cores
+from mafnet.common.devices import choose_device
+from mafnet.common.errors import MafnetError
+from mafnet.common.progress import Progress
+from mafnet.dataset.manifest import Sample
+from mafnet.features.extract import Extractor, extractor
+from mafnet.features.videos import extract_videos, settings_of
+from mafnet.features.weights.find import find_weights
+from mafnet.model.batches import Reader, predict
+from mafnet.model.cached_features import CachedFeatures
+from mafnet.model.data import Subset
+from mafnet.model.mixed_precision import resolve
+from mafnet.model.predictions import as_written
+from mafnet.model.run_folder import RunFolder
+from mafnet.model.settings import RunSettings
+from mafnet.model.train import trained_network
+from mafnet.model.video import VIDEO_NETWORKS
+from mafnet.model.video_prediction import FailedVideo, VideoPrediction
+from mafnet.video.config import VideoSettings
+from mafnet.video.media import Media
+
+log = logging.getLogger(__name__)
+
+VIDEOS_AT_ONCE = 16
+"""Videos whose features are in memory together, so that memory does not grow with their number."""
+
+
+class Model:
+    """A trained run that predicts the classes of videos; `mafnet.load` makes it.
+
+    settings: those of the run. random_weights: modalities whose backbone is not trained.
+    """
+
+    def __init__(
+        self,
+        run: str | Path,
+        weights: str | Path | None = None,
+        cache: str | Path | None = None,
+        device: str = "auto",
+        threads: int | None = None,
+        silent: str = "zero",
+    ) -> None:
+        folder = RunFolder(Path(run))
+        self.settings = _settings_of(folder)
+        features = self.settings.features
+        self.random_weights = [name for name in features if features[name]["weights"] == "random"]
+        project, near = _places(folder.path)
+        folders = [Path(weights)] if weights else []
+        folders += [near / "weights", project / "weights", Path("weights")]
+        files = {name: find_weights(features[name], folders, str(run)) for name in features}
+        self._policy = VideoSettings(clips=self.settings.clips, silent=silent)
+        self._threads = threads or usable_cores()
+        # Both backbones and the network use one device, so only one is claimed.
+        self._device = choose_device(device, self._threads, shared=False)
+        self._temporary: TemporaryDirectory | None = None
+        kept = self._cache(cache, project)
+        self._extractors = {
+            name: self._extractor(name, path, kept) for name, path in sorted(files.items())
+        }
+        self._network = trained_network(folder, self._features([])).to(self._device)
+        self._precision = resolve(self.settings.training.precision, self._device)
+
+    def predict(self, path: str | Path) -> VideoPrediction:
+        """The prediction for one video; MafnetError if it cannot be used."""
+        (found,) = self.predict_many([path])
+        if isinstance(found, FailedVideo):
+            raise MafnetError(f"{found.video}: {found.status}: {found.error}")
+        return found
+
+    def predict_many(self, paths: Iterable[str | Path]) -> Iterator[VideoPrediction | FailedVideo]:
+        """The predictions for videos, in order; a file that cannot be used is a FailedVideo."""
+        names = list(dict.fromkeys(map(fspath, paths)))
+        progress = Progress("predict", len(names), "videos", log)
+        for start in range(0, len(names), VIDEOS_AT_ONCE):
+            part = names[start : start + VIDEOS_AT_ONCE]
+            each = self._extractors.values()
+            media = extract_videos(part, each, self._policy, self._threads)
+            found = self._predicted([row for row in media if row.ok])
+            for row in media:
+                failed = FailedVideo(row.video, row.status, row.error or row.status.meaning)
+                yield found.get(row.video, failed)
+            progress.advance(steps=len(part))
+
+    def _predicted(self, media: Sequence[Media]) -> dict[str, VideoPrediction]:
+        """The predictions for usable videos, by name."""
+        if not media:
+            return {}
+        inputs, data = self.settings.inputs, self._features(media)
+        rows = np.arange(len(media))
+        # The label and the subset are not used.
+        samples = [Sample(row.video, row.video, self.settings.classes[0], "test") for row in media]
+        reader = Reader(data, inputs, self._device, self._precision)
+        subset = Subset(samples, rows, np.zeros_like(rows))
+        batches = predict(self._network, reader, subset, VIDEOS_AT_ONCE, self._precision)
+        ((probabilities, attention),) = batches
+        valid, classes = data.valid(rows, inputs), tuple(self.settings.classes)
+        times = np.arange(self.settings.clips, dtype=float)
+        return {
+            row.video: VideoPrediction(
+                row.video, classes, each, self.settings.modalities, scores, times, mask,
+                row.warnings,
+            )
+            for row, each, scores, mask in zip(
+                media, as_written(probabilities.numpy()), attention.numpy(), valid, strict=True
+            )
+        }  # fmt: skip
+
+    def _features(self, media: Sequence[Media]) -> CachedFeatures:
+        """The features of videos that the cache has."""
+        settings = self.settings
+        return CachedFeatures(media, self._extractors, settings.inputs, settings.clips)
+
+    def _extractor(self, modality: str, weights: Path, cache: Path) -> Extractor:
+        """The extractor of one modality; MafnetError if its features are not those of the run."""
+        wanted = self.settings.features[modality]
+        device = str(self._device)
+        made = extractor(Path(), weights, cache, settings_of(wanted), self._threads, device)
+        own = made.cache.fingerprint.as_dict()
+        if different := [key for key in own | wanted if own.get(key) != wanted.get(key)]:
+            key = different[0]
+            raise MafnetError(
+                f"the run was trained on {modality} features of another version of mafnet ({key}: "
+                f"{wanted.get(key)!r} there, {own.get(key)!r} here); train it again, or install "
+                "the version that trained it"
+            )
+        return made
+
+    def _cache(self, cache: str | Path | None, project: Path) -> Path:
+        """The cache that is given or is there already; otherwise a temporary one."""
+        if cache:
+            return Path(cache)
+        for path in (project / "cache", Path("cache")):
+            if path.is_dir():
+                return path
+        self._temporary = TemporaryDirectory(prefix="mafnet-")
+        return Path(self._temporary.name)
+
+
+def _settings_of(run: RunFolder) -> RunSettings:
+    """The settings of a run; MafnetError if it cannot predict."""
+    if not run.settings.is_file():
+        raise MafnetError(
+            f"{run.path}: is no run, because it has no {run.settings.name}; name a folder such as "
+            "results/DATASET/SPLIT/VARIANT/seed0"
+        )
+    settings = run.read_settings()
+    if settings.network in VIDEO_NETWORKS:
+        raise MafnetError(
+            f"{run.path}: is a run of the video network {settings.network}; choose a run of a "
+            "network that reads features"
+        )
+    if not run.weights.is_file():
+        raise MafnetError(f"{run.path}: is not trained yet; it has no {run.weights.name}")
+    return settings
+
+
+def _places(run: Path) -> tuple[Path, Path]:
+    """The folder of the project of a run, and that of its data set's results."""
+    parents = run.resolve().parents
+    return parents[min(4, len(parents) - 1)], parents[min(2, len(parents) - 1)]
