@@ -1,12 +1,15 @@
 """mafnet: audio-visual event recognition, from raw videos to numbers.
 
-`load(RUN).predict(VIDEO)` classifies videos by a trained run. Importing mafnet imports no torch.
+`load(RUN).predict(VIDEO)` classifies videos by a trained run, `extract(VIDEOS)` computes features.
+Importing mafnet imports no library; the functions import what they need.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mafnet.features.video_features import VideoFeatures
     from mafnet.model.predictor import Model
 
 __version__ = "0.1.0"
@@ -36,3 +39,31 @@ def load(
     from mafnet.model.predictor import Model
 
     return Model(run, weights, cache, device, threads, silent)
+
+
+def extract(
+    paths: Iterable[str | Path],
+    *,
+    visual: str | None = "efficientnet_lite0:imagenet",
+    audio: str | None = "yamnet:audioset",
+    clips: int = 10,
+    maps: bool = False,
+    weights: str | Path = "weights",
+    cache: str | Path = "cache",
+    device: str = "auto",
+    threads: int | None = None,
+) -> "VideoFeatures":
+    """The features of videos: arrays with the time of each clip; MafnetError for wrong settings.
+
+    A video that cannot be used is in `failed` of the result. All features are in memory.
+    visual, audio: "BACKBONE:WEIGHTS", WEIGHTS a published name or a safetensors file; None for no
+        features of this modality.
+    clips: T, the seconds of each video that are read. maps: True for maps, not their means.
+    weights: folder of published weights; missing ones are downloaded. cache: folder of the cache.
+    """
+    from mafnet.features.video_features import video_features
+
+    chosen = {"visual": visual, "audio": audio}
+    backbones = {name: text for name, text in chosen.items() if text}
+    folders = Path(weights), Path(cache)
+    return video_features(paths, backbones, clips, maps, *folders, device, threads)

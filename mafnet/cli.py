@@ -15,6 +15,7 @@ from mafnet.dataset.commands import demo, download, prepare, unpack
 from mafnet.features.backbones_table import backbones
 from mafnet.features.cache_command import cache
 from mafnet.features.commands import calibrate, convert, extract, fetch, media, pack
+from mafnet.features.features_command import features
 from mafnet.model.commands import evaluate, evaluate_video, fetch_network, finetune, train
 from mafnet.model.predict_command import predict
 from mafnet.plan.commands import check
@@ -23,7 +24,7 @@ from mafnet.plan.run import run
 from mafnet.report.commands import figure, metrics, report, study, table
 from mafnet.video.commands import probe, screen
 
-FOR_PEOPLE = (run, predict, check, doctor, backbones, table, cache)
+FOR_PEOPLE = (run, predict, features, check, doctor, backbones, table, cache)
 STEPS = {
     "dataset": (demo, download, unpack, prepare),
     "video": (probe, screen),

@@ -2,37 +2,71 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from mafnet.features.extract import Extractor
 from mafnet.features.media_table import merge_media
+from mafnet.features.pack import read_entry
 from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media
 from mafnet.video.probe import PROBE_SECONDS, probe_many
 
 log = logging.getLogger(__name__)
 
+HERE = Path()
 ANYWHERE = (Path("/"),)
 """The user names each file, so that links may lead anywhere."""
 
-HERE = Path()
+
+@dataclass(frozen=True)
+class FailedVideo:
+    """A video that cannot be used. status: a name of Status. error: the reason, for people."""
+
+    video: str
+    status: str
+    error: str
 
 
 def extract_videos(
     paths: Sequence[str], extractors: Iterable[Extractor], settings: VideoSettings, workers: int
-) -> list[Media]:
-    """One media row a path, in their order; the features of those that are `ok` are in the cache.
+) -> tuple[list[Media], list[FailedVideo]]:
+    """The videos whose features are now in the cache, and those that failed; both in order.
 
     settings: `silent` and `max_lost_fraction` decide what is usable.
     """
     probed = list(probe_many(HERE, paths, workers, PROBE_SECONDS, ANYWHERE))
     reports = {each.name: each.extract(probed) for each in extractors}
     rows = {row.video: row for row in merge_media(probed, reports, settings)}
-    found = [rows[path] for path in paths]
-    for row in found:
-        if not row.ok:
-            log.warning("%s: %s: %s", row.video, row.status, row.error or row.status.meaning)
-    return found
+    usable, failed = [], []
+    for path in paths:
+        row = rows[path]
+        if row.ok:
+            usable.append(row)
+        else:
+            failed.append(FailedVideo(path, str(row.status), row.error or row.status.meaning))
+            log.warning("%s: %s: %s", path, row.status, failed[-1].error)
+    return usable, failed
+
+
+def padded(
+    media: Sequence[Media], extractor: Extractor, maps: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features of videos of the cache: vectors (N, T, C) or maps (N, T, P, Q, C), float16.
+
+    Besides valid (N, T), False where a clip is padding (zeros).
+    """
+    shape = extractor.spec.feature_shape if maps else extractor.spec.feature_shape[-1:]
+    clips = extractor.video.clips
+    values = np.zeros((len(media), clips, *shape), np.float16)
+    valid = np.zeros((len(media), clips), bool)
+    for row, item in enumerate(media):
+        found = read_entry(item, extractor).clips
+        values[row, : len(found)] = found if maps else extractor.spec.pooled(found)
+        valid[row, : len(found)] = True
+    return values, valid
 
 
 def settings_of(fingerprint: Mapping) -> dict[str, dict]:

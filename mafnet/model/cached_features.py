@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mafnet.features.extract import Extractor
-from mafnet.features.pack import read_entry
+from mafnet.features.videos import padded
 from mafnet.model.data import INPUTS
 from mafnet.video.media import Media
 
@@ -21,23 +21,14 @@ class CachedFeatures:
         media: Sequence[Media],
         extractors: Mapping[str, Extractor],
         inputs: Sequence[str],
-        clips: int,
     ) -> None:
         self._extractors = extractors
         self._arrays: dict[str, np.ndarray] = {}
         self._valid: dict[str, np.ndarray] = {}
         for name in inputs:
             modality, layer = INPUTS[name]
-            extractor = extractors[modality]
-            shape = extractor.spec.feature_shape
-            shape = shape[-1:] if layer == "pooled" else shape
-            self._arrays[name] = np.zeros((len(media), clips, *shape), np.float16)
-            self._valid[name] = np.zeros((len(media), clips), bool)
-            for row, item in enumerate(media):
-                found = read_entry(item, extractor).clips
-                values = extractor.spec.pooled(found) if layer == "pooled" else found
-                self._arrays[name][row, : len(found)] = values
-                self._valid[name][row, : len(found)] = True
+            found = padded(media, extractors[modality], maps=layer == "maps")
+            self._arrays[name], self._valid[name] = found
 
     def width(self, modality: str) -> int | None:
         """Channels of a modality's features, None if the network does not read it."""

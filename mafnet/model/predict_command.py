@@ -46,9 +46,9 @@ def predict(
     from rich.console import Console
 
     from mafnet.common.memory import keep_freed_memory
+    from mafnet.features.videos import FailedVideo
     from mafnet.model.prediction_output import as_csv, as_json, as_table
     from mafnet.model.predictor import Model
-    from mafnet.model.video_prediction import FailedVideo
     from mafnet.video.named_videos import named_videos
 
     names = named_videos(videos, sys.stdin)

@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from mafnet.common.terminal import printable
+from mafnet.features.videos import FailedVideo
 from mafnet.model.predictions import DIGITS
-from mafnet.model.video_prediction import FailedVideo, VideoPrediction
+from mafnet.model.video_prediction import VideoPrediction
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 

@@ -14,7 +14,7 @@ from mafnet.common.errors import MafnetError
 from mafnet.common.progress import Progress
 from mafnet.dataset.manifest import Sample
 from mafnet.features.extract import Extractor, extractor
-from mafnet.features.videos import extract_videos, settings_of
+from mafnet.features.videos import FailedVideo, extract_videos, settings_of
 from mafnet.features.weights.find import find_weights
 from mafnet.model.batches import Reader, predict
 from mafnet.model.cached_features import CachedFeatures
@@ -25,7 +25,7 @@ from mafnet.model.run_folder import RunFolder
 from mafnet.model.settings import RunSettings
 from mafnet.model.train import trained_network
 from mafnet.model.video import VIDEO_NETWORKS
-from mafnet.model.video_prediction import FailedVideo, VideoPrediction
+from mafnet.model.video_prediction import VideoPrediction
 from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media
 
@@ -84,11 +84,9 @@ class Model:
         for start in range(0, len(names), VIDEOS_AT_ONCE):
             part = names[start : start + VIDEOS_AT_ONCE]
             each = self._extractors.values()
-            media = extract_videos(part, each, self._policy, self._threads)
-            found = self._predicted([row for row in media if row.ok])
-            for row in media:
-                failed = FailedVideo(row.video, row.status, row.error or row.status.meaning)
-                yield found.get(row.video, failed)
+            media, failed = extract_videos(part, each, self._policy, self._threads)
+            found = self._predicted(media) | {row.video: row for row in failed}
+            yield from (found[name] for name in part)
             progress.advance(steps=len(part))
 
     def _predicted(self, media: Sequence[Media]) -> dict[str, VideoPrediction]:
@@ -117,8 +115,7 @@ class Model:
 
     def _features(self, media: Sequence[Media]) -> CachedFeatures:
         """The features of videos that the cache has."""
-        settings = self.settings
-        return CachedFeatures(media, self._extractors, settings.inputs, settings.clips)
+        return CachedFeatures(media, self._extractors, self.settings.inputs)
 
     def _extractor(self, modality: str, weights: Path, cache: Path) -> Extractor:
         """The extractor of one modality; MafnetError if its features are not those of the run."""

@@ -56,12 +56,3 @@ class VideoPrediction:
 
         columns = dict(zip(self.modalities, self.attention.T, strict=True))
         return pd.DataFrame({"video": self.video, "start": self.times, **columns})
-
-
-@dataclass(frozen=True)
-class FailedVideo:
-    """A video without a prediction. status: a name of Status. error: the reason, for people."""
-
-    video: str
-    status: str
-    error: str
