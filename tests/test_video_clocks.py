@@ -100,6 +100,25 @@ def test_audio_that_changes_is_decoded_to_its_end(tmp_path, before, after):
     assert (decoding.warnings, decoding.error_lines) == ((), 0)
 
 
+@pytest.mark.parametrize("start", [SEGMENT, 0])
+@pytest.mark.parametrize(("before", "after"), [(22050, 44100), (48000, 16000), (32000, 44100)])
+def test_audio_is_synchronous_after_a_change_of_its_rate(tmp_path, before, after, start):
+    path = tmp_path / "a.ts"
+    beep = ("-af", "aeval=val(0)*between(t\\,1\\,1.2):c=same")
+    joined(start, ("-ar", before), ("-ar", after, *beep))(path)
+    samples, decoding = audio_of(path)
+    if start:
+        assert len(samples) == 2 * SEGMENT * SAMPLE_RATE
+    loud = np.flatnonzero(np.abs(samples[SEGMENT * SAMPLE_RATE + 4000 :].astype(int)) > 1000)
+    onset, end = (loud[[0, -1]] + 4000) / SAMPLE_RATE
+    # With one clock, the stated times count: the first segment is as late as its encoder, one
+    # packet of 1,024 samples. With two, the second segment also waits for the first one's packets.
+    late = 0.06 if start else 0.15
+    assert -0.03 < onset - 1 < late
+    assert end - onset == pytest.approx(0.2, abs=0.03)
+    assert (decoding.warnings, decoding.error_lines) == ((), 0)
+
+
 def test_last_frame_is_held_to_the_end_of_the_file(tmp_path):
     path = tmp_path / "a.mp4"
     still(1, "-c:v", "libx264", "-qp", "0", "-pix_fmt", "yuv420p", "-c:a", "aac")(path)

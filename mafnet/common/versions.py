@@ -9,7 +9,7 @@ digest of their source files (mafnet/report/output_digest.py).
 PROBE = 4
 SCREEN = 1
 DECODE_VISUAL = 1
-DECODE_AUDIO = 1
+DECODE_AUDIO = 2
 CALIBRATE = 1
 MEDIA = 2
 PREPARE = 2

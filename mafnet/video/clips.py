@@ -1,7 +1,8 @@
 """Runs the decoder of one stream, cuts its output into clips, and finds the faults of the video."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from mafnet.video.interruptions import from_outside
 from mafnet.video.media import SHORT_SECONDS, Media
 from mafnet.video.pipe import Pipe
 from mafnet.video.status import MediaWarning, Status
+from mafnet.video.timed_pipe import TimedPipe
 
 OVERHANG_SECONDS = 0.1
 """The part of a stream in its last second must be longer than this to give one more clip.
@@ -73,8 +75,7 @@ class Decoding:
     a DecodeError comes after some clips, none of them may be used. Only one thread at a time may
     use an instance.
 
-    fallback: command that decodes an audio stream whose format changes; it has no silence before
-        the first sample.
+    fallback: command for audio whose format changes; it writes what `TimedPipe` reads.
     """
 
     def __init__(
@@ -97,7 +98,6 @@ class Decoding:
         self._pipe: Pipe | None = None
         self._decoded = 0
         self._given = 0
-        self._silence = 0
         self._last: np.ndarray | None = None
         self._clips = self._decode() if command else iter(())
 
@@ -125,22 +125,26 @@ class Decoding:
                 yield from self._read_clips(self._settings.clips)
                 status = self._finish()
             if self._fallback and self._pipe.reported[_FORMAT_CHANGED]:
-                complete = self._decoded // self._settings.sample_rate
-                with self._start(self._fallback) as self._pipe:
-                    self._skip_to(complete)
-                    yield from self._read_clips(self._settings.clips - complete)
+                rate, clips, media = self._settings.sample_rate, self._settings.clips, self._media
+                complete = self._decoded // rate
+                self._decoded = complete * rate
+                timed = {"rate": rate, "offsets": media.clock_offsets, "longest": clips * rate}
+                with self._start(self._fallback, partial(TimedPipe, **timed)) as self._pipe:
+                    for _ in range(complete):
+                        self._read_clip()
+                    yield from self._read_clips(clips - complete)
                     status = self._finish()
         except TimeoutError as error:
             raise DecodeError(Status.TIMEOUT, self._message()) from error
         self._judge(status)
         yield from self._still_clips()
 
-    def _start(self, command: list[str]) -> Pipe:
+    def _start(self, command: list[str], kind: Callable[..., Pipe] = Pipe) -> Pipe:
         limit = self._settings.decoder_memory_mb * 1_000_000
         # Drivers of hardware decoders reserve more addresses than they use.
         hardware = self._settings.hwaccel != "none"
         watched = (_FORMAT_CHANGED, *_NO_MEMORY)
-        return Pipe(command, self._settings.timeout_seconds, None if hardware else limit, watched)
+        return kind(command, self._settings.timeout_seconds, None if hardware else limit, watched)
 
     def _finish(self) -> int:
         """The decoder's exit status; DecodeError if something from outside ended it."""
@@ -168,11 +172,8 @@ class Decoding:
     def _read_clip(self) -> tuple[np.ndarray, int]:
         """A new clip and the number of frames or samples in it, fewer only at the end."""
         clip = np.empty(self._stream.shape, self._stream.dtype)
-        silent = min(self._silence, len(clip))
-        self._silence -= silent
-        clip[:silent] = 0
-        count = self._pipe.read_into(memoryview(clip[silent:]).cast("B"))
-        return clip, silent + count // clip[0].nbytes
+        count = self._pipe.read_into(memoryview(clip).cast("B"))
+        return clip, count // clip[0].nbytes
 
     def _judge(self, status: int) -> None:
         """Find faults that the exit status does not show: it is 0 for most damaged files."""
@@ -200,16 +201,6 @@ class Decoding:
         """True if the decoder stopped because the format of the audio changed."""
         self._pipe.finish()
         return self._pipe.reported[_FORMAT_CHANGED]
-
-    def _skip_to(self, clips: int) -> None:
-        """Set the position of the fallback to the end of the clips that are complete."""
-        self._decoded = clips * self._settings.sample_rate
-        media = self._media
-        late = (media.audio_start_seconds or 0) - (media.start_seconds or 0)
-        samples = self._decoded - round(late * self._settings.sample_rate)
-        self._silence = max(-samples, 0)
-        skipped = bytearray(max(samples, 0) * 2)
-        self._pipe.read_into(memoryview(skipped))
 
     def _still_clips(self) -> Iterator[np.ndarray]:
         """Clips of the last frame, after a video stream that ends before the file does."""

@@ -23,6 +23,7 @@ from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media
 from mafnet.video.packets import AHEAD_SECONDS, BACK_SECONDS
 from mafnet.video.status import MediaWarning
+from mafnet.video.timed_pipe import TIMED
 
 _SCALER = "accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
 """Flags for exact results. Without them ffmpeg is faster but differs between machines."""
@@ -42,7 +43,7 @@ _COUNTED = "ld(0)+NB_CONSUMED_SAMPLES/SR/TB"
 _JOINED = (
     "st(0,if(isnan(PREV_INPTS),PTS,ld(0)));"
     f"if(between((PTS-({_COUNTED}))*TB,1,{AHEAD_SECONDS:g}),st(0,ld(0)+PTS-({_COUNTED})));"
-    f"round({_COUNTED})"
+    f"round({_COUNTED}-{{start:.6f}}/TB)"
 )
 """Time stamps of audio whose format changes: counted samples, and gaps of more than a second.
 
@@ -102,15 +103,15 @@ def decode_audio(path: Path, media: Media, settings: VideoSettings) -> Decoding:
     )
     fallback = (
         _input(path, reinit_filter=1)[track]
-        .filter("asetpts", _JOINED)
+        .filter("asetpts", _JOINED.format(start=_start(media)))
         .filter("aresample", **{"async": 1})
         .filter("aformat", sample_fmts="s16", sample_rates=rate, channel_layouts="mono")
+        .filter("aeval", TIMED, channel_layout="stereo")
     )
-    raw = {"format": "s16le", "acodec": "pcm_s16le"}
+    command = _command(audio.output("pipe:", format="s16le", acodec="pcm_s16le"))
     # setts: the time stamps of two graphs may overlap, which the muxer reports as an error.
-    joined = {"bsf:a": "setts=ts=N"}
-    commands = (audio.output("pipe:", **raw), fallback.output("pipe:", **raw, **joined))
-    command, other = map(_command, commands)
+    timed = {"format": "f64le", "acodec": "pcm_f64le", "bsf:a": "setts=ts=N"}
+    other = _command(fallback.output("pipe:", **timed))
     return Decoding(command, stream, media, settings, other)
 
 
@@ -150,7 +151,7 @@ def _on_grid(media: Media, settings: VideoSettings) -> str:
 
     Time stamps after the last clip are all the same, so that no filter fills a jump of hours.
     """
-    start, last = (media.start_seconds or 0) + _NUDGE_SECONDS, settings.clips + 1
+    start, last = _start(media), settings.clips + 1
     if not media.clock_offsets:
         return f"min(round(PTS-({start:.6f})/TB),{last}/TB)"
     # Variable 0 counts the jumps of the clock; each has its own offset.
@@ -159,6 +160,11 @@ def _on_grid(media: Media, settings: VideoSettings) -> str:
     for index, earlier in reversed(list(enumerate(("0", *media.clock_offsets[:-1])))):
         offset = f"if(lte(ld(0),{index}),{earlier},{offset})"
     return f"{count};min(round(PTS+({offset}-{start:.6f})/TB),{last}/TB)"
+
+
+def _start(media: Media) -> float:
+    """Second 0 of the grid in ffmpeg's time."""
+    return (media.start_seconds or 0) + _NUDGE_SECONDS
 
 
 def _input(path: Path, reinit_filter: int = 0, **options: object) -> ffmpeg.Stream:
