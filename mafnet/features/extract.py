@@ -26,6 +26,9 @@ from mafnet.video.status import Status
 
 log = logging.getLogger(__name__)
 
+DECODE_SECONDS = 10.0
+"""Time that a decoder may take for one clip of a video of any length."""
+
 
 @dataclass
 class _Pending:
@@ -78,6 +81,13 @@ class Extractor:
             done |= {row.video: replace(found[row.sha256], video=row.video) for row in todo}
         return [done[row.video] for row in usable]
 
+    def stream(self, media: Media, clips: int) -> "FeatureStream":
+        """The features of a video of any length, up to `clips` clips; the cache has no part."""
+        # The usual limit of the decoder is for T clips.
+        limit = self.video.timeout_seconds + DECODE_SECONDS * clips
+        video = self.video.model_copy(update={"clips": clips, "timeout_seconds": limit})
+        return FeatureStream(self._build(), media, self.root, self.name, video, self.workers)
+
     @property
     def name(self) -> str:
         """The modality, for messages."""
@@ -123,6 +133,40 @@ class Extractor:
             )
         self.cache.write(media.sha256, Entry(clips, *messages, media.repairs(self.name)))
         return Extracted(media.video, media.sha256, len(clips), Status.OK, *messages)
+
+
+class FeatureStream:
+    """Iterates once over the clips of one video, (P, Q, C) float16 each, in bounded memory.
+
+    After that, `outcome` is the row of the video, as `Extractor.extract` gives it.
+    """
+
+    outcome: Extracted
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        media: Media,
+        root: Path,
+        modality: str,
+        video: VideoSettings,
+        workers: int,
+    ) -> None:
+        self._backbone, self._media, self._workers = backbone, media, workers
+        self._decoded = decode_in_parallel([media], root, modality, video, 1)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        pending: dict[int, _Pending] = {}
+        count = 0
+        with closing(self._decoded) as events:
+            batches = _batches(events, self._backbone.batch, pending)
+            compute = partial(_features, self._backbone)
+            for _, features in in_parallel(compute, batches, self._backbone, self._workers):
+                count += len(features)
+                yield from np.asarray(features, np.float16)
+        end, media = pending[0].end, self._media
+        messages = (end.warnings, end.error, end.error_lines, end.lost_frames)
+        self.outcome = Extracted(media.video, media.sha256, count, end.status, *messages)
 
 
 def _interrupted(rows: Iterable[Extracted]) -> list[Extracted]:

@@ -17,7 +17,7 @@ from mafnet.features.extract import Extractor, extractor
 from mafnet.features.videos import FailedVideo, extract_videos, settings_of
 from mafnet.features.weights.find import find_weights
 from mafnet.model.batches import Reader, predict
-from mafnet.model.cached_features import CachedFeatures
+from mafnet.model.cached_features import FeatureArrays, cached_features
 from mafnet.model.data import Subset
 from mafnet.model.mixed_precision import resolve
 from mafnet.model.predictions import as_written
@@ -26,6 +26,7 @@ from mafnet.model.settings import RunSettings
 from mafnet.model.train import trained_network
 from mafnet.model.video import VIDEO_NETWORKS
 from mafnet.model.video_prediction import VideoPrediction
+from mafnet.model.window_scores import WindowScores, window_scores
 from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media
 
@@ -89,19 +90,36 @@ class Model:
             yield from (found[name] for name in part)
             progress.advance(steps=len(part))
 
+    def windows(self, path: str | Path, hop: int = 1) -> WindowScores | FailedVideo:
+        """The probabilities in each second of a recording of any length.
+
+        A window of T seconds moves by `hop` seconds. The score of a second is the mean over the
+        windows that contain it. Memory depends on T, not on the length. The cache has no part.
+        """
+        if not 1 <= hop <= self.settings.clips:
+            raise MafnetError(f"hop {hop}: must be from 1 to T, {self.settings.clips} seconds")
+        return window_scores(
+            fspath(path), self._extractors, self.settings, self._policy, hop, self.scores
+        )
+
+    def scores(self, data: FeatureArrays, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities (B, C) and attention (B, T, K) of features; names (B,) are for messages."""
+        rows = np.arange(len(names))
+        # The label and the subset are not used.
+        samples = [Sample(name, name, self.settings.classes[0], "test") for name in names]
+        reader = Reader(data, self.settings.inputs, self._device, self._precision)
+        subset = Subset(samples, rows, np.zeros_like(rows))
+        batches = predict(self._network, reader, subset, len(names), self._precision)
+        ((probabilities, attention),) = batches
+        return as_written(probabilities.numpy()), attention.numpy()
+
     def _predicted(self, media: Sequence[Media]) -> dict[str, VideoPrediction]:
         """The predictions for usable videos, by name."""
         if not media:
             return {}
         inputs, data = self.settings.inputs, self._features(media)
-        rows = np.arange(len(media))
-        # The label and the subset are not used.
-        samples = [Sample(row.video, row.video, self.settings.classes[0], "test") for row in media]
-        reader = Reader(data, inputs, self._device, self._precision)
-        subset = Subset(samples, rows, np.zeros_like(rows))
-        batches = predict(self._network, reader, subset, VIDEOS_AT_ONCE, self._precision)
-        ((probabilities, attention),) = batches
-        valid, classes = data.valid(rows, inputs), tuple(self.settings.classes)
+        probabilities, attention = self.scores(data, [row.video for row in media])
+        valid, classes = data.valid(np.arange(len(media)), inputs), tuple(self.settings.classes)
         times = np.arange(self.settings.clips, dtype=float)
         return {
             row.video: VideoPrediction(
@@ -109,13 +127,13 @@ class Model:
                 row.warnings,
             )
             for row, each, scores, mask in zip(
-                media, as_written(probabilities.numpy()), attention.numpy(), valid, strict=True
+                media, probabilities, attention, valid, strict=True
             )
         }  # fmt: skip
 
-    def _features(self, media: Sequence[Media]) -> CachedFeatures:
+    def _features(self, media: Sequence[Media]) -> FeatureArrays:
         """The features of videos that the cache has."""
-        return CachedFeatures(media, self._extractors, self.settings.inputs)
+        return cached_features(media, self._extractors, self.settings.inputs)
 
     def _extractor(self, modality: str, weights: Path, cache: Path) -> Extractor:
         """The extractor of one modality; MafnetError if its features are not those of the run."""

@@ -1,0 +1,83 @@
+"""The segments of recordings as a table, JSON, CSV and WebVTT."""
+
+import csv
+import html
+import io
+import json
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from mafnet.common.terminal import printable
+from mafnet.features.videos import FailedVideo
+from mafnet.model.predictions import DIGITS
+from mafnet.model.window_scores import Segment
+
+Found = Mapping[str, Sequence[Segment] | FailedVideo]
+"""The segments of each recording, or why it failed."""
+
+
+def segments_table(found: Found, random_weights: Sequence[str]) -> Table:
+    """A row for each segment."""
+    names = " and ".join(random_weights)
+    note = f"Random weights ({names}): this only shows that the software works."
+    table = Table("video", "start", "end", "label", caption=note if random_weights else None)
+    table.add_column("score", justify="right")
+    for video, segments in found.items():
+        name = Text(printable(video), overflow="fold")
+        if isinstance(segments, FailedVideo):
+            table.add_row(name, "", "", Text(printable(f"{segments.status}: {segments.error}")), "")
+            continue
+        for each in segments:
+            times = _clock(each.start)[:-4], _clock(each.end)[:-4]
+            table.add_row(name, *times, Text(printable(each.label)), f"{each.score:.1%}")
+    return table
+
+
+def segments_json(found: Found, run: str, random_weights: Sequence[str]) -> str:
+    """The segments as JSON."""
+    videos = []
+    for video, segments in found.items():
+        if isinstance(segments, FailedVideo):
+            videos.append({"video": video, "status": segments.status, "error": segments.error})
+        else:
+            own = [{"start": each.start, "end": each.end, "label": each.label,
+                    "score": float(DIGITS.format(each.score))} for each in segments]  # fmt: skip
+            videos.append({"video": video, "status": "ok", "segments": own})
+    about = {"run": run, "random_weights": list(random_weights)}
+    return json.dumps(about | {"videos": videos}, indent=2) + "\n"
+
+
+def segments_csv(found: Found) -> str:
+    """The segments as CSV; a recording that failed has one row with the reason."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["video", "status", "error", "start", "end", "label", "score"])
+    for video, segments in found.items():
+        if isinstance(segments, FailedVideo):
+            writer.writerow([video, segments.status, segments.error, "", "", "", ""])
+            continue
+        for each in segments:
+            score = DIGITS.format(each.score)
+            writer.writerow([video, "ok", "", each.start, each.end, each.label, score])
+    return text.getvalue()
+
+
+def segments_vtt(segments: Sequence[Segment]) -> str:
+    """The segments of one recording as WebVTT subtitles (W3C); labels are text, not markup."""
+    cues = [
+        f"{_clock(each.start)} --> {_clock(each.end)}\n"
+        f"{html.escape(_one_line(each.label), quote=False)} {each.score:.0%}\n"
+        for each in segments
+    ]
+    return "\n".join(["WEBVTT\n", *cues])
+
+
+def _clock(seconds: int) -> str:
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.000"
+
+
+def _one_line(label: str) -> str:
+    """A label without control characters and line breaks, which would end a cue."""
+    return " ".join(printable(label).split())
