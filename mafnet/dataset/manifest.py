@@ -103,13 +103,16 @@ def read_classes(path: Path) -> list[str]:
     return classes
 
 
-def write_manifest(samples: Sequence[Sample], path: Path) -> None:
-    """Write a manifest, with the optional columns that at least one sample needs."""
+def write_manifest(samples: Sequence[Sample], path: Path, sealed: bool = True) -> None:
+    """Write a manifest, with the optional columns that at least one sample needs.
+
+    sealed: a later change by hand is an error (`mafnet.common.files`).
+    """
     events = any(sample.event for sample in samples)
     shared = any(sample.also_in for sample in samples)
     grouped = any(sample.group for sample in samples)
     with (
-        replacing(path, sealed=True) as beside,
+        replacing(path, sealed=sealed) as beside,
         beside.open("w", encoding="utf-8", newline="") as file,
     ):
         writer = csv.writer(file, lineterminator="\n")
@@ -174,9 +177,9 @@ def _sample(row: dict[str, str] | None, classes: Collection[str]) -> tuple[Sampl
     faults = [f"{column} is empty" for column in COLUMNS if not row[column].strip()]
     row = {GROUP: "", **row}
     names = ("sample", "label", GROUP)
-    faults += [fault for column in names for fault in _name_faults(column, row)]
+    faults += [fault for column in names for fault in name_faults(column, row[column])]
     if row["video"].strip():
-        faults += _path_faults(row["video"])
+        faults += path_faults(row["video"])
     if row["subset"].strip() and row["subset"] not in SUBSETS:
         faults.append(f"subset {row['subset']!r} is not one of {', '.join(SUBSETS)}")
     if classes and row["label"].strip() and row["label"] not in classes:
@@ -206,9 +209,8 @@ def _event(row: dict[str, str]) -> tuple[float, float] | None:
     return start, end
 
 
-def _name_faults(column: str, row: dict[str, str]) -> list[str]:
-    """Faults of a name: control or format characters, line breaks, outer blanks."""
-    name = row[column]
+def name_faults(column: str, name: str) -> list[str]:
+    """Faults of a name in a column: control or format characters, line breaks, outer blanks."""
     # Nearly all names are printable. Checking each character takes ten times as long.
     if not name.isprintable() and any(map(_breaks, name)):
         return [
@@ -228,7 +230,7 @@ def _breaks(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
-def _path_faults(video: str) -> list[str]:
+def path_faults(video: str) -> list[str]:
     """Faults of a path that must be a file below the root."""
     # Nearly all paths are plain. Parsing each takes ten times as long.
     if _NO_PARTS.isdisjoint(video.split("/")) and "\0" not in video:

@@ -24,7 +24,7 @@ from mafnet.common.resources import SHARED, missing
 def run(name: str, snakemake_options: tuple[str, ...], configs: tuple[Path, ...]) -> None:
     """Run the workflow for the data set NAME up to its page, in this folder.
 
-    The settings are in NAME.yaml, or in mafnet's own config.yaml (demo,
+    The settings are in NAME.yaml, which `mafnet new` writes, or in mafnet's own config.yaml (demo,
     ave, ...). SNAKEMAKE_OPTIONS are passed on: -n shows what would run, --cores 4 uses four cores.
     Files and rules among them are made instead of the page. The same command continues after a
     stop, and makes again only what has changed.
@@ -70,5 +70,6 @@ def _require_dataset(name: str, own: Path, configs: Sequence[Path]) -> None:
     if own.exists():
         raise MafnetError(f"{own}: has no data set {name} in `datasets`; {hint(name, known)}")
     raise MafnetError(
-        f"{own} is not in this folder, and config.yaml has no data set {name}; {hint(name, known)}"
+        f"{own} is not in this folder; `mafnet new {name} VIDEOS` writes it for a folder of "
+        f"videos; of config.yaml's data sets, {hint(name, known)}"
     )

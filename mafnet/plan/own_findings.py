@@ -1,0 +1,96 @@
+"""What is thin in people's own data, found before any training."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from mafnet.dataset.manifest import SUBSETS, Sample
+from mafnet.video.media import Media
+
+FEW = 10
+"""Number of videos of a class below which its accuracy is nearly unknown."""
+UNEQUAL = 10
+"""How many times as many videos one class may have as another without a note."""
+MAX_NAMED = 10
+
+
+def findings(samples: Sequence[Sample], media: Mapping[str, Media]) -> list[str]:
+    """Lines about samples of usable videos.
+
+    media: the row of each video.
+    """
+    videos = {sample.video: sample.label for sample in samples}
+    found = (*_few(samples), *_absent(samples), *_silent(videos, media), *_copies(samples, media))
+    return list(found)
+
+
+def named(names: Sequence[str]) -> str:
+    """Names in quotes, at most MAX_NAMED."""
+    more = len(names) - MAX_NAMED
+    return ", ".join(map(repr, names[:MAX_NAMED])) + (f" and {more} more" if more > 0 else "")
+
+
+def _few(samples: Sequence[Sample]) -> list[str]:
+    """Small classes, unequal classes, a small test subset."""
+    counts = Counter(sample.label for sample in samples)
+    few = [f"{label} ({count})" for label, count in sorted(counts.items()) if count < FEW]
+    lines = [f"classes with fewer than {FEW} videos: {named(few)}"] if few else []
+    if max(counts.values()) > UNEQUAL * min(counts.values()):
+        (large, most), (small, least) = counts.most_common()[0], counts.most_common()[-1]
+        lines.append(
+            f"{large!r} has {most} videos and {small!r} {least}: read the balanced accuracy"
+        )
+    tested = sum(sample.subset == "test" for sample in samples)
+    if tested < 100:
+        lines.append(f"{tested} test videos: one video is {100 / tested:.1f} points of accuracy")
+    return lines
+
+
+def _absent(samples: Sequence[Sample]) -> list[str]:
+    """Classes that a subset lacks, because their groups are few."""
+    labels = {sample.label for sample in samples}
+    lines = []
+    for subset in SUBSETS:
+        absent = sorted(labels - {row.label for row in samples if row.subset == subset})
+        lines += [f"no {subset} video of {named(absent)}, because of the groups"] if absent else []
+    return lines
+
+
+def _silent(videos: Mapping[str, str], media: Mapping[str, Media]) -> list[str]:
+    """Videos without sound, above all where that tells the class."""
+    silent: dict[str, int] = defaultdict(int)
+    counts = Counter(videos.values())
+    for video, label in videos.items():
+        silent[label] += not media[video].audio_codec
+    total = sum(silent.values())
+    if not total:
+        return []
+    if total == len(videos):
+        return ["no video has sound: only the frames are used"]
+    lines = [f"{total} of {len(videos)} videos have no sound: their audio features are zero"]
+    whole = sorted(label for label in counts if silent[label] == counts[label])
+    if whole:
+        lines.append(
+            f"all videos of {named(whole)} have no sound, others have: the network can learn that "
+            "instead of the event"
+        )
+    return lines
+
+
+def _copies(samples: Sequence[Sample], media: Mapping[str, Media]) -> list[str]:
+    """Files with the same bytes as another, and those with another label."""
+    by_content: dict[str, set[str]] = defaultdict(set)
+    labels: dict[str, set[str]] = defaultdict(set)
+    for sample in samples:
+        digest = media[sample.video].sha256
+        by_content[digest].add(sample.video)
+        labels[digest].add(sample.label)
+    copies = sum(len(videos) - 1 for videos in by_content.values())
+    lines = (
+        [f"files with the same bytes as another: {copies}; copies are in one subset"]
+        if copies
+        else []
+    )
+    both = [min(by_content[digest]) for digest, found in labels.items() if len(found) > 1]
+    if both:
+        lines.append(f"videos with the same bytes and several labels: {named(sorted(both))}")
+    return lines

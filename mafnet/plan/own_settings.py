@@ -1,0 +1,97 @@
+"""Settings for people's own videos, chosen from their properties, each with its reason."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from mafnet.common.files import replacing
+from mafnet.video.media import Media
+
+MAX_CLIPS = 30
+"""Largest number of clips that is chosen: time and memory grow with it."""
+TOLERANCE_SECONDS = 0.25
+"""Encoders end a stream a little after the intended length; this rest is not a clip of its own."""
+COVERED = 90
+"""Percentage of the videos that are not cut, if MAX_CLIPS allows it."""
+MUCH_PADDING = 0.1
+"""Share of padded clips above which the network is one that ignores them."""
+
+BACKBONES = {
+    "visual": {"backbone": "efficientnet_lite0", "weights": "imagenet"},
+    "audio": {"backbone": "yamnet", "weights": "audioset"},
+}
+
+
+def seconds_of(media: Sequence[Media]) -> np.ndarray:
+    """The known lengths of videos, in seconds."""
+    lengths = (row.end_seconds or row.duration_seconds for row in media)
+    return np.array([length for length in lengths if length], float)
+
+
+def choose_settings(
+    media: Sequence[Media], root: Path, manifest: Path, link_roots: Sequence[Path] = ()
+) -> tuple[dict[str, Any], list[str]]:
+    """The entry of a data set for config.yaml, and a line on each choice.
+
+    media: the rows of the usable videos.
+    """
+    clips, line = _clips(seconds_of(media))
+    network, reason = _network(media, clips)
+    video = {"clips": clips} | ({"link_roots": list(map(str, link_roots))} if link_roots else {})
+    entry = {
+        "root": str(root),
+        "splits": {"main": str(manifest)},
+        "video": video,
+        "features": {name: dict(backbone) for name, backbone in BACKBONES.items()},
+        "model": {"main": network},
+    }
+    return entry, [
+        line,
+        "features: EfficientNet-Lite0 (ImageNet) and YAMNet (AudioSet), small pretrained networks; "
+        "50 MB are downloaded once",
+        f"network: {network}, {reason}",
+        "training: the defaults of config.yaml; three seeds, so that numbers have an interval",
+    ]
+
+
+def write_settings(name: str, entry: dict[str, Any], reasons: Sequence[str], path: Path) -> None:
+    """Write the file of settings, with the reasons as comments."""
+    text = yaml.safe_dump({"datasets": {name: entry}}, sort_keys=False, allow_unicode=True)
+    about = [
+        f"Settings of {name}, chosen by `mafnet new`; config.yaml of mafnet explains all keys."
+    ]
+    head = "".join(f"# {line}\n" for line in [*about, *reasons])
+    with replacing(path) as beside:
+        beside.write_text(head + text, encoding="utf-8")
+
+
+def _clips(seconds: np.ndarray) -> tuple[int, str]:
+    """T, and the line about it."""
+    if not len(seconds):
+        return 10, "clips: 10, the default, because no file states its length"
+    wanted = int(np.ceil(np.percentile(seconds, COVERED) - TOLERANCE_SECONDS))
+    clips = min(max(wanted, 1), MAX_CLIPS)
+    cut = int((seconds > clips + TOLERANCE_SECONDS).sum())
+    text = (
+        f"clips: {clips} of one second; the videos have {seconds.min():.1f} to "
+        f"{seconds.max():.1f} seconds, half of them at most {np.median(seconds):.1f}"
+    )
+    if cut:
+        text += f"; of {cut} longer ones only the first {clips} seconds are used"
+    return clips, text
+
+
+def _network(media: Sequence[Media], clips: int) -> tuple[str, str]:
+    """The variant, and why."""
+    if not any(row.audio_codec for row in media):
+        return "visual_only", "because no video has sound"
+    padding = 1 - np.minimum(seconds_of(media), clips).mean() / clips if media else 0.0
+    if padding > MUCH_PADDING:
+        return "mafnet_plus", (
+            f"which ignores padding: {100 * padding:.0f} % of the clips, because the lengths "
+            "differ (docs/mafnet_plus.md)"
+        )
+    return "mafnet", "the paper's"
