@@ -2,7 +2,7 @@
 
 `make bench-gpu-video` runs `python -m benchmarks.gpu_video --write docs/performance.md`. The clips
 are random numbers on the GPU, so decoding is not in it. On a machine without a GPU,
-`--device cpu --side 32 --clips 1` runs the same code.
+`--device cpu --quick` runs the same code on small clips.
 """
 
 import argparse
@@ -24,17 +24,21 @@ CLASSES = 28
 SECONDS = 5.0
 """Shortest time of a measurement, after two passes that do not count."""
 
+QUICK = {"frames": 8, "crop": 32, "clips_at_once": 2}
+"""Options with `--quick`."""
 
-def measure(spec: VideoSpec, device: torch.device, side: int, clips: int) -> list[str]:
-    """A row of the table; side and clips of 0 are those of the recipe."""
-    options = spec.parse({})
+
+def measure(spec: VideoSpec, device: torch.device, changes: dict[str, int], seconds: float) -> list:
+    """A row of the table; changes: options that replace those of the recipe."""
+    options = spec.parse(changes)
     network = spec.build(CLASSES).to(device)
-    count = clips or options.clips_at_once
+    count = options.clips_at_once
     precision = resolve("auto", device)
-    shape = (count, 3, options.frames, side or options.crop, side or options.crop)
+    shape = (count, 3, options.frames, options.crop, options.crop)
     inputs = torch.randn(shape, device=device)
     labels = torch.randint(CLASSES, (count,), device=device)
-    freeze(network, options.frozen_stages)
+    for part in freeze(network.train(), options.frozen_stages):
+        part.eval()
     free = [each for each in network.parameters() if each.requires_grad]
     optimiser = torch.optim.SGD(free, 1e-4, options.momentum)
 
@@ -50,21 +54,21 @@ def measure(spec: VideoSpec, device: torch.device, side: int, clips: int) -> lis
             network(inputs)
 
     _reset(device)
-    trained = count / _seconds(train, device)
+    trained = count / _seconds(train, device, seconds)
     memory = _peak(device)
     network.eval()
-    tested = count / _seconds(test, device)
+    tested = count / _seconds(test, device, seconds)
     numbers = (f"{trained:,.1f}", f"{tested:,.1f}", f"{memory:.1f}" if memory else "-")
     return [spec.name, " x ".join(map(str, shape[:1] + shape[2:])), precision, *numbers]
 
 
-def _seconds(call: Callable[[], None], device: torch.device) -> float:
+def _seconds(call: Callable[[], None], device: torch.device, least: float) -> float:
     """Mean time of a call."""
     for _ in range(2):
         call()
     _wait(device)
     begin, calls = time.perf_counter(), 0
-    while calls < 2 or time.perf_counter() - begin < SECONDS:
+    while calls < 2 or time.perf_counter() - begin < least:
         call()
         _wait(device)
         calls += 1
@@ -91,16 +95,15 @@ def main() -> None:
     """Measure, print, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--side", type=int, default=0, help="side of the clips; 0: of the recipe")
-    parser.add_argument("--clips", type=int, default=0, help="clips at once; 0: of the recipe")
+    parser.add_argument("--quick", action="store_true", help="small clips, a short time")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="write the table into this page")
     arguments = parser.parse_args()
     if arguments.device == "cuda" and not torch.cuda.is_available():
-        sys.exit("bench-gpu-video: torch finds no GPU; give --device cpu to try the code")
+        sys.exit("bench-gpu-video: torch finds no GPU; `--device cpu --quick` tries the code")
     device = torch.device(arguments.device)
     head = ["network", "clips", "precision", "training, clips/s", "test, clips/s", "memory GB"]
-    rows = [measure(spec, device, arguments.side, arguments.clips)
-            for spec in VIDEO_NETWORKS.values()]  # fmt: skip
+    changes, seconds = (QUICK, 0.1) if arguments.quick else ({}, SECONDS)
+    rows = [measure(spec, device, changes, seconds) for spec in VIDEO_NETWORKS.values()]
     text = f"{described(device)}, torch {torch.__version__}\n\n{markdown(head, rows)}"
     print(text)
     if arguments.write:

@@ -13,8 +13,8 @@ from benchmarks.markdown import write_marked
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def run(*options):
-    command = [sys.executable, "-m", "benchmarks.gpu", *options]
+def run(*options, module="gpu"):
+    command = [sys.executable, "-m", f"benchmarks.{module}", *options]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
@@ -57,3 +57,16 @@ def test_the_page_that_the_makefile_names_has_the_comments_for_the_table(tmp_pat
     copy.write_text((ROOT / page).read_text())
     write_marked("gpu", "a table", copy)  # ValueError if the comments are missing
     assert "<!-- gpu -->\na table\n<!-- /gpu -->" in copy.read_text()
+
+
+@pytest.mark.slow
+def test_the_video_networks_fill_their_part_of_the_page(tmp_path):
+    (page,) = re.findall(r"benchmarks\.gpu_video --write (\S+)", (ROOT / "Makefile").read_text())
+    copy = tmp_path / "page.md"
+    copy.write_text((ROOT / page).read_text())
+    done = run("--device", "cpu", "--quick", "--write", str(copy), module="gpu_video")
+    assert done.returncode == 0, done.stderr
+    part = copy.read_text().split("<!-- gpu-video -->")[1].split("<!-- /gpu-video -->")[0]
+    assert done.stdout.strip() in part
+    rows = re.findall(r"^\| (\w+) \| 2 x 8 x 32 x 32 \| .*\d", part, re.MULTILINE)
+    assert rows == ["i3d", "r2plus1d", "slowfast", "mars"]

@@ -20,8 +20,8 @@ REFERENCE = json.loads((Path(__file__).parent / "data/video_networks.json").read
 
 # Parameters; multiplications in billions, with the frames and the side they are counted at.
 # torchvision states both numbers of r2plus1d, and pytorchvideo's model zoo states 34.57 million and
-# 65.71 billion of slowfast. I3D's authors state 12 million of its RGB stream without a number of
-# multiplications, and MARS' authors state none: there the numbers are what the published code has.
+# 65.71 billion of slowfast. For i3d and mars no published numbers were at hand: theirs are what the
+# published code has.
 SIZES = {
     "r2plus1d": (31_505_325, 40.52, 16, 112),
     "slowfast": (34_566_488, 65.71, 32, 256),

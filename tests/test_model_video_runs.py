@@ -31,7 +31,7 @@ CPU = torch.device("cpu")
 SMALL = {
     "frames": 8, "stride": 1, "rate": 8, "short_side": [26, 30], "scaled_width": 0, "crop": 24,
     "test_short_side": 26, "test_crop": 24, "test_frames": 0, "test_clips": 2, "test_crops": 1,
-    "weights": "random", "frozen_stages": 0, "clips_at_once": 4,
+    "weights": "random", "frozen_stages": 0, "clips_at_once": 4, "weight_decay": 1e-4, "drops": [],
 }  # fmt: skip
 TRAINING = {
     "learning_rate": 0.01, "batch_size": 4, "max_epochs": 2, "patience": 50, "precision": "float32",
@@ -79,15 +79,17 @@ def settings_for(folder, network, options=None, training=None):
     return settings_of_run(values, data_of(folder).classes, 3, None)
 
 
-LEARNS = {"i3d": 0.02, "r2plus1d": 0.01, "slowfast": 0.02, "mars": 0.003}
+LEARNS = {"i3d": (0.02, 8), "r2plus1d": (0.01, 8), "slowfast": (0.02, 8), "mars": (0.001, 12)}
+"""Step size and epochs; an epoch is one update, so MARS' dampening would take many more."""
 
 
 @pytest.mark.parametrize("network", VIDEO_NETWORKS)
 def test_a_network_learns_a_few_videos_and_is_evaluated(
     network, videos, reader, tmp_path, one_thread
 ):
-    training = {"learning_rate": LEARNS[network], "max_epochs": 8}
-    settings = settings_for(videos, network, None, training)
+    rate, epochs = LEARNS[network]
+    training = {"learning_rate": rate, "max_epochs": epochs}
+    settings = settings_for(videos, network, {"dampening": 0}, training)
     finetune(settings, data_of(videos), None, tmp_path, reader, CPU)
     run = RunFolder(tmp_path)
     history = run.read_history()
@@ -122,6 +124,13 @@ def test_all_recipes_freeze_stages_that_exist():
         free = [name for name, each in network.named_parameters() if each.requires_grad]
         assert any(name.startswith(spec.classifier) for name in free)
         assert (len(free) < len(list(network.parameters()))) == (stages > 0)
+
+
+def test_the_step_size_is_divided_by_ten_after_each_drop(videos, reader):
+    settings = settings_for(videos, "r2plus1d", {"drops": [2, 3]}, {"learning_rate": 0.1})
+    frames = Frames(reader, videos, video_spec("r2plus1d").parse(SMALL))
+    tuner = Tuner(settings, video_spec("r2plus1d").build(2), frames, CPU, World())
+    assert [tuner.step_size(n) for n in range(5)] == pytest.approx([0.1, 0.1, 0.01, 0.001, 0.001])
 
 
 def losses_of(folder):

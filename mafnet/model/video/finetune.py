@@ -59,9 +59,10 @@ class Tuner:
         self._options = video_spec(settings.network).parse(settings.options)
         self._frozen = freeze(network, self._options.frozen_stages)
         weights = [each for each in network.parameters() if each.requires_grad]
+        options, nesterov = self._options, self._options.nesterov and self._options.momentum > 0
         self._optimiser = torch.optim.SGD(
-            weights, settings.training.learning_rate, self._options.momentum,
-            self._options.dampening, self._options.weight_decay,
+            weights, settings.training.learning_rate, options.momentum,
+            0 if nesterov else options.dampening, options.weight_decay, nesterov,
         )  # fmt: skip
         self._model = DistributedDataParallel(network) if world.size > 1 else network
 
@@ -84,16 +85,20 @@ class Tuner:
             self._save(state, resume)
         return state
 
+    def step_size(self, epochs: int) -> float:
+        """The step size after some finished epochs."""
+        drops = sum(epochs >= drop for drop in self._options.drops)
+        return self._settings.training.learning_rate / 10**drops
+
     def _train_epoch(self, subset: VideoSubset, state: FineTuning, resume: Resume) -> None:
         self._network.train()
         for module in self._frozen:
             module.eval()
         batches = self._batches(len(subset.samples), state.epoch)
         clips = self._frames.read(self._wanted(subset, batches[state.step :], state.epoch))
+        for group in self._optimiser.param_groups:
+            group["lr"] = self.step_size(state.epoch)
         for step in range(state.step, len(batches)):
-            rate = self._rate(state.epoch + step / len(batches))
-            for group in self._optimiser.param_groups:
-                group["lr"] = rate
             loss = self._step(subset, batches[step], clips, (state.epoch, step))
             if not math.isfinite(loss):
                 raise MafnetError(
@@ -156,13 +161,6 @@ class Tuner:
                     key = f"{self._settings.seed} {epoch} {subset.samples[index].sample}"
                     clip = training_clip(media, self._options, self._settings.clips, key)
                     yield media, [clip]
-
-    def _rate(self, epochs: float) -> float:
-        """The step size after a number of epochs."""
-        chosen = self._settings.training
-        if self._options.schedule == "constant":
-            return chosen.learning_rate
-        return chosen.learning_rate * (1 + math.cos(math.pi * epochs / chosen.max_epochs)) / 2
 
     def _validate(self, subset: VideoSubset) -> tuple[float, float]:
         """The mean loss in nats and the accuracy (0 to 1) on the validation subset."""

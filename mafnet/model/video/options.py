@@ -29,10 +29,11 @@ class VideoOptions(Sampling):
     momentum: Number = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
     dampening: Number = Field(0, ge=0, le=1, description="Dampening of SGD's momentum.")
     weight_decay: Number = Field(0, ge=0, description="Weight decay of SGD.")
-    schedule: Literal["constant", "cosine"] = Field(
-        "constant",
-        description="Step size over the epochs: `constant`, or `cosine` down to 0 at "
-        "`training.max_epochs`.",
+    nesterov: bool = Field(
+        False, description="Nesterov's form of momentum, which has no dampening."
+    )
+    drops: list[Number] = Field(
+        [], description="Epochs after which the step size is divided by ten."
     )
     clips_at_once: int = Field(
         8,
@@ -54,34 +55,34 @@ RECIPES: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = MappingProxyType(
         {
             "frames": 64, "rate": 25, "short_side": [256, 256], "crop": 224,
             "test_short_side": 256, "test_crop": 224, "test_clips": 1, "test_frames": 250,
-            "weight_decay": 1e-7, "clips_at_once": 6,
+            "weight_decay": 1e-7, "drops": [6, 20], "clips_at_once": 6,
         },
-        {"learning_rate": 0.1, "batch_size": 24, "max_epochs": 100, "patience": 10},
+        {"learning_rate": 0.1, "batch_size": 160, "max_epochs": 100, "patience": 10},
     ),
     "r2plus1d": (
         {
             "frames": 16, "rate": 15, "short_side": [128, 128], "scaled_width": 171, "crop": 112,
             "mean": [0.43216, 0.394666, 0.37645], "deviation": [0.22803, 0.22145, 0.216989],
-            "weight_decay": 1e-4, "clips_at_once": 16,
+            "nesterov": True, "weight_decay": 5e-3, "drops": [21, 42, 63], "clips_at_once": 16,
         },
-        {"learning_rate": 0.01, "batch_size": 32, "max_epochs": 45, "patience": 10},
+        {"learning_rate": 8e-4, "batch_size": 32, "max_epochs": 84, "patience": 22},
     ),
     "slowfast": (
         {
-            "frames": 32, "stride": 2, "short_side": [256, 320], "crop": 224,
+            "frames": 32, "stride": 2, "rate": 30, "short_side": [256, 320], "crop": 224,
             "test_short_side": 256, "test_crop": 256, "test_crops": 3, **IMAGENET,
-            "weight_decay": 1e-4, "schedule": "cosine", "clips_at_once": 8,
+            "nesterov": True, "weight_decay": 1e-6, "drops": [14, 18], "clips_at_once": 8,
         },
-        {"learning_rate": 0.03, "batch_size": 16, "max_epochs": 30, "patience": 10},
+        {"learning_rate": 0.03, "batch_size": 16, "max_epochs": 22, "patience": 10},
     ),
     "mars": (
         {
-            "frames": 16, "short_side": [112, 224], "crop": 112, "crop_from": "corners",
-            "test_short_side": 112, "test_crop": 112, "test_clips": 0,
+            "frames": 16, "rate": 25, "short_side": [112, 224], "crop": 112,
+            "crop_from": "corners", "test_short_side": 112, "test_crop": 112, "test_clips": 0,
             "mean": [114.7748 * LEVEL, 107.7354 * LEVEL, 99.4750 * LEVEL], "deviation": [LEVEL] * 3,
             "frozen_stages": 4, "dampening": 0.9, "weight_decay": 1e-5, "clips_at_once": 32,
         },
-        {"learning_rate": 0.001, "batch_size": 32, "max_epochs": 200, "patience": 10},
+        {"learning_rate": 0.001, "batch_size": 32, "max_epochs": 400, "patience": 10},
     ),
 })  # fmt: skip
 """By network: its options, and its keys of `model.training`, that differ from the defaults."""
