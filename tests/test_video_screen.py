@@ -39,6 +39,26 @@ def test_only_a_few_pairs_are_named():
     ]
 
 
+def test_twenty_thousand_equal_files_are_not_compared_pair_by_pair():
+    """Two hundred million pairs would take minutes."""
+    rows = [(f"v{n:05}", "x", "ab"[n % 2], ("train", "test")[n % 2]) for n in range(20_000)]
+    notes = found(*rows)
+    assert notes[0] == (
+        "main: 10000 test video(s) have the same bytes as train videos, such as v00001 and v00000"
+    )
+    assert notes[-1] == (
+        f"main: {10_000**2 - MAX_NAMED} more pairs have the same bytes but different labels"
+    )
+
+
+def test_pairs_of_samples_of_one_video_do_not_count():
+    rows = [("a", "x", "dog", "train"), ("a", "x", "cat", "train"), ("b", "x", "cat", "train")]
+    assert len(found(*rows)) == 1  # only the dog of a and the cat of b
+    assert found(*rows, ("a", "x", "cat", "test"))[0] == (
+        "main: 1 test video(s) have the same bytes as train videos, such as a and b"
+    )
+
+
 def test_other_bytes_missing_files_and_rows_of_one_video_are_no_finding():
     same_video = [Sample("s1", "a", "dog", "train"), Sample("s2", "a", "cat", "train")]
     assert screen({"main": same_video}, [Media("a", sha256="x")]) == []

@@ -1,7 +1,9 @@
 """Checks of all probed videos of a data set together, before the hours of extraction."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, islice
+from math import comb
 
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import SUBSETS, Sample
@@ -42,35 +44,57 @@ def _copies(samples: Sequence[Sample], digests: Mapping[str, str]) -> list[list[
     return [group for group in groups.values() if len({row.video for row in group}) > 1]
 
 
-def _pairs(group: Sequence[Sample]) -> Iterator[tuple[Sample, Sample]]:
-    """The pairs of samples with different files, in the order of the subsets."""
-    ordered = sorted(group, key=lambda row: (SUBSETS.index(row.subset), row.video))
-    return (pair for pair in combinations(ordered, 2) if pair[0].video != pair[1].video)
+def _ordered(group: Iterable[Sample]) -> list[Sample]:
+    return sorted(group, key=lambda row: (SUBSETS.index(row.subset), row.video))
 
 
 def _leaks(copies: Sequence[Sequence[Sample]]) -> Iterator[str]:
     """A note for each two subsets that have files with the same bytes."""
-    for first, second in combinations(SUBSETS, 2):
-        shared: dict[str, str] = {}
-        for group in copies:
-            for one, other in _pairs(group):
-                if (one.subset, other.subset) == (first, second):
-                    shared.setdefault(other.video, one.video)
-        if shared:
-            video, twin = next(iter(shared.items()))
+    shared: dict[tuple[str, str], dict[str, str]] = {pair: {} for pair in combinations(SUBSETS, 2)}
+    for group in copies:
+        videos: dict[str, list[str]] = {}
+        for row in _ordered(group):
+            videos.setdefault(row.subset, []).append(row.video)
+        for first, second in combinations(videos, 2):
+            # A large group must not be compared pair by pair: the first other file is enough.
+            twins = list(dict.fromkeys(videos[first]))[:2]
+            for video in videos[second]:
+                if others := [twin for twin in twins if twin != video]:
+                    shared[first, second].setdefault(video, others[0])
+    for (first, second), found in shared.items():
+        if found:
+            video, twin = next(iter(found.items()))
             yield (
-                f"{len(shared)} {second} video(s) have the same bytes as {first} videos, such as "
+                f"{len(found)} {second} video(s) have the same bytes as {first} videos, such as "
                 f"{video} and {twin}"
             )
 
 
 def _labels(copies: Sequence[Sequence[Sample]]) -> Iterator[str]:
     """A note for each pair of files with the same bytes and different labels; a few at most."""
-    found = [pair for group in copies for pair in _pairs(group) if pair[0].label != pair[1].label]
-    for one, other in found[:MAX_NAMED]:
+    odd = [group for group in copies if _odd_pairs(group)]
+    pairs = (pair for group in odd for pair in combinations(_ordered(group), 2) if _is_odd(*pair))
+    for one, other in islice(pairs, MAX_NAMED):
         yield (
             f"{one.video} ({one.subset}, {one.label}) and {other.video} ({other.subset}, "
             f"{other.label}) have the same bytes but different labels"
         )
-    if len(found) > MAX_NAMED:
-        yield f"{len(found) - MAX_NAMED} more pairs have the same bytes but different labels"
+    count = sum(map(_odd_pairs, odd))
+    if count > MAX_NAMED:
+        yield f"{count - MAX_NAMED} more pairs have the same bytes but different labels"
+
+
+def _is_odd(one: Sample, other: Sample) -> bool:
+    return one.video != other.video and one.label != other.label
+
+
+def _odd_pairs(group: Sequence[Sample]) -> int:
+    """The number of pairs with different files and labels, in time linear in the group's size."""
+    same_file = _equal_pairs(row.video for row in group)
+    same_label = _equal_pairs(row.label for row in group)
+    same_both = _equal_pairs((row.video, row.label) for row in group)
+    return comb(len(group), 2) - same_file - same_label + same_both
+
+
+def _equal_pairs(values: Iterable[object]) -> int:
+    return sum(comb(count, 2) for count in Counter(values).values())
