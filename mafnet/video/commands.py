@@ -62,11 +62,16 @@ def screen(
     """Check all probed videos together: too many failures, the same bytes in several subsets."""
     from mafnet.common.files import write_json
     from mafnet.dataset.manifest import read_manifest
-    from mafnet.video.media import read_media
+    from mafnet.video.media import Media, read_media
     from mafnet.video.screen import require_few_failed
     from mafnet.video.screen import screen as run
 
-    rows = [row for path in probed for row in read_media(path)]
+    # Only these fields are kept, because the rows of a large data set need much memory.
+    rows = [
+        Media(row.video, status=row.status, error=row.error, sha256=row.sha256)
+        for path in probed
+        for row in read_media(path)
+    ]
     require_few_failed(rows, max_failed_fraction, dataset)
     notes = run({name: read_manifest(path) for name, path in splits}, rows)
     for note in notes:
