@@ -19,6 +19,7 @@ from mafnet.cli import main
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import Sample
 from mafnet.model.config import Training
+from mafnet.report.page.study_section import study_sections
 from mafnet.report.partial_study import partial_path, partial_study, remove_stale
 from mafnet.report.protocol import read_protocol
 from mafnet.report.statistics.paired import compare, holm
@@ -270,6 +271,20 @@ def test_terminal_shows_intervals_and_methods(runs):
         assert piece in text
     assert "…" not in text  # nothing was cut off
     assert "One seed" not in text
+
+
+def test_a_pretrained_network_on_kinetics_sounds_is_marked_in_every_table(runs, tmp_path):
+    for run in runs["drop_20"]:
+        run.metrics.update(pretrained="kinetics400", clip_accuracy=71.25)
+    for source, marks in (("kinetics_sounds", 1), ("ave", 0)):
+        table = study_table("mine", runs, PAPER, OWN | {"source": source}, "mafnet")
+        write_study(table, tmp_path / "study.csv")
+        (section,) = study_sections([tmp_path / "study.csv"])
+        text = shown(table)
+        assert text.count("drop_20 †") == [row.shown for row in section.rows].count("drop_20 †")
+        assert text.count("drop_20 †") == marks
+        assert text.count("trained on Kinetics-400") == marks
+        assert "71.25" in text
 
 
 def test_one_seed_has_no_standard_deviation_and_a_note(runs):
