@@ -1,9 +1,12 @@
 """The features of any videos, named by their paths: probed, then extracted through the cache."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -30,6 +33,26 @@ class FailedVideo:
     error: str
 
 
+def probe_videos(paths: Sequence[str], workers: int) -> list[Media]:
+    """The media row of each path, in their order."""
+    with _main_hidden():
+        return list(probe_many(HERE, paths, workers, PROBE_SECONDS, ANYWHERE))
+
+
+@contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Processes that start meanwhile do not run the script of the user again.
+
+    Otherwise multiprocessing would, and a script without `if __name__ == "__main__"` would fail.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 def extract_videos(
     paths: Sequence[str], extractors: Iterable[Extractor], settings: VideoSettings, workers: int
 ) -> tuple[list[Media], list[FailedVideo]]:
@@ -37,7 +60,7 @@ def extract_videos(
 
     settings: `silent` and `max_lost_fraction` decide what is usable.
     """
-    probed = list(probe_many(HERE, paths, workers, PROBE_SECONDS, ANYWHERE))
+    probed = probe_videos(paths, workers)
     reports = {each.name: each.extract(probed) for each in extractors}
     rows = {row.video: row for row in merge_media(probed, reports, settings)}
     usable, failed = [], []

@@ -13,13 +13,12 @@ from mafnet.common.progress import Progress
 from mafnet.features.extract import Extractor
 from mafnet.features.media_table import merge_media
 from mafnet.features.shard_report import Extracted
-from mafnet.features.videos import ANYWHERE, HERE, FailedVideo
+from mafnet.features.videos import FailedVideo, probe_videos
 from mafnet.model.cached_features import FeatureArrays
 from mafnet.model.data import INPUTS
 from mafnet.model.settings import RunSettings
 from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media
-from mafnet.video.probe import PROBE_SECONDS, probe_many
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +76,7 @@ def window_scores(
 
     extractors: by modality. score: `Model.scores`. hop: seconds between two windows.
     """
-    (media,) = probe_many(HERE, [path], 1, PROBE_SECONDS, ANYWHERE)
+    (media,) = probe_videos([path], 1)
     if media.ok and "audio" in extractors and not media.audio_codec:
         silent = {"audio": [Extracted(media.video, media.sha256)]}
         (media,) = merge_media([media], silent, policy)
