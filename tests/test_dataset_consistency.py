@@ -149,6 +149,19 @@ def test_the_command_that_unpacks_works_as_printed(tmp_path):
     assert mafnet(tmp_path, "check", "ave", "--configfile", config).returncode == 0
 
 
+def test_the_command_that_makes_the_demo_can_be_planned_as_printed(tmp_path):
+    (tmp_path / "my.yaml").write_text("datasets: {small: {source: demo}}")
+    checked = mafnet(tmp_path, "check", "small", "--configfile", "my.yaml")
+    assert checked.returncode == 1
+    command = re.search(r"`(.*)`", checked.stderr)[1]
+    done = subprocess.run(
+        [sys.executable, "-m", *shlex.split(command), "-n"], cwd=tmp_path, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^demo +1$", done.stdout, re.MULTILINE)
+
+
 def test_a_missing_archive_is_named(tmp_path):
     config = write_config(tmp_path, {"ave": {"source": "ave", "archive": "no.zip"}})
     checked = mafnet(tmp_path, "check", "ave", "--configfile", config)

@@ -217,9 +217,14 @@ def test_a_published_data_set_without_its_files_gives_one_line(beginner, dataset
 def test_plain_targets_take_the_data_sets_that_are_here(beginner):
     """Not the demo and not the published ones; the terminal names these."""
     text = beginner.run("features", "-n", succeeds=False).stdout
-    assert re.search(
-        r"Left out: ave has no files; `mafnet check ave --configfile \S*tiny.yaml` says", text
+    (command,) = re.findall(
+        r"Left out: ave has no files; `mafnet (check ave --configfile \S*tiny.yaml)` says", text
     )
+    checked = subprocess.run(
+        [sys.executable, "-m", "mafnet", *shlex.split(command)], capture_output=True, text=True,
+        cwd=beginner.folder, check=False,
+    )  # fmt: skip
+    assert "AVE_Dataset.zip" in checked.stderr
     assert "Left out: demo is generated; name its target, results/demo/metrics.json.\n" in text
     assert "mafnet: manifest.csv: " in text  # of the data set tiny
 
