@@ -178,7 +178,7 @@ def test_calibration_error_of_a_calibrated_network_goes_to_zero():
 def test_metrics_of_a_run():
     probabilities = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.5, 0.1, 0.4], [0.2, 0.7, 0.1]])
     found = run_metrics(np.array([0, 1, 1, 1]), probabilities, ["a", "b", "c"], Evaluation())
-    assert found == {
+    expected = {
         "accuracy": 75.0,
         "balanced_accuracy": 83.33,  # (1 + 2/3) / 2
         "top_k": 5,
@@ -194,6 +194,8 @@ def test_metrics_of_a_run():
             "c": {"accuracy": None, "samples": 0},
         },
     }
+    assert {key: found[key] for key in expected} == expected
+    assert set(found) == set(expected) | set(METRICS)
 
 
 # The table
