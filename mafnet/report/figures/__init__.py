@@ -13,11 +13,13 @@ class FigureSpec:
 
     location: "module:function"; the function returns a matplotlib figure of `Inputs`.
     needs: required fields of `Inputs`, in addition to the runs.
+    always: True if every main variant has the figure.
     """
 
     name: str
     location: str
     needs: tuple[str, ...] = ()
+    always: bool = False
 
 
 _PACKAGE = "mafnet.report.figures"
@@ -26,10 +28,10 @@ _VIDEOS = ("splits", "media", "root")
 FIGURES = {
     spec.name: spec
     for spec in (
-        FigureSpec("curves", f"{_PACKAGE}.curves:curves"),
-        FigureSpec("confusion", f"{_PACKAGE}.confusion:confusion"),
-        FigureSpec("classes", f"{_PACKAGE}.classes:classes"),
-        FigureSpec("timeline", f"{_PACKAGE}.timeline:timeline", _VIDEOS),
+        FigureSpec("curves", f"{_PACKAGE}.curves:curves", always=True),
+        FigureSpec("confusion", f"{_PACKAGE}.confusion:confusion", always=True),
+        FigureSpec("classes", f"{_PACKAGE}.classes:classes", always=True),
+        FigureSpec("timeline", f"{_PACKAGE}.timeline:timeline", _VIDEOS, always=True),
         FigureSpec("film_space", f"{_PACKAGE}.film_space:film_space", ("splits", "features")),
         FigureSpec("event_attention", f"{_PACKAGE}.event_attention:event_attention", ("splits",)),
         FigureSpec("examples", f"{_PACKAGE}.examples:examples", _VIDEOS),
@@ -37,16 +39,14 @@ FIGURES = {
     )
 }
 
-ALWAYS = ("curves", "confusion", "classes", "timeline")
-"""The figures of every main variant."""
-
 
 def main_figures(film: bool, events: bool) -> list[str]:
     """The figures of a main variant, by name, in the order of a report.
 
     film: the variant has FiLM. events: the data set has the times of its events.
     """
-    return [*ALWAYS, *["film_space"] * film, *["event_attention"] * events]
+    always = [spec.name for spec in FIGURES.values() if spec.always]
+    return [*always, *["film_space"] * film, *["event_attention"] * events]
 
 
 def study_figures(studies: Iterable[str]) -> list[str]:
