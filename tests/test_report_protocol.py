@@ -5,7 +5,7 @@ from support.made_runs import made_run, made_test_samples
 
 from mafnet.common.files import write_json
 from mafnet.common.resources import resource
-from mafnet.dataset.prepare import deviations
+from mafnet.dataset.prepare import other_counts
 from mafnet.dataset.sources import SOURCES
 from mafnet.report.protocol import compared, paper_name, protocol_notes, read_protocol
 from mafnet.report.statistics.runs import read_run
@@ -57,7 +57,7 @@ def test_counts_that_differ_from_the_published_ones_are_listed():
         {"subset": "test", "unit": "rows", "count": 1943},
         {"subset": "all", "unit": "videos", "count": 6845},
     ]
-    assert deviations(found, published) == [
+    assert other_counts(found, published) == [
         "1944 test rows instead of 1943", "6844 videos instead of 6845",
     ]  # fmt: skip
 

@@ -77,7 +77,7 @@ def expected(name: str, split: str) -> list[dict]:
     ]
 
 
-def deviations(found: dict, published: Sequence[dict]) -> list[str]:
+def other_counts(found: dict, published: Sequence[dict]) -> list[str]:
     """Messages about counts that differ from the published ones."""
     faults = []
     for row in published:
@@ -104,7 +104,7 @@ def notes(source: Source, split: str, lists: Path, samples: Sequence[Sample]) ->
         if count
     ]
     found_notes += [
-        f"the lists give {text}" for text in deviations(found, expected(source.name, split))
+        f"the lists give {text}" for text in other_counts(found, expected(source.name, split))
     ]
     return found_notes + other_lists(source, lists)
 

@@ -67,7 +67,7 @@ class DatasetPlan:
 
     @property
     def without_files(self) -> list[str]:
-        """The published data sets whose files are in no place."""
+        """The published data sets whose files are not found."""
         return [name for name in self.datasets if self._origins[name].missing]
 
     @property
@@ -129,7 +129,7 @@ class DatasetPlan:
     def archives(self, dataset: str) -> list[str]:
         """The files from which a published data set's videos are unpacked.
 
-        MafnetError says what to fetch if they are in no place.
+        MafnetError says what to fetch if they are not found.
         """
         origin = self._origins[dataset]
         if origin.missing:

@@ -39,7 +39,7 @@ LOSSLESS = ("-c:v", "ffv1", "-c:a", "pcm_s16le", "-fflags", "+bitexact", "-flags
 
 
 def made_file(folder: Path) -> Path:
-    """A lossless file whose sound starts 0.4 seconds late."""
+    """A lossless file whose audio starts 0.4 seconds late."""
     path = folder / "made.mkv"
     sound = ("-itsoffset", "0.4", "-f", "lavfi", "-i", SOUND)
     ffmpeg("-f", "lavfi", "-i", PICTURE, *sound, *LOSSLESS, path)
@@ -69,7 +69,7 @@ def decode_audio(folder: Path) -> dict:
 
 
 def small_clips() -> np.ndarray:
-    """Two clips of four frames with 32 x 32 pixels, of which DenseNet makes one place."""
+    """Two clips of four frames with 32 x 32 pixels, so DenseNet gives one spatial position."""
     return np.random.default_rng(0).integers(0, 256, (2, 4, 32, 32, 3), dtype=np.uint8)
 
 

@@ -29,9 +29,8 @@ rule train:
         gpu=gpu_request("gpu"),
         lsf_extra=gpu_request("lsf_extra"),
     params:
-        features=each("features", "features"),
+        features=trained_on,
         classes=each("classes", "classes"),
-        members=each_member,
         run=run_folder,
         settings=asked("training"),
         version=versions.TRAIN,
@@ -40,7 +39,7 @@ rule train:
     shell:
         "mafnet train --manifest {input.manifest:q} {params.features} {params.classes:q} "
         "--settings {params.settings:q} --seed {wildcards.seed} --output {params.run} "
-        "{params.members} --threads {threads} 2>&1 | tee {log}"
+        "--threads {threads} 2>&1 | tee {log}"
 
 
 rule evaluate:

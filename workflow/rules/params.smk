@@ -18,11 +18,15 @@ def each_run(wildcards, input):
     return [part for folder in folders for part in ("--run", folder)]
 
 
-def each_member(wildcards, input):
-    """`--member FOLDER` for each run that a late fusion combines."""
+def trained_on(wildcards, input):
+    """`--features FILE` for each feature file, `--member FOLDER` for each run of a late fusion.
+
+    In one parameter, because another text of the command would train all finished runs again.
+    """
     paths = input.get("members", [])
-    paths = [paths] if isinstance(paths, str) else paths
-    return [part for path in paths for part in ("--member", str(Path(path).parent))]
+    folders = [str(Path(path).parent) for path in ([paths] if isinstance(paths, str) else paths)]
+    members = [part for folder in folders for part in ("--member", folder)]
+    return each("features", "features")(wildcards, input) + members
 
 
 def each_split(wildcards, input):
