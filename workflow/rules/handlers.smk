@@ -33,7 +33,7 @@ def show_partial_studies(dataset):
     shown = []
     for study, variants in PLAN.studies(dataset).items():
         output = Path("results", dataset, "studies", f"{study}.csv")
-        folders = [Path(path).parent for path in metrics_of(dataset, variants)]
+        folders = list(map(Path, folders_of(metrics_of(dataset, variants))))
         main = PLAN.main(dataset)
         shown.append(partial_study(dataset, output, folders, PAPER, protocol, main))
     if any(shown):
@@ -59,7 +59,7 @@ def write_partial_report(dataset):
     sources = Sources(
         home / "metrics.json",
         home / "media.tsv",
-        [Path(path).parent for path in metrics_of(dataset, [PLAN.main(dataset)])],
+        list(map(Path, folders_of(metrics_of(dataset, [PLAN.main(dataset)])))),
         {split: Path(PLAN.manifest(dataset, split)) for split in PLAN.splits(dataset)},
         Path(VALUES[dataset]["root"]),
         json.loads(PLAN.shown_settings(dataset)),

@@ -74,21 +74,22 @@ def features_of_main(wildcards):
 
 
 # The files of a run that later rules read. A file that is not an input is not fetched from a storage
-# provider. Otherwise the metrics suffice, because the other files are written before them.
-RUN_FILES = ["metrics.json"]
+# provider. Otherwise these two suffice, because the others are written before the metrics. Without
+# predictions_val.csv, which is newer than the others, Snakemake would ignore a new version of rule
+# evaluate: it has no records of an output that does not exist.
+RUN_FILES = ["metrics.json", "predictions_val.csv"]
 if workflow.storage_settings.default_storage_provider:
     RUN_FILES += [
         "settings.json",
         "model.safetensors",
         "history.csv",
         "predictions.csv",
-        "predictions_val.csv",
         "attention.npz",
     ]
 
 
 def metrics_of(dataset, variants):
-    """The metrics of all runs of some variants; with a storage provider, all files of the runs."""
+    """The metrics of all runs of some variants (RUN_FILES); with a storage provider, all files of the runs."""
     return expand(
         "results/{dataset}/{split}/{variant}/seed{seed}/{file}",
         dataset=dataset,

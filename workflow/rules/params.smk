@@ -12,10 +12,14 @@ def each(option, name):
     return arguments
 
 
+def folders_of(paths):
+    """The folders of some files, each once."""
+    return list(dict.fromkeys(str(Path(path).parent) for path in paths))
+
+
 def each_run(wildcards, input):
     """`--run FOLDER` for each run whose metrics are an input."""
-    folders = dict.fromkeys(str(Path(path).parent) for path in input.metrics)
-    return [part for folder in folders for part in ("--run", folder)]
+    return [part for folder in folders_of(input.metrics) for part in ("--run", folder)]
 
 
 def trained_on(wildcards, input):
@@ -24,7 +28,7 @@ def trained_on(wildcards, input):
     In one parameter, because another text of the command would train all finished runs again.
     """
     paths = input.get("members", [])
-    folders = [str(Path(path).parent) for path in ([paths] if isinstance(paths, str) else paths)]
+    folders = folders_of([paths] if isinstance(paths, str) else paths)
     members = [part for folder in folders for part in ("--member", folder)]
     return each("features", "features")(wildcards, input) + members
 
