@@ -91,7 +91,7 @@ def test_each_wrong_setting_gives_one_line(beginner, change, expected):
                 "model.variants.mine.network: network 'mafnet2' is unknown; choose one of ",
                 "model.variants.other.options.units: network mafnet has no such option; choose ",
                 "report.studies.mine: variant 'nofilm' is not in model.variants; did you mean no_",
-                "features.visual: backbone 'densenet' is unknown; choose one of ",
+                "features.visual: backbone 'densenet' is unknown; did you mean densenet201?",
                 "features.audio: vggish has no weights 'imagenet'; choose one of ",
             },
         ),
