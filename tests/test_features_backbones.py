@@ -8,17 +8,21 @@ import torch
 from safetensors.torch import load_file, save_file
 from support import network_parity
 from support.network_parity import DATA, FLOAT16_TOLERANCE, noise_clips, relative_error, small_clips
-from torchvision.models import densenet201
+from torchvision.models import densenet201, vgg19
 
 from mafnet.common.errors import MafnetError
 from mafnet.features.backbones import BACKBONES, backbone_spec, frozen_network
 from mafnet.features.backbones.inference import TorchBackbone, check_device
 from mafnet.features.backbones.logmel import log_mel
-from mafnet.features.backbones.network import CALIBRATION_ITEMS, calibration_items
+from mafnet.features.backbones.network import CALIBRATION_ITEMS, calibration_items, normalised
+from mafnet.features.backbones.spec import IMAGENET
 from mafnet.features.backbones.zoo.vggish import PORT_LAYERS, VGGishNetwork, port_weights
+from mafnet.features.backbones.zoo.vggish_pca import PORT_LAYERS as DENSE_LAYERS
 from mafnet.features.config import FeatureSettings
 from mafnet.features.fingerprint import fingerprint_of
 from mafnet.features.parallel import in_parallel
+from mafnet.features.weights.fetch import fetch
+from mafnet.features.weights.published import Published
 from mafnet.video.config import VideoSettings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -301,7 +305,7 @@ def test_impossible_devices_and_precisions_are_user_errors():
     [
         ("efficientnet_lite", "did you mean efficientnet_lite0?"),
         ("vgish", "did you mean vggish?"),
-        ("resnet", "known are densenet201, efficientnet_lite0, vggish, yamnet"),
+        ("resnet", "known are densenet201, efficientnet_lite0, vgg19, vggish, vggish_pca"),
     ],
 )
 def test_an_unknown_backbone_gives_similar_names(name, says):
@@ -374,3 +378,65 @@ def test_gpu_features_equal_cpu_features_in_any_batch(precision, random_densenet
     exact = TorchBackbone("vggish", vggish_weights, "cpu", "float32")(sound)
     assert relative_error(audio(sound), exact) < tolerance
     assert np.array_equal(audio(sound[4:5])[0], audio(sound)[4])
+
+
+# The features of DMRN's authors
+
+
+def test_vgg19_takes_torchvisions_file():
+    weights = frozen_network("vgg19").random_weights(0)
+    with torch.device("meta"):
+        theirs = vgg19(weights=None).eval()
+    theirs.features.load_state_dict(weights, assign=True)
+    frames = torch.from_numpy(small_clips(1)[0])
+    with torch.no_grad():
+        maps = frozen_network("vgg19").build(theirs.state_dict())(frames)  # with the classifier
+        expected = theirs.features(normalised(frames, IMAGENET))
+    assert relative_error(maps, expected) < FLOAT32_TOLERANCE
+
+
+def published_vggish():
+    """Made weights under the names of the PyTorch port and of the file of the PCA."""
+    own = frozen_network("vggish_pca").random_weights(0)
+    names = {f"{name}.": f"features.{index}." for name, index in PORT_LAYERS.items()}
+    names |= {f"{name}.": f"embeddings.{index}." for name, index in DENSE_LAYERS.items()}
+    state = {}
+    for key, value in own.items():
+        name, _, part = key.removeprefix("convolutions.").rpartition(".")
+        state[names[f"{name}."] + part if name else key] = value
+    generator = torch.Generator().manual_seed(1)
+    rotation, _ = torch.linalg.qr(torch.randn(128, 128, generator=generator, dtype=torch.float64))
+    state["pca_eigen_vectors"] = rotation
+    state["pca_means"] = torch.rand(128, generator=generator, dtype=torch.float64)
+    return state
+
+
+def test_vggish_pca_equals_its_authors_formula():
+    state = published_vggish()
+    patches = torch.from_numpy(backbone_spec("vggish_pca").inputs(noise_clips(2))).flatten(0, 1)
+    with torch.no_grad():
+        found = frozen_network("vggish_pca").build(state)(patches)[..., 0, 0].numpy()
+        maps = frozen_network("vggish").build(state)(patches).double()
+    values = torch.nn.functional.max_pool2d(maps, 2).movedim(1, -1).flatten(1).numpy()
+    for index in DENSE_LAYERS.values():
+        kernel, bias = (state[f"embeddings.{index}.{part}"].numpy() for part in ("weight", "bias"))
+        values = np.maximum(values @ kernel.T.astype(float) + bias, 0)
+    whitened = (state["pca_eigen_vectors"].numpy() @ (values - state["pca_means"].numpy()).T).T
+    expected = ((np.clip(whitened, -2, 2) + 2) * (255 / 4)).astype(np.uint8)
+    assert len(np.unique(expected)) > 20
+    # A component near a border may fall on its other side, by rounding.
+    assert np.abs(found - expected).max() <= 1
+    assert (found != expected).mean() < 0.01
+
+
+def test_vggish_pca_is_fetched_from_two_files(tmp_path):
+    state = published_vggish()
+    torch.save({key: state[key] for key in state if "pca" not in key}, tmp_path / "vggish.pth")
+    np.savez(tmp_path / "pca.npz", **{k: v.numpy() for k, v in state.items() if "pca" in k})
+    pca = Published("vggish_pca", "tried", "1", "numpy", "pca.npz", "", ())
+    dense = Published("vggish", "tried", "1", "torch", "vggish.pth", "", ())
+    output = tmp_path / "weights.safetensors"
+    with pytest.raises(MafnetError, match=r"the VGGish weights lack features\.0"):
+        fetch(pca, tmp_path, output)
+    fetch(pca, tmp_path, output, also=dense)
+    assert torch.equal(load_file(output)["fc2.bias"], state["embeddings.4.bias"])

@@ -247,7 +247,7 @@ def test_the_table_says_what_is_here(tmp_path):
         line for line in shown.output.splitlines() if "imagenet " in line or "audioset " in line
     ]
     states = [row.split("│")[7].strip() for row in rows]
-    assert states == ["downloaded", "no", "ready"]
+    assert states == ["downloaded", "no", "no", "ready"]
     assert all(name in shown.output for name in BACKBONES)
 
 

@@ -101,6 +101,23 @@ def fingerprint_of_paper(weights):
     }  # fmt: skip
 
 
+def test_dmrns_second_row_needs_the_features_of_its_authors(tmp_path, monkeypatch):
+    protocol = read_protocol("single_label", [described(tmp_path, "ave", "single_label")])
+    names = {"imagenet1k_v1": "vgg19", "audioset": "vggish_pca"}
+    monkeypatch.setattr(
+        made_runs,
+        "fingerprint",
+        lambda text: fingerprint_of_paper(text) | {"backbone": names[text]},
+    )
+    variant = {"variant": "dmrn_vgg19"}
+    assert compared_run(tmp_path, protocol, **variant)["as_paper"] is True
+    monkeypatch.setattr(made_runs, "fingerprint", fingerprint_of_paper)
+    differences = compared_run(tmp_path, protocol, **variant)["differences"]
+    assert [text.split(" with")[0] for text in differences] == [
+        "visual features of densenet201", "audio features of vggish",
+    ]  # fmt: skip
+
+
 def test_as_paper_needs_the_policy_that_the_papers_counts_suggest(tmp_path):
     files = [described(tmp_path, "ucf51", "split01")]
     assert read_protocol("three_splits", files, "drop")["as_paper"] is True

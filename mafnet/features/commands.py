@@ -35,7 +35,8 @@ def fetch(
     from mafnet.features.weights.published import published, same_weights
 
     weights = published(table, backbone, name)
-    run(weights, folder, output, converted, same_weights(table, weights))
+    also = published(table, *weights.also.split("/")) if weights.also else None
+    run(weights, folder, output, converted, same_weights(table, weights), also)
 
 
 @click.command()

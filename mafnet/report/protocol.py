@@ -20,8 +20,13 @@ PAPER_FEATURES = {
 }
 """The paper's backbone of each modality, and the names of its weights."""
 
-OTHER_FEATURES = frozenset(["dmrn_vgg19"])
-"""Variants for which the paper used other backbones."""
+OTHER_FEATURES = {
+    "dmrn_vgg19": {
+        "visual": ("vgg19", ("imagenet1k_v1",)),
+        "audio": ("vggish_pca", ("audioset",)),
+    }
+}
+"""The same for variants for which the paper has other backbones: the features of DMRN's authors."""
 
 
 def read_protocol(name: str, described: Sequence[Path], silent: str = "") -> dict:
@@ -72,9 +77,10 @@ def _differences(run: Run) -> list[str]:
     if settings.network in VIDEO_NETWORKS:  # no backbone; rows with random weights have a note
         return found
     for modality, used in settings.features.items():
-        backbone, weights = PAPER_FEATURES.get(modality, ("", ()))
+        papers = OTHER_FEATURES.get(run.variant, PAPER_FEATURES)
+        backbone, weights = papers.get(modality, ("", ()))
         same = used["backbone"] == backbone and used["weights"] in weights
-        if backbone and not same and run.variant not in OTHER_FEATURES:
+        if backbone and not same:
             found.append(
                 f"{modality} features of {used['backbone']} with weights {used['weights']}; the "
                 f"paper has {backbone} with {weights[0]}"

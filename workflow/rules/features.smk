@@ -40,7 +40,7 @@ rule fetch:
         "logs/features/fetch/{folder}/{backbone}-{name}.benchmark.tsv"
     wildcard_constraints:
         folder="|".join(map(re.escape, PLAN.weights_folders)),
-        backbone="[a-z0-9_]+",
+        backbone="[a-z0-9_]+|(timm|hf)/[A-Za-z0-9_./-]+",
         name="[a-z0-9_]+",
     conda:
         CONDA_MAFNET

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from mafnet.common.errors import MafnetError, hint
+from mafnet.features.backbones.hub import hub_spec, is_hub
 from mafnet.features.backbones.spec import (
     AudioBackbone,
     BackboneSpec,
@@ -59,10 +60,21 @@ BACKBONES: dict[str, BackboneSpec] = {
             interpolation="bicubic",
             normalisation=Normalisation(1.0, (127.0,) * 3, (128.0,) * 3),
         ),
+        VisualBackbone(
+            name="vgg19",
+            location="vgg19:VGG19",
+            feature_shape=(7, 7, 512),
+        ),
         AudioBackbone(
             name="vggish",
             location="vggish:VGGish",
             feature_shape=(12, 8, 512),
+            front_end=partial(log_mel_patches, offset=0.01),
+        ),
+        AudioBackbone(
+            name="vggish_pca",
+            location="vggish_pca:VGGishPCA",
+            feature_shape=(1, 1, 128),
             front_end=partial(log_mel_patches, offset=0.01),
         ),
         AudioBackbone(
@@ -77,6 +89,8 @@ BACKBONES: dict[str, BackboneSpec] = {
 
 def backbone_spec(name: str) -> BackboneSpec:
     """The spec of a backbone by name; MafnetError suggests a similar name."""
+    if is_hub(name):
+        return hub_spec(name)
     if name not in BACKBONES:
         raise MafnetError(f"backbone {name!r} is unknown; {hint(name, BACKBONES)}")
     return BACKBONES[name]

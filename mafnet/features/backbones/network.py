@@ -105,6 +105,18 @@ def normalised(frames: torch.Tensor, by: Normalisation) -> torch.Tensor:
     return (frames.permute(0, 3, 1, 2).float() / by.scale - mean) / deviation
 
 
+def he_initialised(network: nn.Module) -> nn.Module:
+    """A network without normalisation, with He's initialisation (normal, fan in; zero biases).
+
+    torch's own lets the features of a deep one vanish.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight)
+            nn.init.zeros_(layer.bias)
+    return network
+
+
 def calibration_items(batches: Iterable[np.ndarray]) -> np.ndarray:
     """The first and the middle item of clips (N, I, ...), at most CALIBRATION_ITEMS, (M, ...)."""
     pairs = [items[:, :: max(1, (items.shape[1] + 1) // 2)] for items in batches]

@@ -44,13 +44,14 @@ def converted(name: str, weights: Path, example: np.ndarray) -> object:
 
 def kept_path(name: str, weights: Path, example: np.ndarray) -> Path:
     """Where the model for inputs like `example` is kept."""
+    spec = backbone_spec(name)
     key = {
         "conversion": CONVERSION,
         "backbone": name,
-        "version": backbone_spec(name).version,
+        "version": spec.version,
         "weights": sha256_of(weights),
         "input": (example.shape, str(example.dtype)),
-        "packages": {package: version(package) for package in ("openvino", "torch", "torchvision")},
+        "packages": {package: version(package) for package in ("openvino", "torch", spec.package)},
     }
     return weights.parent / "openvino" / f"{weights.stem}-{digest_of(key)[:16]}.model"
 

@@ -6,6 +6,7 @@ clip's features.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,6 +36,7 @@ class BackboneSpec:
     feature_shape: (P, Q, C), shape of one clip's features, channels last; a network without
         places has P = Q = 1.
     version: raised when the features of the same clip and weights change.
+    folder: of a model of a hub. package: builds the network, apart from torch.
     batch, gpu_batch: clips of one batch of torch on a CPU and on a GPU. Every batch is filled up
         to it, so that a clip's features do not depend on its neighbours.
     """
@@ -44,6 +46,8 @@ class BackboneSpec:
     location: str
     feature_shape: tuple[int, int, int]
     version: int = 1
+    folder: Path | None = None
+    package: str = "torchvision"
     batch: int
     gpu_batch: int
 

