@@ -37,7 +37,8 @@ def backbones(weights: Path) -> None:
     Console().print(table)
     click.echo(
         "A run fetches what it needs. To fetch weights now: snakemake --cores 1 "
-        f"{weights}/BACKBONE-WEIGHTS.safetensors; without network: docs/weights.md"
+        f"{weights}/BACKBONE-WEIGHTS.safetensors; without network: docs/weights.md\n"
+        "Also timm/NAME and hf/ORGANISATION/NAME, of timm and transformers: docs/weights.md"
     )
 
 

@@ -1,8 +1,8 @@
 """Backbones by their names on a hub: `timm/NAME` (frames) and `hf/ORGANISATION/NAME` (sound).
 
 A model is a folder in the layout of the hub: config.json, model.safetensors and, for sound,
-preprocessor_config.json. It is searched for in `weights/{name}`, then in the hub's cache. Nothing is
-downloaded. The packages timm and transformers are imported only for such a name.
+preprocessor_config.json. It is searched for in `weights/{name}`, then in the hub's cache. Nothing
+is downloaded. The packages timm and transformers are imported only for such a name.
 """
 
 import re
@@ -12,7 +12,7 @@ from hashlib import sha256
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from mafnet.features.backbones.spec import (
     Normalisation,
     VisualBackbone,
 )
+
+if TYPE_CHECKING:
+    from transformers import FeatureExtractionMixin
 
 PACKAGES = {"timm": "timm", "hf": "transformers"}
 """The package behind each prefix; the extra of mafnet has the prefix's name."""
@@ -52,7 +55,7 @@ def hub_spec(name: str) -> BackboneSpec:
     """
     prefix, _, model = name.partition("/")
     if not NAME.fullmatch(name):
-        example = {"timm": "timm/vit_small_patch14_dinov2.lvd142m", "hf": "hf/laion/clap-htsat-unfused"}
+        example = {"timm": "timm/resnet50.a1_in1k", "hf": "hf/laion/clap-htsat-unfused"}
         raise MafnetError(f"backbone {name!r} is no name of a model; write it as {example[prefix]}")
     package = PACKAGES[prefix]
     if not find_spec(package):
@@ -73,8 +76,8 @@ def _folder(name: str, repository: str) -> Path:
     if isinstance(found, str):
         return Path(found).parent
     raise MafnetError(
-        f"backbone {name!r} is not on this machine; run `hf download {repository}`, or put its files "
-        f"into {by_hand}"
+        f"backbone {name!r} is not on this machine; run `hf download {repository}`, or put its "
+        f"files into {by_hand}"
     )
 
 
@@ -88,8 +91,8 @@ def _spec(name: str, folder: Path) -> BackboneSpec:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         package = PACKAGES[name.partition("/")[0]]
         raise MafnetError(
-            f"{folder}: {package} cannot make a backbone of it ({reason}); choose another model, or "
-            f"another version of {package}"
+            f"{folder}: {package} cannot make a backbone of it ({reason}); choose another model "
+            f"or version of {package}"
         ) from error
 
 
@@ -119,7 +122,7 @@ def _timm_spec(name: str, folder: Path) -> VisualBackbone:
 
 
 def _hf_spec(name: str, folder: Path) -> AudioBackbone:
-    extractor = _extractor(folder)
+    extractor = extractor_of(folder)
     return AudioBackbone(
         sample_rate=extractor.sampling_rate,
         window_seconds=min(input_seconds(extractor), LONGEST_WINDOW),
@@ -131,13 +134,14 @@ def _hf_spec(name: str, folder: Path) -> AudioBackbone:
 
 
 @cache
-def _extractor(folder: Path) -> Any:
+def extractor_of(folder: Path) -> "FeatureExtractionMixin":
+    """The feature extractor of a model of transformers."""
     from transformers import AutoFeatureExtractor
 
     return AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
 
 
-def input_seconds(extractor: Any) -> float:
+def input_seconds(extractor: "FeatureExtractionMixin") -> float:
     """The length of sound that a feature extractor fills up to; 1 if it takes any length."""
     for name in ("n_samples", "nb_max_samples"):  # Whisper's and CLAP's
         if hasattr(extractor, name):
@@ -149,10 +153,8 @@ def input_seconds(extractor: Any) -> float:
 
 def _extracted(folder: Path, samples: np.ndarray) -> np.ndarray:
     """The extractor's output (N, 1, ...) for samples (N, S)."""
-    extractor = _extractor(folder)
-    found = extractor(
-        list(samples), sampling_rate=extractor.sampling_rate, return_tensors="np"
-    )
+    extractor = extractor_of(folder)
+    found = extractor(list(samples), sampling_rate=extractor.sampling_rate, return_tensors="np")
     return np.asarray(found[extractor.model_input_names[0]], np.float32)[:, None]
 
 

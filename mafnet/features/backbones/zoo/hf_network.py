@@ -1,10 +1,10 @@
-"""Audio networks of transformers: AST, the audio part of CLAP, Whisper's encoder, wav2vec 2.0 ..."""
+"""Audio networks of transformers: AST, the audio part of CLAP, Whisper's encoder, wav2vec 2.0."""
 
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel
 
-from mafnet.features.backbones.hub import _extractor, input_seconds
+from mafnet.features.backbones.hub import extractor_of, input_seconds
 from mafnet.features.backbones.zoo.hub_network import HubNetwork
 
 
@@ -49,5 +49,5 @@ class HFNetwork(HubNetwork):
             if hasattr(network, part) and (part == "audio_model" or hasattr(network, "decoder")):
                 network = getattr(network, part)
                 break
-        share = self.spec.window_seconds / input_seconds(_extractor(self.spec.folder))
+        share = self.spec.window_seconds / input_seconds(extractor_of(self.spec.folder))
         return Pooled(network.float(), min(1.0, share))

@@ -1,6 +1,7 @@
 """What the networks of both hubs have in common."""
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from mafnet.common.errors import MafnetError
@@ -21,7 +22,7 @@ class HubNetwork(FrozenNetwork):
         """The state dict of the model's own weights; MafnetError if they cannot be read."""
         try:
             state = self.read().state_dict()
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError) as error:
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise MafnetError(
                 f"{self.spec.folder}: {self.spec.package} cannot read the weights ({reason}); put "
