@@ -177,6 +177,7 @@ def test_two_processes_take_the_steps_of_one(videos, tmp_path):
     assert two == pytest.approx(one, rel=1e-3)  # the order of sums over clips differs
 
 
+@pytest.mark.slow
 def test_a_killed_run_continues_within_an_epoch_with_the_same_result(videos, tmp_path):
     training = {"batch_size": 2, "max_epochs": 3}  # two steps an epoch
     whole, killed = tmp_path / "whole", tmp_path / "killed"
