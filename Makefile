@@ -9,7 +9,7 @@ CORES ?= $(shell $(PYTHON) mafnet/common/cores.py 2>/dev/null || nproc 2>/dev/nu
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo demo-real test test-all test-pretrained test-slurm test-s3 lint format generate bench bench-gpu bench-gpu-video bench-scale lock vggish-env clean
+.PHONY: help install demo demo-real test test-all test-pretrained test-slurm test-s3 lint format generate bench bench-gpu bench-gpu-video bench-clips bench-intervals bench-scale lock vggish-env clean
 
 help:
 	@echo "make demo      from synthetic videos to a table of accuracies and a page, on $(CORES) cores"
@@ -23,6 +23,8 @@ help:
 	@echo "make bench     compare each stage with the plain way, 8 minutes; BENCH=--quick is a check of one minute"
 	@echo "make bench-gpu  measure extraction on a GPU; writes its table into docs/performance.md"
 	@echo "make bench-gpu-video  the same for the video networks"
+	@echo "make bench-clips  compare two readers of the clips of video networks, a minute"
+	@echo "make bench-intervals  how often the intervals contain the true value, by simulation, an hour"
 	@echo "make bench-scale  measure Snakemake's time and memory for up to two million videos, 10 minutes; writes its table into docs/scaling.md"
 	@echo "make lock      write requirements.lock from the dependencies in pyproject.toml"
 	@echo "make vggish-env  install TensorFlow in .venv-vggish, to convert VGGish without conda"
@@ -98,6 +100,12 @@ bench-gpu: $(INSTALLED)
 
 bench-gpu-video: $(INSTALLED)
 	$(BIN)/python -m benchmarks.gpu_video --write docs/performance.md
+
+bench-clips: $(INSTALLED)
+	$(BIN)/python -m benchmarks.clips $(BENCH)
+
+bench-intervals: $(INSTALLED)
+	$(BIN)/python -m benchmarks.coverage $(BENCH)
 
 bench-scale: $(INSTALLED)
 	$(BIN)/python -m benchmarks.scale --write docs/scaling.md

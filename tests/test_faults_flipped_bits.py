@@ -31,12 +31,12 @@ FOR_THE_PAGE = {"history.csv", "attention.npz", "predictions_val.csv"}
 
 
 def commands(run):
-    """The command of one job of each verb, as Snakemake prints it, with its output."""
+    """The command of one job of each verb (and modality), as Snakemake prints it."""
     text = run.run(METRICS, "-n", "--printshellcmds", "--forceall").stdout
     lines = re.findall(r"mafnet ((\w+) .*) 2>&1 \| tee ", text)
-    found = {verb: shlex.split(line) for line, verb in lines}
-    assert set(VERBS) <= set(found)
-    return [found[verb] for verb in VERBS]
+    found = {(verb, "visual" in line): shlex.split(line) for line, verb in lines}
+    assert set(VERBS) <= {verb for verb, _ in found}
+    return [command for key, command in sorted(found.items()) if key[0] in VERBS]
 
 
 def read_files(command):

@@ -216,7 +216,7 @@ def test_features_are_the_same_if_models_cannot_be_kept(kept, caplog):
     model.parent.rmdir()
     model.parent.write_text("in the way")  # works also if the tests run as root
     assert vggish_by_openvino(weights) == features
-    assert "the next job converts again" in caplog.text
+    assert "until then each job converts again" in caplog.text
 
 
 def test_two_processes_may_convert_at_once(tmp_path):
@@ -285,11 +285,16 @@ import sys
 from pathlib import Path
 import numpy as np
 from mafnet.features.backends import build_backbone
-from mafnet.features.backbones.inference import TorchBackbone
 from mafnet.features.config import FeatureSettings
 
 calls = []
-sys.addaudithook(lambda event, _: calls.append(event) if event.startswith("socket.") else None)
+local = "socket.gethostname"  # names of temporary files contain it; it sends nothing
+
+def hook(event, _):
+    if event.startswith("socket.") and event != local:
+        calls.append(event)
+
+sys.addaudithook(hook)
 settings = FeatureSettings(backbone="vggish", weights="random")
 backbone = build_backbone(settings, Path(sys.argv[1]), "cpu", 1)
 assert backbone(np.zeros((1, 16_000), np.int16)).shape == (1, 12, 8, 512)

@@ -11,6 +11,7 @@ from mafnet.common.errors import MachineError
 
 _PERMISSION = "change its permissions, or choose another folder"
 _DISK = "check the disk or the network"
+_IN_THE_WAY = "remove the file that is in the place of a folder, or choose another folder"
 
 ADVICE = {
     errno.ENOSPC: "free some disk space, or choose a folder on another disk",
@@ -24,7 +25,8 @@ ADVICE = {
     errno.ETIMEDOUT: _DISK,
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
     errno.ENFILE: "close other programs, too many files are open",
-    errno.ENOTDIR: "remove the file that is in the place of a folder, or choose another folder",
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EEXIST: _IN_THE_WAY,
     errno.EISDIR: "remove the folder that is in the place of the file, or choose another name",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
