@@ -129,7 +129,7 @@ def test_one_seed_has_a_note_and_no_marks(name, inputs, tmp_path):
 
 def test_intervals_are_named_and_samples_counted(inputs, tmp_path):
     by_class = texts(drawn("classes", inputs, tmp_path))
-    assert "mean, 95 % interval (Wilson, over test samples)" in by_class
+    assert "mean, 95 % interval (Wilson, over seeds and test samples)" in by_class
     assert by_class.count("n = 4") == len(CLASSES)
     assert "made · mafnet · 2 seeds · 24 test samples" in by_class
     study = texts(drawn("study", everything(inputs), tmp_path))
@@ -140,7 +140,11 @@ def test_intervals_are_named_and_samples_counted(inputs, tmp_path):
 
 def test_splits_are_named_and_their_samples_added(tmp_path):
     samples = {
-        split: made_test_samples(("cat", "dog"), each) for split, each in (("a", 2), ("b", 3))
+        split: [
+            replace(sample, sample=f"{split}-{sample.sample}")
+            for sample in made_test_samples(("cat", "dog"), each)
+        ]
+        for split, each in (("a", 2), ("b", 3))
     }
     folders = [
         made_run(tmp_path / "runs", rows, ("cat", "dog"), seed, split=split)

@@ -254,7 +254,7 @@ def test_partial_report_needs_all_runs_of_the_main_variant(tmp_path):
     assert "This study does not exist yet" in page
     assert not output.exists()
     partial_path(output).unlink()
-    (made.runs["main"][0] / "attention.npz").unlink()
+    (made.runs["main"][0] / "metrics.json").unlink()
     assert not write_partial_page(sources, output)
     assert not partial_path(output).exists()
 

@@ -58,6 +58,6 @@ def test_the_version_of_snakemake_is_known_in_an_environment_without_it(monkeypa
         raise PackageNotFoundError(package)
 
     monkeypatch.setattr(dataset_metrics, "version", absent)
-    monkeypatch.setenv("MAFNET_SNAKEMAKE", "9.27.1")
+    monkeypatch.setenv("MAFNET_SNAKEMAKE_VERSION", "9.27.1")
     found = dataset_metrics._versions()
     assert (found["snakemake"], found["torch"]) == ("9.27.1", None)

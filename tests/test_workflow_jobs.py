@@ -73,6 +73,6 @@ def test_the_number_of_the_attempt_reaches_the_command(run):
     run.run(*job, "--attempt", "1", succeeds=False)
     table.write_bytes(good)
     text = run.run(*job, "--attempt", "2", succeeds=False).stdout
-    assert "media/0000.tsv: was not written by this version" in text
+    assert "media/0000.tsv: is damaged or was changed after it was written" in text
     assert "it is not tried again" in text
     run.run(*job, "--attempt", "1")

@@ -5,10 +5,13 @@ import shutil
 import signal
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from support.tiny_run import METRICS
+
+from mafnet.common.parent import SECONDS_BETWEEN
 
 pytestmark = pytest.mark.workflow
 
@@ -33,20 +36,25 @@ def stop(run, process, number, send=os.killpg):
     send: os.killpg to all processes, as a terminal does; os.kill to Snakemake alone.
     """
     send(process.pid, number)
+    wait_for_end(run, process)
+
+
+def wait_for_end(run, process):
+    """Wait until Snakemake has failed and all its processes have ended."""
     assert process.wait(PATIENCE_SECONDS) != 0
     end = time.monotonic() + PATIENCE_SECONDS
     while processes_in(run.folder) and time.monotonic() < end:
         time.sleep(0.02)
-    assert processes_in(run.folder) == []
+    assert processes_in(run.folder) == {}
 
 
 def processes_in(folder):
-    """The processes with this working directory; always empty on systems without /proc."""
-    found = []
+    """The command of each process with this working directory, by number; empty without /proc."""
+    found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if (process / "cwd").readlink() == folder:
-                found.append((process / "cmdline").read_text())
+                found[int(process.name)] = (process / "cmdline").read_text()
         except OSError:
             continue
     return found
@@ -83,6 +91,9 @@ def test_runs_resume_after_kills_and_ctrl_c_with_the_same_results(unfinished, fi
     run = unfinished
     process = run.start(METRICS)
     wait_for(lambda: extracting(run), process)
+    paused = processes_in(run.folder)
+    for pid in paused:  # else the extraction would end while the others start
+        os.kill(pid, signal.SIGSTOP)
 
     second = run.run(METRICS, succeeds=False).stdout
     name = f"process {process.pid} on {socket.gethostname()}"
@@ -92,7 +103,13 @@ def test_runs_resume_after_kills_and_ctrl_c_with_the_same_results(unfinished, fi
     assert run.planned(), "a dry run changes nothing, so it is allowed"
 
     before = len(extracting(run))
-    stop(run, process, signal.SIGKILL, os.kill)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    time.sleep(2 * SECONDS_BETWEEN)  # then the jobs look for their Snakemake as soon as they go on
+    for pid in paused:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+    wait_for_end(run, process)
     assert not (run.folder / "results/tiny/features/visual/0000.tsv").exists()
 
     process = run.start(METRICS)

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from mafnet.common.temporary import is_running
 
-PARENT = "MAFNET_SNAKEMAKE"
+PARENT = "MAFNET_PARENT"
 """Environment variable of jobs: place and process id of the Snakemake that starts them."""
 
 SECONDS_BETWEEN = 1.0

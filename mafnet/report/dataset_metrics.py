@@ -24,7 +24,7 @@ from mafnet.report.statistics.summary import (
 )
 from mafnet.video.media import read_media
 
-SNAKEMAKE = "MAFNET_SNAKEMAKE"
+SNAKEMAKE = "MAFNET_SNAKEMAKE_VERSION"
 """Environment variable: the version of the Snakemake that runs the workflow."""
 PACKAGES = ("torch", "torchvision", "numpy", "h5py", "av", "snakemake")
 

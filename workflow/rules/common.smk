@@ -126,7 +126,7 @@ if IN_JOB and "--attempt" in sys.argv:
     os.environ.update(MAFNET_ATTEMPT=sys.argv[sys.argv.index("--attempt") + 1])
 
 # For the provenance: with --use-conda the commands cannot see the installed Snakemake.
-os.environ.update(MAFNET_SNAKEMAKE=version("snakemake"))
+os.environ.update(MAFNET_SNAKEMAKE_VERSION=version("snakemake"))
 
 # Set here because a path in a profile would be relative to the folder of --directory.
 os.environ.setdefault(

@@ -7,8 +7,6 @@ from pathlib import Path
 from mafnet.common.download import is_wheel
 from mafnet.common.errors import MafnetError, hint
 from mafnet.common.resources import SHARED
-from mafnet.features.backbones.hub import WEIGHTS as HUB_WEIGHTS
-from mafnet.features.backbones.hub import is_hub
 
 TABLE = SHARED / "resources/weights.tsv"
 """Table of the published weights."""
@@ -80,6 +78,10 @@ def published(table: Path, backbone: str, name: str) -> Published:
 
     A backbone of a hub has no row in the table and one name.
     """
+    # Imported here because the command line reads only TABLE of this module.
+    from mafnet.features.backbones.hub import WEIGHTS as HUB_WEIGHTS
+    from mafnet.features.backbones.hub import is_hub
+
     if is_hub(backbone):
         if name != HUB_WEIGHTS:
             raise MafnetError(f"{backbone} has no weights {name!r}; choose {HUB_WEIGHTS} or random")
