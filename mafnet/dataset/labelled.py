@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.locate import list_videos
-from mafnet.dataset.manifest import GROUP, MAX_SHOWN, name_faults, path_faults
-from mafnet.dataset.names import look_alikes, spelling
+from mafnet.dataset.manifest import GROUP, MAX_SHOWN
+from mafnet.dataset.names import look_alikes, name_faults, path_faults, spelling
 from mafnet.dataset.spreadsheet import read_table
 
 FOLDER = "folder"

@@ -2,16 +2,15 @@
 
 import csv
 import sys
-import unicodedata
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import replacing, require_unchanged
-from mafnet.dataset.names import folded, look_alikes, spelling
+from mafnet.dataset.names import folded, look_alikes, name_faults, path_faults, spelling
 from mafnet.dataset.spreadsheet import read_table
 
 SUBSETS = ("train", "val", "test")
@@ -27,10 +26,6 @@ GROUP = "group"
 """Optional column: the recording, person or place that several videos have in common."""
 MAX_SHOWN = 50
 """Maximum number of wrong rows in an error message."""
-
-
-_NO_PARTS = frozenset(("", ".", ".."))
-"""Parts that a plain path below the root does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,40 +202,6 @@ def _event(row: dict[str, str]) -> tuple[float, float] | None:
     if not 0 <= start < end < float("inf"):
         raise ValueError
     return start, end
-
-
-def name_faults(column: str, name: str) -> list[str]:
-    """Faults of a name in a column: control or format characters, line breaks, outer blanks."""
-    # Nearly all names are printable. Checking each character takes ten times as long.
-    if not name.isprintable() and any(map(_breaks, name)):
-        return [
-            f"{column} {name!r} contains a control character, line break or invisible character; "
-            "remove it"
-        ]
-    if name.strip() and name != name.strip():
-        return [f"{column} {name!r} begins or ends with a blank; remove it"]
-    return []
-
-
-def _breaks(character: str) -> bool:
-    """True for control and format characters, half surrogate pairs and line separators.
-
-    Format characters (Cf) are invisible, e.g. zero-width spaces and marks of writing direction.
-    """
-    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
-
-
-def path_faults(video: str) -> list[str]:
-    """Faults of a path that must be a file below the root."""
-    # Nearly all paths are plain. Parsing each takes ten times as long.
-    if _NO_PARTS.isdisjoint(video.split("/")) and "\0" not in video:
-        return []
-    path = PurePosixPath(video)
-    if ".." in path.parts:
-        return [f"video {video!r} is outside the data set's root; give a path below it"]
-    if "\0" in video or str(path) != video:
-        return [f"video {video!r} is not a plain relative path; write it as {str(path)!r}"]
-    return []
 
 
 def _repeated_samples(samples: Sequence[Sample], numbers: Sequence[int]) -> list[str]:

@@ -13,7 +13,8 @@ from pydantic.json_schema import GenerateJsonSchema
 from mafnet.common.config import Settings
 from mafnet.common.resources import SHARED as ROOT
 from mafnet.plan.config import Config, Sections
-from mafnet.plan.schemas import as_json, dataset_schema, run_schema
+from mafnet.plan.schema_parts import as_json
+from mafnet.plan.schemas import dataset_schema, run_schema
 
 COMMAND = "make generate"
 BEGIN = f"# Generated from mafnet/*/config.py by `{COMMAND}`. Change defaults and comments there.\n"

@@ -13,8 +13,8 @@ from mafnet.common.cores import usable_cores
 from mafnet.common.errors import MafnetError
 from mafnet.common.terminal import printable
 from mafnet.dataset.labelled import Labelled, find_labelled
-from mafnet.dataset.manifest import SUBSETS, Sample, name_faults, write_manifest
-from mafnet.dataset.names import look_alikes
+from mafnet.dataset.manifest import SUBSETS, Sample, write_manifest
+from mafnet.dataset.names import look_alikes, name_faults
 from mafnet.dataset.subsets import assign, clusters, require_three_each
 from mafnet.plan.own_findings import MAX_NAMED, findings
 from mafnet.plan.own_settings import choose_settings, write_settings

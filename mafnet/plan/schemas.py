@@ -1,10 +1,19 @@
 """JSON schemas of metrics.json of a run and of a data set. METRICS defines the metrics."""
 
-import json
-
 from mafnet.model.metrics import METRICS, Metric, always
+from mafnet.plan.schema_parts import (
+    about,
+    by_modality,
+    by_name,
+    closed,
+    count,
+    document,
+    or_null,
+    pair,
+    percent_or_null,
+    reference,
+)
 
-DRAFT = "https://json-schema.org/draft/2020-12/schema"
 PERCENT = {"type": "number", "minimum": 0, "maximum": 100}
 SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 TEXT = {"type": "string"}
@@ -219,16 +228,6 @@ def value_of(metric: Metric) -> dict:
     return metric.number if metric.applies is always else or_null(metric.number)
 
 
-def pair(number: dict) -> dict:
-    """Schema of an interval [low, high]."""
-    return {"type": "array", "prefixItems": [number, number], "items": False, "minItems": 2}
-
-
-def or_null(schema: dict) -> dict:
-    """A schema that also allows null."""
-    return {"oneOf": [schema, {"type": "null"}]}
-
-
 def summary(metric: Metric) -> dict:
     """Schema of a metric's entry in a data set's metrics."""
     entry = _entry(metric)
@@ -257,55 +256,3 @@ def described(metric: Metric) -> str:
     """A metric's description with its unit and direction."""
     better = "Higher" if metric.higher_is_better else "Lower"
     return f"{metric.description} {better} is better. Unit: {metric.unit.symbol}."
-
-
-def document(title: str, description: str, body: dict, definitions: dict) -> dict:
-    """A schema from the object at its root and its definitions."""
-    head = {"$schema": DRAFT, "title": title, "description": description}
-    return head | body | {"$defs": definitions}
-
-
-def closed(optional: tuple[str, ...] = (), **properties: dict) -> dict:
-    """An object with only these properties; all are required except the optional ones."""
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": [name for name in properties if name not in optional],
-        "properties": properties,
-    }
-
-
-def about(text: str) -> dict:
-    """The description of a value."""
-    return {"description": text}
-
-
-def count(text: str, least: int = 0) -> dict:
-    """An integer."""
-    return about(text) | {"type": "integer", "minimum": least}
-
-
-def reference(name: str, text: str) -> dict:
-    """A reference to a definition."""
-    return about(text) | {"$ref": f"#/$defs/{name}"}
-
-
-def percent_or_null(text: str) -> dict:
-    """A share in percent that may be missing."""
-    return about(text) | or_null({"$ref": "#/$defs/percent"})
-
-
-def by_name(text: str, part: str) -> dict:
-    """An object whose values all have one definition."""
-    values = {"$ref": f"#/$defs/{part}"}
-    return about(text) | {"type": "object", "additionalProperties": values}
-
-
-def by_modality(text: str, part: str) -> dict:
-    """The same with modalities as names."""
-    return by_name(text, part) | {"propertyNames": {"enum": ["visual", "audio"]}}
-
-
-def as_json(schema: dict) -> str:
-    """The text of a schema's file."""
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
