@@ -29,7 +29,7 @@ def backbones(weights: Path) -> None:
     for row in read_published(TABLE):
         if spec := BACKBONES.get(row.backbone):
             shape = " x ".join(map(str, spec.feature_shape))
-            reads = {"visual": "frames", "audio": "sound"}[spec.modality]
+            reads = {"visual": "frames", "audio": "audio"}[spec.modality]
             table.add_row(
                 row.backbone, reads, shape, row.name, row.megabytes, row.licence,
                 _here(weights, row),

@@ -90,7 +90,7 @@ def video_features(
     backbones: by modality, "BACKBONE:WEIGHTS"; WEIGHTS is a published name or a safetensors file.
     """
     if not backbones:
-        raise MafnetError("no backbone is named; name one for the frames or for the sound")
+        raise MafnetError("no backbone is named; name one for the frames or for the audio")
     threads = threads or usable_cores()
     place = _device(device, threads)
     extractors = {
