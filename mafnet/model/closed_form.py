@@ -1,7 +1,7 @@
 """Networks whose weights are computed at once, without gradient descent.
 
-Each function takes the run's settings, its data, and the runs of the members of a late fusion. It
-returns the weights to keep, with a row of history for each set of weights that it tried.
+Each function takes a new network, the run's settings, its data, and the runs of the members of a
+late fusion. It returns the weights to keep, with a row of history for each set that it tried.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from mafnet.common.errors import MafnetError
 from mafnet.model.batches import Reader
 from mafnet.model.data import Data, Subset
-from mafnet.model.networks import build_network, network_spec
+from mafnet.model.networks import network_spec
 from mafnet.model.networks.blocks import Network
 from mafnet.model.resume import Progression
 from mafnet.model.run_folder import Epoch, RunFolder
@@ -26,12 +26,12 @@ ABSENT = -1e4
 
 
 def fit_logistic_regression(
-    settings: RunSettings, data: Data, members: Sequence[RunFolder]
+    network: Network, settings: RunSettings, data: Data, members: Sequence[RunFolder]
 ) -> Progression:
     """scikit-learn's logistic regression for each C of the options; validation chooses."""
     del members
     reader = Reader(data, settings.inputs, torch.device("cpu"), "float32")
-    network, training = _new_network(settings, data), data.subset("train")
+    training = data.subset("train")
     vectors = _vectors(network, reader, training)
     network.mean.copy_(torch.from_numpy(vectors.mean(0)))
     spread = vectors.std(0)
@@ -45,9 +45,10 @@ def fit_logistic_regression(
     return state
 
 
-def combine_members(settings: RunSettings, data: Data, members: Sequence[RunFolder]) -> Progression:
+def combine_members(
+    network: Network, settings: RunSettings, data: Data, members: Sequence[RunFolder]
+) -> Progression:
     """The weights of all members under their names; nothing is trained."""
-    network = _new_network(settings, data)
     runs = {run.variant: run for run in members}
     for name, member in settings.options["members"].items():
         if name not in runs:
@@ -64,16 +65,6 @@ def combine_members(settings: RunSettings, data: Data, members: Sequence[RunFold
     state = Progression()
     _record(state, network, reader, data, settings)
     return state
-
-
-def _new_network(settings: RunSettings, data: Data) -> Network:
-    return build_network(
-        settings.network,
-        classes=len(settings.classes),
-        visual_features=data.width("visual"),
-        audio_features=data.width("audio"),
-        options=settings.options,
-    )
 
 
 def _vectors(network: Network, reader: Reader, subset: Subset) -> np.ndarray:

@@ -59,7 +59,8 @@ def train(
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         if fit := network_spec(settings.network).fit:
-            progression = getattr(closed_form, fit)(settings, data, members)
+            network = new_network(settings, data)
+            progression = getattr(closed_form, fit)(network, settings, data, members)
         else:
             progression = _fit(settings, data, resume, device)
     settings = replace(settings, device=described(device))
