@@ -60,13 +60,8 @@ def _predictions(
     precision = settings.training.precision
     batches = list(predict(network, reader, subset, batch_size, precision))
     probabilities = as_written(np.concatenate([batch[0].numpy() for batch in batches]))
-    table = PredictionTable(
-        classes=settings.classes,
-        samples=[sample.sample for sample in subset.samples],
-        groups=[sample.cluster for sample in subset.samples],
-        labels=subset.labels,
-        predicted=probabilities.argmax(axis=1),
-        probabilities=probabilities,
+    table = PredictionTable.of_samples(
+        settings.classes, subset.samples, subset.labels, probabilities
     )
     return table, np.concatenate([batch[1].numpy() for batch in batches])
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mafnet.dataset.manifest import Sample
+
 DIGITS = "{:.6g}"
 """Format of a probability."""
 
@@ -37,6 +39,24 @@ class PredictionTable:
     labels: np.ndarray
     predicted: np.ndarray
     probabilities: np.ndarray
+
+    @classmethod
+    def of_samples(
+        cls,
+        classes: Sequence[str],
+        samples: Sequence[Sample],
+        labels: np.ndarray,
+        probabilities: np.ndarray,
+    ) -> "PredictionTable":
+        """The table of some samples; the class with the highest probability is predicted."""
+        return cls(
+            classes=classes,
+            samples=[sample.sample for sample in samples],
+            groups=[sample.cluster for sample in samples],
+            labels=labels,
+            predicted=probabilities.argmax(axis=1),
+            probabilities=probabilities,
+        )
 
     def of(self, sample: str) -> Prediction:
         """The prediction for one sample."""

@@ -149,11 +149,6 @@ def _require_finite(views: list[np.ndarray], subset: VideoSubset, folder: Path) 
 
 def _table(settings: RunSettings, subset: VideoSubset, views: list[np.ndarray]) -> PredictionTable:
     probabilities = as_written(np.stack([found.mean(axis=0) for found in views]))
-    return PredictionTable(
-        classes=settings.classes,
-        samples=[sample.sample for sample in subset.samples],
-        groups=[sample.cluster for sample in subset.samples],
-        labels=subset.labels,
-        predicted=probabilities.argmax(axis=1),
-        probabilities=probabilities,
+    return PredictionTable.of_samples(
+        settings.classes, subset.samples, subset.labels, probabilities
     )
