@@ -1,7 +1,7 @@
 """Compare mafnet with the plain way, stage by stage and end to end, in one run.
 
     make bench
-    .venv/bin/python -m benchmarks.bench --quick --compare OLD.json
+    python -m benchmarks.bench --quick --compare OLD.json
 
 Each way of a stage runs in its own process and is warmed up. The processes take turns, so that
 other load on the machine affects all of them alike. README.md explains the table.

@@ -47,3 +47,15 @@ def test_every_dependency_has_a_line_about_its_licence():
     names = {re.match(r"[A-Za-z0-9_.-]+", line)[0] for line in lines}
     missing = {name for name in names if not re.search(rf"^\| {re.escape(name)} \|", text, re.M)}
     assert not missing
+
+
+def test_commands_are_called_by_their_names():
+    """In an activated environment; only the Makefile, which makes it, names its folder."""
+    listed = subprocess.run(
+        ["git", "ls-files", "*.md", "*.py", "*.smk", "*.j2", "*.yaml", "*.rst"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    assert "README.md" in listed
+    folder = re.compile(r"[.]venv/bin/(?!activate)")
+    named = [name for name in listed if folder.search((ROOT / name).read_text(errors="replace"))]
+    assert not named

@@ -74,6 +74,12 @@ def test_wheel_has_every_file_of_the_package_and_of_the_workflow_and_no_other(wh
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     shared = {f"mafnet/_share/{path}" for path in tracked(*NEEDED)}
     assert names == tracked("mafnet") | shared
+    assert "mafnet/py.typed" in names
+
+
+def test_wheel_has_the_licence_and_those_of_what_it_uses(wheel):
+    names = {name.partition("/licenses/")[2] for name in zipfile.ZipFile(wheel).namelist()}
+    assert {"LICENSE", "THIRD_PARTY_LICENSES.md"} <= names
 
 
 def test_help_lists_every_verb(installed):
