@@ -330,6 +330,14 @@ def test_a_study_of_one_variant_has_nothing_to_compare(inputs, tmp_path):
     assert "compared with" in found
 
 
+def test_a_row_that_only_the_paper_has_is_drawn_without_an_accuracy(inputs, tmp_path):
+    study = write_made_study(tmp_path / "baselines.csv", inputs.folders)
+    found = texts(drawn("study", replace(inputs, study=study), tmp_path))
+    assert "dmrn_vgg19 ‡ (only the paper's number)" in found
+    assert found.count("compared with") == 1
+    assert not any("nan" in text for text in found)
+
+
 @pytest.mark.parametrize("name", ["history.csv", "attention.npz"])
 def test_a_damaged_file_of_a_run_is_one_line(name, inputs, tmp_path):
     given = made_inputs(tmp_path)

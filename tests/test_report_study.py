@@ -287,6 +287,24 @@ def test_a_pretrained_network_on_kinetics_sounds_is_marked_in_every_table(runs, 
         assert "71.25" in text
 
 
+def test_rows_of_the_papers_table_that_no_variant_makes_are_shown_with_its_number(runs, tmp_path):
+    table = study_table("mine", runs, PAPER, OWN | {"source": "ave"}, "mafnet", "baselines")
+    assert dict(table.set_index("variant")["paper"].dropna()) == {
+        "mafnet": 90.86, "dmrn": 80.96, "dmrn_vgg19": 85.02, "attention_cluster": 80.71,
+        "slowfast": 80.41, "mars": 79.44, "r2plus1d": 79.19, "i3d": 73.28,
+    }  # fmt: skip
+    write_study(table, tmp_path / "study.csv")
+    assert shown(read_study(tmp_path / "study.csv")) == shown(table)
+    assert "dmrn_vgg19 ‡" in shown(table)
+    assert "‡ Only the number of arXiv 2106.06736, Table 1" in shown(table)
+    (section,) = study_sections([tmp_path / "study.csv"])
+    assert section.rows[-1].shown == "i3d ‡"
+    assert section.rows[-1].accuracy is None
+    for study, source in (("baselines", "demo"), ("mine", "ave")):
+        own = study_table("mine", runs, PAPER, OWN | {"source": source}, "mafnet", study)
+        assert len(own) == 3
+
+
 def test_one_seed_has_no_standard_deviation_and_a_note(runs):
     single = {name: found[:1] for name, found in runs.items()}
     table = study_table("demo", single, PAPER, OWN, "mafnet")

@@ -106,7 +106,7 @@ def study(
 
     by_variant = grouped(map(read_run, runs), "variant")
     measured = read_protocol(protocol, described, silent)
-    found = study_table(dataset, by_variant, paper, measured, main)
+    found = study_table(dataset, by_variant, paper, measured, main, output.stem)
     write_study(found, output)
     remove(partial_path(output))
     print_study(found, f"{dataset}: {output.stem}", Console())

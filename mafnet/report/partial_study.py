@@ -45,7 +45,7 @@ def partial_study(
         variant: "; ".join(_describe(run, messages[run]) for run in group)
         for variant, group in grouped(unfinished, "variant").items()
     }
-    table = study_table(dataset, runs, paper, protocol, main, missing)
+    table = study_table(dataset, runs, paper, protocol, main, output.stem, missing)
     write_study(table, partial_path(output))
     print_study(table, f"{dataset}: {output.stem}, unfinished: {partial_path(output)}", Console())
     return True

@@ -29,12 +29,6 @@ def pretraining_columns(dataset: str, runs: Sequence[Run], protocol: Mapping) ->
     return dict(zip(COLUMNS, (round(clips, 2), weights, "yes" if seen else ""), strict=True))
 
 
-def marked(row: Mapping[str, object]) -> str:
-    """The name of a variant, with the mark if it applies."""
-    mark = f" {MARK}" if row["seen_in_pretraining"] == "yes" else ""
-    return f"{row['variant']}{mark}"
-
-
 def pretraining_notes(rows: Sequence[Mapping[str, object]]) -> list[str]:
     """The explanation of the mark, if a row has it."""
     return [NOTE] if any(row["seen_in_pretraining"] == "yes" for row in rows) else []

@@ -14,8 +14,9 @@ from mafnet.common.errors import MafnetError
 from mafnet.common.files import replacing, require_unchanged
 from mafnet.model.metrics import METRICS, percent
 from mafnet.report.pretraining import COLUMNS as PRETRAINING
-from mafnet.report.pretraining import marked, pretraining_columns, pretraining_notes
+from mafnet.report.pretraining import pretraining_columns
 from mafnet.report.protocol import compared, paper_name
+from mafnet.report.reference_rows import REFERENCE, mark_notes, marked, reference_rows
 from mafnet.report.statistics.paired import Comparison, compare, holm
 from mafnet.report.statistics.runs import Run, count_test_samples
 from mafnet.report.statistics.summary import (
@@ -44,7 +45,7 @@ COLUMNS = (
     "variant", "accuracy", "std", "ci_low", "ci_high", "ci_method", "val_accuracy", *OTHERS,
     "samples", "splits", "seeds", "compared_with", "difference", "difference_low",
     "difference_high", "difference_method", *TESTED, "paper", "missing", "random_weights",
-    "precision", "device", "protocol", "as_paper", "not_as_paper", *PRETRAINING,
+    "precision", "device", "protocol", "as_paper", "not_as_paper", *PRETRAINING, REFERENCE,
     *(f"{name}_{part}" for name in OTHERS for part in ("std", "low", "high", "method")),
 )  # fmt: skip
 
@@ -58,13 +59,17 @@ def study_table(
     paper: Path,
     protocol: Mapping,
     main: str,
+    study: str = "",
     missing: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """One row for each variant: every metric in its unit, with its interval.
 
+    Rows of the paper's table that no variant makes follow, with the paper's number only.
+
     variants: the finished runs of each variant; a variant may have none.
     protocol: of `read_protocol`.
     main: the others are compared with this variant if it is in the study.
+    study: the study's name; it selects the paper's table.
     missing: by variant, a message about its missing runs.
     """
     named = paper_name(dataset, protocol)
@@ -85,6 +90,7 @@ def study_table(
         if name in differences:
             row |= _compared(*differences[name], main)
         rows.append(row)
+    rows += reference_rows(paper, named, study, variants)
     return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
 
 
@@ -170,7 +176,7 @@ def read_study(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path, keep_default_na=False, dtype=str)
     except (OSError, ValueError) as error:
         raise MafnetError(f"{path}: cannot be read as a study ({error})") from error
-    for column in PRETRAINING:
+    for column in (*PRETRAINING, REFERENCE):
         if column not in table:
             table[column] = ""
     missing = [column for column in COLUMNS if column not in table]
@@ -233,10 +239,7 @@ def remains(row: Mapping[str, str]) -> bool:
 
 
 def resolution(rows: Sequence[Mapping[str, str]]) -> str:
-    """A sentence about the differences that a study can find, and the seeds that would halve them.
-
-    Empty if the study compares nothing.
-    """
+    """The differences that a study can find, and the seeds that would halve them; or nothing."""
     compared = [row for row in rows if row["resolvable"]]
     if not compared:
         return ""
@@ -275,7 +278,7 @@ def _caption(rows: Sequence[Mapping[str, str]]) -> str:
         lines.append(
             "Backbones with RANDOM weights: these numbers say nothing about real networks."
         )
-    notes = [*unlike_paper(rows), *pretraining_notes(rows), *unlike_precision(rows)]
+    notes = [*unlike_paper(rows), *mark_notes(rows), *unlike_precision(rows)]
     return escape("\n".join([*lines, *notes]))
 
 

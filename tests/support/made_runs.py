@@ -128,5 +128,6 @@ def made_inputs(folder: Path, classes: Sequence[str] = ("cat", "dog", "owl"), **
 def write_made_study(path: Path, folders: Sequence[Path]) -> Path:
     """Write the table of a study of some runs, with the paper's values for AVE."""
     variants = grouped(map(read_run, folders), "variant")
-    write_study(study_table("ave", variants, PAPER, read_protocol("own", []), "mafnet"), path)
+    protocol = read_protocol("own", [])
+    write_study(study_table("ave", variants, PAPER, protocol, "mafnet", path.stem), path)
     return path

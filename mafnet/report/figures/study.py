@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from mafnet.report.figures.inputs import Inputs
 from mafnet.report.figures.style import BLACK, BLUE, GREY, PALE, about, key, sheet, warnings_of
-from mafnet.report.pretraining import marked
+from mafnet.report.reference_rows import REFERENCE, marked
 from mafnet.report.statistics.runs import Run, seed_means
 from mafnet.report.study_table import read_study
 
@@ -118,7 +118,7 @@ def _difference(axes: Axes, row: int, entry: Mapping) -> None:
     axes.plot([entry["difference_low"], entry["difference_high"]], [row, row], color=BLUE,
               linewidth=2)  # fmt: skip
     axes.plot(entry["difference"], row, **_DOT)
-    if not entry["compared_with"]:
+    if not entry["compared_with"] and not entry[REFERENCE]:
         axes.text(
             0, row, "compared with", fontsize=7, color=GREY, ha="center", va="center",
             style="italic", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
@@ -127,10 +127,7 @@ def _difference(axes: Axes, row: int, entry: Mapping) -> None:
 
 def _dress(left: Axes, right: Axes, table: pd.DataFrame, main: str) -> None:
     rows = range(len(table))
-    names = [
-        f"{marked(entry)} ({entry['accuracy']:.1f} %, n = {entry['samples']})"
-        for entry in table.to_dict("records")
-    ]
+    names = [_name(entry) for entry in table.to_dict("records")]
     left.set_yticks(rows, names)
     left.set_ylim(len(table) - 0.4, -0.6)
     left.set_xlabel("accuracy [%]")
@@ -143,6 +140,12 @@ def _dress(left: Axes, right: Axes, table: pd.DataFrame, main: str) -> None:
         axes.margins(x=0.04)
         for row in rows:
             axes.axhline(row, color=PALE, linewidth=0.5, zorder=0)
+
+
+def _name(entry: Mapping) -> str:
+    if entry[REFERENCE]:
+        return f"{marked(entry)} (only the paper's number)"
+    return f"{marked(entry)} ({entry['accuracy']:.1f} %, n = {entry['samples']})"
 
 
 def _key(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mafnet.report.partial_study import partial_path
-from mafnet.report.pretraining import marked, pretraining_notes
+from mafnet.report.reference_rows import mark_notes, marked
 from mafnet.report.study_table import (
     read_study,
     remains,
@@ -119,7 +119,7 @@ def _number(cell: str) -> float | None:
 def _notes(rows: Sequence[Mapping[str, str]]) -> list[str]:
     """Notes that a reader of the table needs."""
     notes = [resolution(rows)] if resolution(rows) else []
-    notes += pretraining_notes(rows)
+    notes += mark_notes(rows)
     if any(row["seeds"] == "1" for row in rows):
         notes.append(
             "One seed: no standard deviation; the intervals say nothing about other seeds."
