@@ -121,7 +121,7 @@ class Results:
         runs = {variant: [read_run(path) for path in self.runs[variant]] for variant in variants}
         path = self.home / "studies" / f"{name}.csv"
         own = read_protocol("own", [])
-        table = study_table(self.dataset, runs, PAPER, own, main, missing or {})
+        table = study_table(self.dataset, runs, PAPER, own, main, missing=missing or {})
         write_study(table, partial_path(path) if missing else path)
         return path
 
