@@ -24,7 +24,7 @@ from mafnet.report.page.render import fixed, flat, plural, render, signed
 from mafnet.report.page.verdicts import verdicts
 from mafnet.report.partial_study import partial_path
 from mafnet.report.statistics.runs import read_run
-from mafnet.video.media import Media
+from mafnet.video.media import Media, read_media, write_media
 from mafnet.video.status import Status
 
 CLASSES = ["cat", "dog", "owl"]
@@ -201,6 +201,38 @@ def test_without_mistakes_the_closest_are_shown(tmp_path):
     assert "No test sample is wrong" in render(found)
 
 
+def test_videos_without_sound_are_marked(tmp_path):
+    made = results(tmp_path, [1, 0, 0, 0, 1, 2])
+    sources = made.sources("main")
+    silent = {"v0.mp4": ("gap", "no_audio"), "v1.mp4": ("silent",)}
+    rows = read_media(sources.media)
+    marked = [dataclasses.replace(row, warnings=silent.get(row.video, ())) for row in rows]
+    write_media(marked, sources.media)
+    found = page_content(sources, made.home / "report.html", workers=1)
+    marks = {shot.verdict.sample: shot.verdict.sound for shot in found.worst}
+    assert marks == {"s0": "no_audio", "s1": "silent", "s2": ""}
+    page = render(found)
+    # Each in its scene, in the samples of its class and in all samples.
+    assert (page.count('"tag">no_audio'), page.count('"tag">silent')) == (3, 3)
+
+
+def test_settings_have_only_the_variants_and_studies_of_the_page(tmp_path):
+    made = results(tmp_path, [0] * 6)
+    made.run("late", 0, np.array([1] * 6))
+    late = {"network": "late_fusion", "options": {"members": ["one", "two"]}}
+    variants = {"main": {}, "late": late, "one": {}, "two": {}, "other": {}}
+    settings = {
+        "model": {"main": "main", "variants": variants},
+        "report": {"studies": {"tried": ["main", "late"], "another": ["other"]}},
+    }
+    study = made.study("tried", ["main", "late"], "main")
+    for studies, expected in (([], {"main"}), ([study], {"main", "late", "one", "two"})):
+        sources = dataclasses.replace(made.sources("main", studies), settings=settings)
+        shown = page_content(sources, made.home / "report.html", workers=1).settings
+        assert shown["model"]["variants"].keys() == expected
+        assert list(shown["report"]["studies"]) == ["tried"] * bool(studies)
+
+
 # Studies
 
 
@@ -265,7 +297,7 @@ def test_partial_report_needs_all_runs_of_the_main_variant(tmp_path):
 def test_headline_of_one_seed_has_a_note_about_other_seeds(tmp_path):
     page = render(gathered(results(tmp_path, [0] * 6)))
     assert "One seed only" in page
-    assert "33.33" in page
+    assert "33.3</span> % accuracy" in page  # of 6 samples, each is 17 %
     assert "Always predicting the most frequent label gives 33.3" in page
 
 

@@ -97,6 +97,26 @@ def test_page_is_not_wider_than_the_window(opened, width):
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+def test_wide_figures_say_that_they_scroll(opened):
+    said = """Array.from(document.querySelectorAll(".figure, .wide .scroll"), one =>
+        [one.scrollWidth > one.clientWidth, getComputedStyle(one, "::before").content])"""
+    found = opened(390).evaluate(said)
+    assert len(found) == len(FIGURES) + 6  # and the cards
+    assert all("scroll sideways" in hint for scrolls, hint in found if scrolls)
+    assert any(scrolls for scrolls, _ in found)
+    assert {hint for _, hint in opened(1280).evaluate(said)} == {"none"}
+
+
+def test_seconds_of_cards_line_up(opened):
+    """In each card alike, with frames or without."""
+    starts = opened().evaluate("""Array.from(document.querySelectorAll(".scene"), card =>
+        Array.from(card.querySelectorAll("thead th"), cell =>
+            Math.round(cell.getBoundingClientRect().x - card.getBoundingClientRect().x)))""")
+    assert len(starts) > 2
+    assert len(starts[0]) == 10
+    assert all(one == starts[0] for one in starts)
+
+
 def test_metrics_need_no_scrolling_on_a_phone(opened):
     box = opened(390).get_by_role("group", name="Metrics", exact=True)
     assert box.evaluate("one => one.scrollWidth <= one.clientWidth")

@@ -159,6 +159,17 @@ def test_no_audio(tmp_path):
     assert decoding.warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("level", "warnings"),
+    [("0", ("silent",)), ("0.00007", ("silent",)), ("-0.0004*lt(t,0.01)", ())],
+)
+def test_silence_below_80_db_is_a_warning(tmp_path, level, warnings):
+    path = tmp_path / "a.mkv"
+    sound = ("-f", "lavfi", "-i", f"aevalsrc='{level}':s=16000:d=2")
+    ffmpeg(*counting_frames(2), *sound, *H264, "-c:a", "pcm_s16le", path)
+    assert audio_of(path)[1].warnings == warnings
+
+
 @pytest.mark.parametrize("levels", [(0.5,), (0.5, -0.25), (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)])
 def test_mono_is_the_mean_of_the_channels(tmp_path, levels):
     path = tmp_path / "a.mkv"

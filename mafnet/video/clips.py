@@ -21,6 +21,9 @@ Codecs pad: AAC fills its last frame of 1,024 samples, and 90 frames at 29.97 a 
 3.003 s. The first clip has no minimum: a video of one frame has one clip.
 """
 
+SILENT_PEAK = 3
+"""Largest amplitude of silence, of 32768: -80 dBFS. Encoders and dither leave a little noise."""
+
 _FORMAT_CHANGED = b"Changing audio frame properties on the fly"
 """ffmpeg's message when the rate or the channels of an audio stream change."""
 
@@ -56,6 +59,8 @@ class Stream:
     still_until: end of the file in seconds if the last frame is held up to there, else None.
     warnings: known before decoding.
     holds: True if the last clip is filled with its last frame, False if with zeros.
+    silent_peak: amplitude that a sample must exceed somewhere, else there is a warning; None for
+        frames.
     """
 
     shape: tuple[int, ...]
@@ -64,6 +69,7 @@ class Stream:
     short: MediaWarning
     still_until: float | None = None
     warnings: tuple[str, ...] = ()
+    silent_peak: int | None = None
 
 
 class Decoding:
@@ -99,6 +105,7 @@ class Decoding:
         self._decoded = 0
         self._given = 0
         self._last: np.ndarray | None = None
+        self._loud = stream.silent_peak is None
         self._clips = self._decode() if command else iter(())
 
     def __enter__(self) -> Self:
@@ -167,7 +174,15 @@ class Decoding:
             if count < len(clip):
                 clip[count:] = clip[count - 1] if self._stream.holds else 0
             self._given += 1
+            self._loud = (
+                self._loud or int(np.abs(clip.astype(np.int32)).max()) > self._stream.silent_peak
+            )
             yield clip
+
+    def _exceeds_silence(self, clip: np.ndarray) -> bool:
+        """True if a sample is louder than silence."""
+        peak = self._stream.silent_peak
+        return bool(clip.max() > peak or clip.min() < -peak)
 
     def _read_clip(self) -> tuple[np.ndarray, int]:
         """A new clip and the number of frames or samples in it, fewer only at the end."""
@@ -189,7 +204,8 @@ class Decoding:
                 Status.UNDECODABLE, self.error or "the decoder gave no output and no message"
             )
         errors = (MediaWarning.DECODER_ERRORS, status or self.error_lines)
-        found = (errors, (self._stream.short, self._short()))
+        silent = (MediaWarning.SILENT, not self._loud)
+        found = (errors, (self._stream.short, self._short()), silent)
         present = tuple(name for name, found_it in found if found_it)
         self.warnings = self._stream.warnings + present
 

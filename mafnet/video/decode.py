@@ -18,7 +18,7 @@ from mafnet.common.ffmpeg import (
     file_url,
     input_options,
 )
-from mafnet.video.clips import Decoding, Stream
+from mafnet.video.clips import SILENT_PEAK, Decoding, Stream
 from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media
 from mafnet.video.packets import AHEAD_SECONDS, BACK_SECONDS
@@ -89,7 +89,7 @@ def decode_audio(path: Path, media: Media, settings: VideoSettings) -> Decoding:
     without audio. After a change of rate or channels, ffmpeg's own down-mix is used.
     """
     rate = settings.sample_rate
-    stream = Stream((rate,), np.int16, holds=False, short=MediaWarning.SHORT_AUDIO)
+    stream = Stream((rate,), np.int16, False, MediaWarning.SHORT_AUDIO, silent_peak=SILENT_PEAK)
     if not media.audio_codec:
         return Decoding([], stream, media, settings)
     track = f"a:{media.audio_track}"

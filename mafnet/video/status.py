@@ -58,6 +58,7 @@ class MediaWarning(_Name):
     """Irregularities of a video that is used: column `warnings` of the same tables."""
 
     NO_AUDIO = "no_audio", "used; its audio features are zero (policy `silent: zero`)"
+    SILENT = "silent", "used; no sample of its audio, in the clips that are read, is above -80 dBFS"
     SEVERAL_VIDEO_TRACKS = (
         "several_video_tracks",
         "used; the default video track is taken, else the largest; single stills come last",

@@ -215,7 +215,7 @@ FRAMES = (
         )
         for kind in ("mkv", "mov")
     ),
-    Case("black.mp4", "black frames, digital silence", silent_black),
+    Case("black.mp4", "black frames, digital silence", silent_black, OK, ("silent",)),
 )
 AUDIO = (
     Case("mono_stereo.ts", "mono, then stereo", joined(SEGMENT, (), TWO_CHANNELS)),

@@ -187,10 +187,12 @@ def _show_bars(axes: Axes, attention: Attention, sample: str, highest: float) ->
 
 
 def _show_numbers(axes: Axes, base: float, heights: Sequence[float], weights: np.ndarray) -> None:
-    """Scores in percent above their bars, if there is room."""
+    """Scores in percent above their bars, if there is room; none that would be 0."""
     if len(weights) > MOST_FRAMES:
         return
     for second, (height, weight) in enumerate(zip(heights, weights, strict=True)):
+        if weight < 0.005:
+            continue
         axes.text(
             second + 0.5, base + height + 0.06, f"{100 * weight:.0f}", ha="center", va="bottom",
             fontsize=6.5, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},

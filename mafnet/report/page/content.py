@@ -17,11 +17,13 @@ from mafnet.report.page.frame_strips import read_strips
 from mafnet.report.page.media_section import Reason, media_outcomes
 from mafnet.report.page.mistake_section import MAX_SCENES, Scene, mean_attention, scenes
 from mafnet.report.page.study_section import StudySection, study_sections
+from mafnet.report.page.used_settings import used_settings
 from mafnet.report.page.verdicts import (
     Verdict,
     least_sure_hits,
     most_confident_mistakes,
     verdicts,
+    with_sound,
 )
 from mafnet.report.protocol import RANDOM_NOTES
 from mafnet.report.statistics.runs import Run, grouped, read_run
@@ -30,6 +32,9 @@ from mafnet.video.media import read_media
 
 MAX_SAMPLES = 2000
 """Largest number of listed test samples."""
+
+EACH_TENTH = 1000
+"""Number of test samples each of which is 0.1 % of an accuracy."""
 
 MAX_NEAR_MISSES = 6
 """Largest number of right but unsure samples that are shown. Mistakes reduce this number."""
@@ -84,6 +89,15 @@ class Content:
     settings: Mapping
     command: str
 
+    @property
+    def decimals(self) -> int:
+        """Decimals of percentages: two only if one sample is less than 0.1 %."""
+        return 2 if self.total > EACH_TENTH else 1
+
+    def decimals_of(self, metric: Metric) -> int:
+        """Decimals of a metric as the page shows it."""
+        return min(metric.decimals, self.decimals) if metric.unit.symbol == "%" else metric.decimals
+
     def figures_of(self, section: str) -> list[EmbeddedFigure]:
         """The figures of a section."""
         return [figure for figure in self.figures if figure.section == section]
@@ -96,12 +110,14 @@ def page_content(sources: Sources, output: Path, workers: int) -> Content:
     """
     metrics = _read_metrics(sources.metrics)
     runs = [read_run(folder) for folder in sources.runs]
-    found = verdicts(runs, _samples(sources.manifests))
+    media = read_media(sources.media)
+    found = with_sound(verdicts(runs, _samples(sources.manifests)), media)
     mistakes, hits = most_confident_mistakes(found), least_sure_hits(found)
     unsure = hits[: max(0, MAX_NEAR_MISSES - len(mistakes))]
     worst = mistakes[:MAX_SCENES]
     shots = _scenes([*worst, *unsure], runs, sources, workers)
     weights = metrics["provenance"]["weights"]
+    studies = study_sections(sources.studies)
     return Content(
         metrics=metrics,
         specs={name: metric for name, metric in METRICS.items() if metrics[name] is not None},
@@ -116,10 +132,10 @@ def page_content(sources: Sources, output: Path, workers: int) -> Content:
         unsure=shots[len(worst) :],
         shown=[*mistakes, *hits][:MAX_SAMPLES],
         total=len(found),
-        reasons=media_outcomes(read_media(sources.media)),
-        studies=study_sections(sources.studies),
+        reasons=media_outcomes(media),
+        studies=studies,
         figures=read_figures(sources.figures),
-        settings=sources.settings,
+        settings=used_settings(sources.settings, metrics["variant"], studies),
         command=recorded_command(str(output)),
     )
 

@@ -1,7 +1,7 @@
 """The predictions of all runs of the main variant for each test sample."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,6 +9,11 @@ from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import Sample
 from mafnet.model.predictions import PredictionTable
 from mafnet.report.statistics.runs import Run, grouped
+from mafnet.video.media import Media
+from mafnet.video.status import MediaWarning
+
+SOUNDLESS = (MediaWarning.NO_AUDIO, MediaWarning.SILENT)
+"""Warnings that explain why the audio of a video did not help."""
 
 TOP = 3
 """Number of classes that are listed for a mistake."""
@@ -24,6 +29,7 @@ class Verdict:
     choices: predicted class of each run, in the order of the runs.
     right: number of runs whose choice is the label.
     top: the most probable classes with their probabilities, mean over runs.
+    sound: the warning that its audio says nothing, see SOUNDLESS; empty if it has sound.
     """
 
     split: str
@@ -37,6 +43,7 @@ class Verdict:
     choices: tuple[str, ...]
     right: int
     top: tuple[tuple[str, float], ...]
+    sound: str = ""
 
     @property
     def wrong(self) -> bool:
@@ -103,6 +110,12 @@ def _verdict(
         tuple(classes[index] for index in choices), int(np.sum(choices == label)),
         tuple((classes[index], float(probabilities[index])) for index in best),
     )  # fmt: skip
+
+
+def with_sound(found: Iterable[Verdict], media: Iterable[Media]) -> list[Verdict]:
+    """The verdicts with the mark of videos without sound."""
+    sound = {row.video: name for row in media for name in SOUNDLESS if name in row.warnings}
+    return [replace(one, sound=str(sound.get(one.video, ""))) for one in found]
 
 
 def most_confident_mistakes(found: Sequence[Verdict]) -> list[Verdict]:
