@@ -23,5 +23,5 @@ EVALUATED = frozenset((
     "expected_calibration_error", "negative_log_likelihood",
 ))  # fmt: skip
 """The keys of a run's metrics.json in version 4. Other keys change the version of rule evaluate."""
-METRICS = 6
+METRICS = 7
 DEMO = 1

@@ -9,14 +9,9 @@ from scipy.special import stdtrit
 from mafnet.model.metrics import METRICS, IntervalMethod, Metric, Unit, percent
 from mafnet.model.scored import Scored
 from mafnet.report.statistics.groups import strata_of, sums
-
-Z95 = 1.959963984540054
-"""Two-sided 95 % quantile of the normal distribution."""
+from mafnet.report.statistics.seed_variance import Z95, SeedVariance, seed_variance, with_seeds
 
 WILSON_METHOD = "Wilson, over test samples"
-
-NEGLIGIBLE = 1e-9
-"""Smallest variance over seeds, as a share of that over samples; smaller ones are rounding."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +100,9 @@ def hits_interval(splits: Sequence[Hits]) -> Interval:
     """
     share = share_of(splits)
     over_samples, freedom = _sample_variance(share, splits)
-    parts = [(seed_variance(split), len(split.hits) - 1) for split in splits]
     if not over_samples:
         return wilson(share, 1 / _group_squares(splits))
-    ratio, quantile = _with_seeds(over_samples, parts, freedom)
+    ratio, quantile = with_seeds(over_samples, list(map(_seeds_of_hits, splits)), freedom)
     return wilson(share, share * (1 - share) / over_samples / ratio, quantile)
 
 
@@ -156,37 +150,17 @@ def _group_squares(splits: Sequence[Hits]) -> float:
     return float((weights**2).sum())
 
 
-def _with_seeds(
-    over_samples: float, parts: Sequence[tuple[float, int]], freedom: float = np.inf
-) -> tuple[float, float]:
-    """The total variance as a multiple of that over samples, and Student's quantile for it.
-
-    parts: the variance over seeds and its degrees of freedom, of each split.
-    freedom: degrees of freedom of the variance over samples.
-    """
-    over_seeds = sum(part for part, _ in parts)
-    if over_seeds <= NEGLIGIBLE * over_samples:
-        over_seeds, parts = 0.0, []
-    variance = over_samples + over_seeds
-    spread = sum(part**2 / own for part, own in parts if part) + over_samples**2 / freedom
-    if not spread:
-        return 1.0, Z95
-    return variance / over_samples, float(stdtrit(variance**2 / spread, 0.975))
-
-
-def seed_variance(split: Hits) -> float:
-    """The part of a mean's variance that comes from R seeds, without that of the samples."""
-    seeds = len(split.hits)
+def _seeds_of_hits(split: Hits) -> SeedVariance:
     used, own = np.unique(split.groups[split.weights > 0], return_inverse=True)
-    if seeds == 1 or len(used) == 1:
-        return 0.0
     weights = split.weights[split.weights > 0]
     values = sums(split.hits[:, split.weights > 0] * weights, own, len(used))  # (R, G)
-    shares = np.bincount(own, weights) / weights.sum()
-    centred = values - values.mean(axis=0)
-    residuals = centred - centred.sum(axis=1, keepdims=True) * shares
-    noise = (residuals**2).sum() / (seeds - 1) * len(used) / (len(used) - 1)
-    return max(float(values.sum(axis=1).var(ddof=1) - noise), 0.0) / seeds
+    noise = 0.0
+    if len(values) > 1 and len(used) > 1:
+        shares = np.bincount(own, weights) / weights.sum()
+        centred = values - values.mean(axis=0)
+        residuals = centred - centred.sum(axis=1, keepdims=True) * shares
+        noise = (residuals**2).sum() / (len(values) - 1) * len(used) / (len(used) - 1)
+    return seed_variance(values.sum(axis=1), noise)
 
 
 def _percentile(metric: Metric, mean: float, splits: Sequence[Sampled]) -> tuple[float, float]:
@@ -222,14 +196,14 @@ def _widened(
     """
     mean /= metric.unit.factor
     parts = [
-        (_seed_part(metric, split, own) / len(splits) ** 2, len(split.runs) - 1)
+        _seeds_of_metric(metric, split, own, len(splits))
         for split, own in zip(splits, draws, strict=True)
     ]
     shrunk, freedom = _shrinkage(splits)
     over_samples = shrunk * float(np.var(_mean(draws)))
     if not over_samples:
         return tuple(metric.shown(limit) for limit in limits)
-    ratio, quantile = _with_seeds(over_samples, parts, freedom)
+    ratio, quantile = with_seeds(over_samples, parts, freedom)
     factor = quantile / Z95 * np.sqrt(ratio * shrunk)
     low, high = (metric.shown(mean + factor * (limit - mean)) for limit in limits)
     return low, high
@@ -248,18 +222,18 @@ def _shrinkage(splits: Sequence[Sampled]) -> tuple[float, int]:
     return len(strata) / freedom, freedom
 
 
-def _seed_part(metric: Metric, split: Sampled, draws: np.ndarray) -> float:
-    """The part of a metric's variance that comes from the seeds of a split.
+def _seeds_of_metric(
+    metric: Metric, split: Sampled, draws: np.ndarray, splits: int
+) -> SeedVariance:
+    """The part of a split's seeds in the variance of the mean over a number of splits.
 
     draws: (R, RESAMPLES) of the split's runs. Their spread around the mean of the runs is the part
     of the difference between runs that comes from the samples.
     """
-    seeds = len(split.runs)
-    if seeds == 1:
-        return 0.0
-    values = [metric.function(run) for run in split.runs]
-    noise = (draws - draws.mean(axis=0)).var(axis=1).sum() / (seeds - 1)
-    return max(float(np.var(values, ddof=1) - noise), 0.0) / seeds
+    values = [metric.function(run) / splits for run in split.runs]
+    others = max(len(values) - 1, 1)
+    noise = (draws - draws.mean(axis=0)).var(axis=1).sum() / others / splits**2
+    return seed_variance(values, noise)
 
 
 def _draws(metric: Metric, splits: Sequence[Sampled]) -> list[np.ndarray]:
