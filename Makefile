@@ -112,7 +112,7 @@ bench-scale: $(INSTALLED)
 
 lock: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --extra workflow --extra openvino --extra dev --no-header \
+	$(BIN)/uv pip compile --universal --python-version 3.11 --extra workflow --extra openvino --extra parquet --extra dev --no-header \
 	    --no-emit-index-url --no-annotate --generate-hashes pyproject.toml -o requirements.lock
 
 # Only the extra `vggish`, without the dependencies of mafnet: torch is not needed there.

@@ -66,6 +66,25 @@ def test_the_file_has_the_features_of_the_workflow(finished_run, project, suffix
     assert json.loads(prints)["visual"]["weights_sha256"] == packed.fingerprint["weights_sha256"]
 
 
+def test_parquet_has_a_row_for_each_second(project):
+    """Maps come back in their shape; what failed is in the metadata."""
+    pq = pytest.importorskip("pyarrow.parquet")
+    (project / "videos/bad.mp4").write_bytes(b"no video")
+    assert features(project, project / "out.parquet", "--maps").exit_code == 1
+    assert features(project, project / "out.npz", "--maps").exit_code == 1
+    table = pq.read_table(project / "out.parquet")
+    about = {key.decode(): json.loads(value) for key, value in table.schema.metadata.items()}
+    frame = table.to_pandas()
+    assert list(frame) == ["video", "time", "visual", "visual_valid", "audio", "audio_valid"]
+    with np.load(project / "out.npz") as expected:
+        assert frame["video"].tolist() == expected["video"].tolist()
+        for name in ("visual", "audio"):
+            values = np.stack(frame[name]).reshape(8, 1, *about["shapes"][name])
+            np.testing.assert_array_equal(values, expected[name])
+    assert about["failed"][0]["status"] == "unreadable"
+    assert set(about["fingerprints"]) == {"visual", "audio"}
+
+
 def test_maps_of_one_modality(project):
     audio = f"vggish:{project}/weights/audio.safetensors"
     found = mafnet.extract(
@@ -79,7 +98,7 @@ def test_maps_of_one_modality(project):
 
 
 def test_wrong_settings_are_refused_before_the_work(project):
-    assert "must end with .npz or .h5" in features(project, project / "out.csv").stderr
+    assert "must end with .npz, .h5 or .parquet" in features(project, project / "out.csv").stderr
     for visual, message in (
         ("vggish:x.safetensors", "reads audio, not visual"),
         ("densenet201:none.safetensors", "is no file"),

@@ -12,7 +12,9 @@ NONE = "none"
 
 @click.command()
 @click.argument("videos", nargs=-1, required=True)
-@click.option("--output", type=options.new_file, required=True, help="File to write (.npz or .h5).")
+@click.option(
+    "--output", type=options.new_file, required=True, help="File to write (.npz, .h5 or .parquet)."
+)
 @click.option(
     "--visual", default="efficientnet_lite0:imagenet", show_default=True, metavar="NAME:WEIGHTS",
     help="Backbone of the frames with its weights, a published name or a safetensors file; or "

@@ -15,11 +15,12 @@ from mafnet.common.files import replacing
 from mafnet.features.backbones import backbone_spec
 from mafnet.features.extract import Extractor, extractor
 from mafnet.features.hdf5 import new_hdf5
+from mafnet.features.parquet import require_parquet, write_parquet
 from mafnet.features.videos import FailedVideo, extract_videos, padded
 from mafnet.features.weights.published import TABLE, published
 from mafnet.video.config import VideoSettings
 
-SUFFIXES = (".npz", ".h5")
+SUFFIXES = (".npz", ".h5", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,14 @@ class VideoFeatures:
     failed: tuple[FailedVideo, ...]
 
     def write(self, path: Path) -> None:
-        """Write a file: `video`, `time`, `failed`, and an array and its validity per modality."""
+        """Write a file: `video`, `time`, `failed`, and an array and its validity per modality.
+
+        The suffix chooses the form: .npz, HDF5 (.h5), or .parquet (see `write_parquet`).
+        """
         require_suffix(path)
+        if path.suffix == ".parquet":
+            write_parquet(self, path)
+            return
         arrays = {**self.features, **{f"{name}_valid": each for name, each in self.valid.items()}}
         failed = [f"{each.video}: {each.status}: {each.error}" for each in self.failed]
         names = {"video": list(self.videos), "failed": failed}
@@ -70,9 +77,11 @@ class VideoFeatures:
 
 
 def require_suffix(path: Path) -> None:
-    """MafnetError if the name of a file does not say its form."""
+    """MafnetError if the name of a file does not say its form, or if its package is missing."""
     if path.suffix not in SUFFIXES:
-        raise MafnetError(f"{path}: must end with {' or '.join(SUFFIXES)}")
+        raise MafnetError(f"{path}: must end with {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
+    if path.suffix == ".parquet":
+        require_parquet()
 
 
 def video_features(
