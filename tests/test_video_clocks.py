@@ -7,19 +7,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.made_videos import (
+    AAC,
+    H264,
     SETTINGS,
     audio_of,
     changed,
+    ffmpeg,
     frame_numbers,
     frames_of,
     probed,
+    tone,
 )
 from support.odd_media import (
     SEGMENT,
     TWO_CHANNELS,
+    clocks,
     empty_track,
     hour_ahead,
     joined,
+    jump_alone,
+    screen_recording,
+    segment,
     still,
     thumbnail_first,
 )
@@ -56,6 +64,96 @@ def test_joined_segments_are_complete_and_synchronous(tmp_path, start):
     loud = is_loud(audio_of(path)[0])
     assert len(loud) == len(expected)
     assert loud[:-1].all()
+
+
+@pytest.mark.parametrize(
+    "starts", [(100, 50), (0, 5000, 30), (100, 4, 2000, 1), (26 * 3600, 0), (95441,), (7200, 7200)]
+)
+def test_clocks_in_any_order_are_joined(tmp_path, starts):
+    path = tmp_path / "a.ts"
+    clocks(starts)(path)
+    numbers = frame_numbers(frames_of(path)[0])
+    expected = np.arange(len(starts) * SEGMENT * EACH)
+    # Each segment may be one frame late, as its audio ends up to 42 ms after its frames.
+    assert np.abs(np.array(numbers[: len(expected)]) - expected).max() <= len(starts)
+    loud = is_loud(audio_of(path)[0])
+    assert loud[: len(expected) - 1].all()
+    assert probed(path).duration_seconds == pytest.approx(len(starts) * SEGMENT, abs=0.2)
+
+
+@pytest.mark.parametrize("option", ["-vf", "-af"])
+def test_clock_of_one_stream_that_jumps_alone_is_moved_to_its_own_end(tmp_path, option):
+    path = tmp_path / "a.mkv"
+    jump_alone(option)(path)
+    numbers = np.array(frame_numbers(frames_of(path)[0]))
+    # Matroska rounds times to a millisecond, so a frame may come one later.
+    assert np.abs(numbers - np.arange(4 * EACH)).max() <= 1
+    loud = is_loud(audio_of(path)[0])
+    assert (len(loud), loud.all()) == (4 * EACH, True)
+    assert probed(path).warnings == ("gap",)
+
+
+@pytest.mark.parametrize(("audio", "first"), [(1, "audio"), (1, "video")])
+def test_segments_are_joined_behind_the_stream_that_ends_last(tmp_path, audio, first):
+    parts = []
+    for number, seconds in enumerate((audio, SEGMENT)):
+        part = tmp_path / f"{number}.ts"
+        late = f"{'a' * (first == 'video')}setpts=PTS+{0.2 * number}/TB"
+        filters = ("-vf" if first == "audio" else "-af", late)
+        coding = (*filters, *H264, "-bf", 0, *AAC, "-f", "mpegts")
+        ffmpeg(*segment(number), *tone(seconds), *coding, part)
+        parts.append(part.read_bytes())
+    path = tmp_path / "a.ts"
+    path.write_bytes(b"".join(parts))
+    assert probed(path).duration_seconds == pytest.approx(2 * SEGMENT, abs=0.3)
+    numbers = np.array(frame_numbers(frames_of(path)[0])[: SEGMENT * EACH])
+    assert np.abs(numbers - np.arange(SEGMENT * EACH)).max() <= 1
+    loud = is_loud(audio_of(path)[0])
+    assert loud[:15].all()
+    assert not loud[18:31].any()
+    assert loud[37:62].all()
+
+
+def test_still_frames_beside_a_jump_are_no_jumps(tmp_path):
+    path = tmp_path / "a.ts"
+    parts = []
+    for number in range(2):
+        part = tmp_path / f"{number}.ts"
+        color = f"color=s=64x48:r=1:d=26,geq=lum={16 + 40 * number}+N:cb=128:cr=128"
+        stills = ("-vf", "select='not(mod(n,12))'", "-fps_mode", "vfr")
+        coding = (*H264, "-bf", 0, *AAC, "-f", "mpegts")
+        ffmpeg("-f", "lavfi", "-i", color, *tone(26), *stills, *coding, part)
+        parts.append(part.read_bytes())
+    path.write_bytes(b"".join(parts))
+    frames, _ = frames_of(path, changed(clips=50))
+    seconds = np.array(frame_numbers(frames)[::EACH])
+    assert seconds[[5, 15, 25, 30, 40]].tolist() == [0, 12, 24, 40, 52]
+
+
+def test_times_that_the_demuxer_calculated_are_no_clocks(tmp_path):
+    path = tmp_path / "a.ts"
+    joined(SEGMENT, ("-ar", 8000), ("-ar", 48000))(path)
+    media = probed(path)
+    assert (media.warnings, media.clock_offsets) == ((), ())
+    assert media.duration_seconds == pytest.approx(2 * SEGMENT, abs=0.1)
+    samples, decoding = audio_of(path)
+    assert len(samples) == 2 * SEGMENT * SAMPLE_RATE
+    # The encoder at 8,000 Hz begins with a quarter of a second of silence.
+    assert is_loud(samples)[4:-1].sum() >= len(samples) // BLOCK - 5 - 4
+    assert decoding.warnings == ()
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mkv", "ts"])
+def test_screen_recording_shows_each_frame_until_the_next_one(tmp_path, kind):
+    path = tmp_path / f"a.{kind}"
+    screen_recording(*H264, *AAC)(path)
+    settings = changed(clips=25)
+    seconds = frame_numbers(frames_of(path, settings)[0])[:: EACH // 4]
+    expected = [max(n for n in (0, 5, 6, 7, 45, 95) if n <= frame) for frame in range(96)]
+    # The others may start with the audio, 23 ms before the first frame.
+    late = np.array(seconds[:96]) != expected
+    assert len(seconds) == 96
+    assert late.sum() <= (0 if kind == "mp4" else 6)
 
 
 def test_interval_of_seconds_in_both_streams_is_kept_with_a_warning(tmp_path):

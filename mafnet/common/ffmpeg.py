@@ -113,8 +113,13 @@ def file_url(path: Path) -> str:
 
 
 def input_options() -> dict[str, str]:
-    """Input options for ffmpeg and PyAV that prevent access to other files."""
+    """Input options for ffmpeg and PyAV that prevent access to other files.
+
+    The clock of MPEG-TS restarts after 26.5 hours. libavformat takes a restart to an earlier time
+    for this, and ffmpeg then repairs it in a way that PyAV does not, so it is switched off.
+    """
     return {
+        "correct_ts_overflow": "0",
         "protocol_whitelist": ",".join(PROTOCOLS),
         "format_whitelist": ",".join(DEMUXERS),
     }

@@ -6,10 +6,10 @@ an output changes without its version. Pages and figures need no version number:
 digest of their source files (mafnet/report/output_digest.py).
 """
 
-PROBE = 4
+PROBE = 5
 SCREEN = 1
 DECODE_VISUAL = 1
-DECODE_AUDIO = 2
+DECODE_AUDIO = 3
 CALIBRATE = 1
 MEDIA = 2
 PREPARE = 2

@@ -113,12 +113,13 @@ def _decode(
     """The events of one video."""
     path = root / media.video
     decode = partial(DECODE[modality], path, media, settings)
-    first = Reading(decode, media.video)
+    again = partial(Reading, decode, media.video)
+    first = again()
     for data in windows(first, settings) if modality == "audio" else first:
         yield Clip(index, data)
     outcome = first.outcome
     if outcome.is_doubtful:
-        outcome = confirmed(first, Reading(decode, media.video), path, stop)
+        outcome = confirmed(first, again, path, media.sha256, stop)
     # Checked last, so that a replacement during reading is noticed too.
     outcome = _checked(outcome, path, media)
     messages = (outcome.warnings, outcome.error, outcome.error_lines, outcome.lost_frames)

@@ -201,16 +201,21 @@ class _Clock:
 
     def __init__(self, offsets: Sequence[str]) -> None:
         self._offsets = [0.0, *map(float, offsets)]
-        self._jumps = 0
+        self._number = 0
         self._before: float | None = None
+        self._repaired = 0.0
 
     def seconds(self, frame: "VideoFrame") -> float:
         now = float(frame.pts * frame.time_base)
         step = 0.0 if self._before is None else now - self._before
         self._before = now
         if step > AHEAD_SECONDS or step < -BACK_SECONDS:
-            self._jumps = min(self._jumps + 1, len(self._offsets) - 1)
-        return now + self._offsets[self._jumps]
+            # A long step ahead may also be a still frame; a step back is a new clock.
+            later = range(self._number + (step < 0), len(self._offsets))
+            far = lambda number: abs(now + self._offsets[number] - self._repaired)  # noqa: E731
+            self._number = min(later, key=far, default=self._number)
+        self._repaired = now + self._offsets[self._number]
+        return self._repaired
 
 
 class _Shown:

@@ -36,13 +36,15 @@ equals minus the container's start, which is the case for 0 and a file that star
 """
 
 _STEP = "(PTS-PREV_INPTS)*TB"
-_JUMPS = f"gt({_STEP},{AHEAD_SECONDS:g})+lt({_STEP},-{BACK_SECONDS:g})"
-"""1 if the clock jumps at this frame, else 0."""
+_STEPS_BACK = f"lt({_STEP},-{BACK_SECONDS:g})"
+_JUMPS = f"gt({_STEP},{AHEAD_SECONDS:g})+{_STEPS_BACK}"
+"""1 if the clock may jump at this frame, else 0. A long step ahead may also be a still frame."""
 
 _COUNTED = "ld(0)+NB_CONSUMED_SAMPLES/SR/TB"
 _JOINED = (
     "st(0,if(isnan(PREV_INPTS),PTS,ld(0)));"
-    f"if(between((PTS-({_COUNTED}))*TB,1,{AHEAD_SECONDS:g}),st(0,ld(0)+PTS-({_COUNTED})));"
+    f"if(gte({_STEP},1)*between((PTS-({_COUNTED}))*TB,1,{AHEAD_SECONDS:g}),"
+    f"st(0,ld(0)+PTS-({_COUNTED})));"
     f"round({_COUNTED}-{{start:.6f}}/TB)"
 )
 """Time stamps of audio whose format changes: counted samples, and gaps of more than a second.
@@ -154,12 +156,16 @@ def _on_grid(media: Media, settings: VideoSettings) -> str:
     start, last = _start(media), settings.clips + 1
     if not media.clock_offsets:
         return f"min(round(PTS-({start:.6f})/TB),{last}/TB)"
-    # Variable 0 counts the jumps of the clock; each has its own offset.
-    count = f"st(0,ld(0)+if(isnan(PREV_INPTS),0,{_JUMPS}))"
-    offset = media.clock_offsets[-1]
-    for index, earlier in reversed(list(enumerate(("0", *media.clock_offsets[:-1])))):
-        offset = f"if(lte(ld(0),{index}),{earlier},{offset})"
-    return f"{count};min(round(PTS+({offset}-{start:.6f})/TB),{last}/TB)"
+    # Variables: 0 is the offset in seconds, 1 its number, 2 the repaired time of the last frame, 3
+    # the distance from there, 4 the first possible number. Where the clock jumps, the later offset
+    # with the least distance is taken.
+    tries = "".join(
+        f"if(gte({number},ld(4))*lt(abs(PTS*TB+({offset})-ld(2)),ld(3)),"
+        f"st(3,abs(PTS*TB+({offset})-ld(2)));st(0,{offset});st(1,{number}));"
+        for number, offset in enumerate(("0", *media.clock_offsets))
+    )
+    jump = f"if(if(isnan(PREV_INPTS),0,{_JUMPS}),st(3,1e12);st(4,ld(1)+{_STEPS_BACK});{tries}0)"
+    return f"{jump};st(2,PTS*TB+ld(0));min(round((ld(2)-({start:.6f}))/TB),{last}/TB)"
 
 
 def _start(media: Media) -> float:

@@ -81,8 +81,8 @@ class Media:
         track = self.video_track if modality == "visual" else self.audio_track
         still = self.still_until if modality == "visual" else None
         hdr = self.hdr if modality == "visual" and self.hdr and can_tone_map() else ""
-        clock = "/".join(self.clock_offsets)
-        found = {"track": track, "clock": clock, "still": still, "hdr": hdr}
+        clocks = "/".join(self.clock_offsets)
+        found = {"track": track, "clocks": clocks, "still": still, "hdr": hdr}
         return " ".join(f"{name}={value}" for name, value in found.items() if value)
 
 

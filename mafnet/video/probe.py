@@ -17,15 +17,17 @@ from mafnet.dataset.locate import lies_in
 from mafnet.video.durations import with_packets
 from mafnet.video.interruptions import of_the_machine
 from mafnet.video.isolate import Failure, run_isolated
-from mafnet.video.media import Media
+from mafnet.video.media import SHORT_SECONDS, Media
 from mafnet.video.packets import Packets, read_packets
 from mafnet.video.status import MediaWarning, Status
+from mafnet.video.unread import has_unread_end
 
 if TYPE_CHECKING:
     from av import FFmpegError
     from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.stream import Stream
+    from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
 log = logging.getLogger(__name__)
@@ -38,7 +40,7 @@ _CONTAINER_UNIT = Fraction(1, 1_000_000)
 HDR = {16: "smpte2084", 18: "arib-std-b67"}
 """ffmpeg's names of the transfer functions PQ and HLG, by their numbers in ITU-T H.273."""
 
-_ROTATION_PACKETS = 50
+_FIRST_PACKETS = 50
 """Packets that are decoded at most to find the first frame, which states the rotation."""
 
 
@@ -126,7 +128,10 @@ def _opened(path: Path, media: Media) -> tuple[Media, bool]:
             packets = read_packets(file, streams)
             packets.complete &= not messages
         with av.logging.Capture(), _open(path) as file:
-            return _described(file, packets, media), not packets.complete
+            row = _described(file, packets, media)
+            if row.ok and has_unread_end(path, row.container, packets, media.size_bytes):
+                row = replace(row, warnings=(*row.warnings, MediaWarning.UNREAD))
+            return row, not packets.complete
     except av.FFmpegError as error:
         status = Status.OUT_OF_MEMORY if error.errno == errno.ENOMEM else Status.UNREADABLE
         return replace(media, status=status, error=_message(error)), True
@@ -175,7 +180,11 @@ def _described(file: "InputContainer", packets: Packets, media: Media) -> Media:
         MediaWarning.GAP: bool(media.clock_offsets) or gap,
     }
     warnings = tuple(name for name, present in odd.items() if present)
-    return replace(media, rotation=_rotation(file, video), warnings=warnings)
+    frame = _first_frame(file, video)
+    rotation = None if frame is None else frame.rotation % 360
+    if frame and not media.width:  # unknown before the first frame is decoded
+        media = replace(media, width=frame.width, height=frame.height)
+    return _late(replace(media, rotation=rotation, warnings=warnings), frame)
 
 
 def _has_audio(stream: "AudioStream", packets: Packets, start: float) -> bool:
@@ -245,21 +254,35 @@ def _is_cover(stream: "VideoStream") -> bool:
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
-def _rotation(file: "InputContainer", stream: "VideoStream") -> int | None:
-    """Degrees, counter-clockwise, by which players rotate the frames; None if not stated.
-
-    PyAV knows it only for decoded frames.
-    """
+def _first_frame(file: "InputContainer", stream: "VideoStream") -> "VideoFrame | None":
+    """The first frame; it states the rotation, which PyAV knows only for decoded frames."""
     import av
 
     stream.thread_type = "NONE"
     try:
-        for packet in islice(file.demux(stream), _ROTATION_PACKETS):
+        for packet in islice(file.demux(stream), _FIRST_PACKETS):
             for frame in packet.decode():
-                return frame.rotation % 360
+                return frame
     except av.FFmpegError:
         return None
     return None
+
+
+def _late(media: Media, frame: "VideoFrame | None") -> Media:
+    """A warning if the first packets give no frame: a cut recording, or its codec changes.
+
+    Decoders drop such packets, some without a message.
+    """
+    if frame is None:
+        late = (media.video_packets or 0) > _FIRST_PACKETS
+    elif frame.time is None or media.video_start_seconds is None:
+        late = False
+    else:
+        late = frame.time - media.video_start_seconds > SHORT_SECONDS
+    if not late:
+        return media
+    warnings = (*media.warnings, MediaWarning.DECODER_ERRORS)
+    return replace(media, warnings=warnings, error="the first frames are missing", error_lines=1)
 
 
 def _seconds(ticks: int | None, unit: Fraction | None) -> float | None:

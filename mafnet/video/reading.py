@@ -37,7 +37,7 @@ class Outcome:
 
 
 class Reading:
-    """Iterates once over the clips of a video. After that, it has the `outcome` and the `digest`.
+    """Iterates once over the clips of a video. After that, it has `outcome` and `found`.
 
     decode: starts the decoder. It raises no exception about the file: that is an outcome.
     """
@@ -69,27 +69,38 @@ class Reading:
             self.outcome = Outcome(Status.CRASHED, (), reason, is_doubtful=True)
 
     @property
-    def digest(self) -> bytes:
-        """Digest of all clips."""
-        return self._hash.digest()
+    def found(self) -> tuple[Status, bytes]:
+        """The status, and a digest of all clips."""
+        return self.outcome.status, self._hash.digest()
 
 
-def confirmed(first: Reading, second: Reading, path: Path, stop: Event) -> Outcome:
+def confirmed(
+    first: Reading, again: Callable[[], Reading], path: Path, sha256: str, stop: Event
+) -> Outcome:
     """The outcome of a doubtful reading, if a second one has the same status and clips.
 
     Else it is Status.INTERRUPTED, as also where a signal from outside ended a decoder or the file
-    cannot be read. `stop` ends the second reading early.
+    cannot be read. It is Status.DAMAGED if a third reading differs from both and the file has its
+    digest: some decoders show old memory where a frame is damaged.
+    again: starts another reading. `stop` ends it early.
     """
-    if first.outcome.status == Status.INTERRUPTED:
+    readings = [first]
+    while len(readings) < 3 and first.outcome.status != Status.INTERRUPTED:
+        readings.append(again())
+        for _ in readings[-1]:
+            if stop.is_set():
+                return first.outcome
+        try:
+            right = sha256_of(path) == sha256
+        except OSError as error:
+            return Outcome(Status.INTERRUPTED, error=f"cannot be read ({error.strerror})")
+        if len(readings) == 2 and readings[1].found == first.found:
+            return readings[1].outcome
+    if len(readings) == 1:
         return first.outcome
-    for _ in second:
-        if stop.is_set():
-            return first.outcome
-    if (first.outcome.status, first.digest) != (second.outcome.status, second.digest):
-        message = "decoded twice, it gave different clips"
-        return Outcome(Status.INTERRUPTED, error=f"{message} ({first.outcome.error})")
-    try:
-        sha256_of(path)
-    except OSError as error:
-        return Outcome(Status.INTERRUPTED, error=f"cannot be read ({error.strerror})")
-    return second.outcome
+    interrupted = any(each.outcome.status == Status.INTERRUPTED for each in readings)
+    if right and not interrupted and len({each.found for each in readings}) == 3:
+        message = f"each decoding gives different clips ({first.outcome.error})"
+        return Outcome(Status.DAMAGED, error=message)
+    message = f"decoded again, it gave different clips ({first.outcome.error})"
+    return Outcome(Status.INTERRUPTED, error=message)

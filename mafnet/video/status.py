@@ -71,6 +71,11 @@ class MediaWarning(_Name):
         "gap",
         "used; time stamps that jump or restart are joined, audio that is missing is silence",
     )
+    UNREAD = (
+        "unread",
+        "used, but not its end: a second file was appended, other tracks begin there, or damage "
+        "hides it",
+    )
     HDR = (
         "hdr",
         "used, but its colours are pale: it is HDR (PQ or HLG) and this ffmpeg lacks the filters "

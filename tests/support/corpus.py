@@ -37,10 +37,13 @@ from support.odd_media import (
     SEGMENT,
     TWO_CHANNELS,
     between_key_frames,
+    clocks,
     empty_track,
     hdr,
     hour_ahead,
     joined,
+    jump_alone,
+    screen_recording,
     silent_middle,
     still,
     thumbnail_first,
@@ -81,7 +84,9 @@ MUTE = ("no_audio",)
 GAP = ("gap",)
 VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-c:a", "libopus")
 STILLS = {"mp4": (*H264, *AAC), "mkv": (*H264, *AAC), "webm": VP9}
-RATE_48000 = ("-ar", 48000)
+RATE_8000, RATE_48000 = ("-ar", 8000), ("-ar", 48000)
+SIX = ("-ac", 6)
+AVI = ("-c:v", "mpeg4", "-c:a", "libmp3lame")
 REORDERED = ("-c:v", "libx264", "-bf", 6, "-b_strategy", 0, "-pix_fmt", "yuv420p")
 
 NOT_VIDEOS = (
@@ -166,6 +171,27 @@ TIMESTAMPS = (
     Case("jump.ts", "joined, timestamps jump by an hour", joined(3600), OK, GAP),
     Case("jump.mkv", "Matroska, timestamps jump by an hour", hour_ahead, OK, GAP),
     Case("restart.ts", "joined, timestamps restart", joined(0), OK, GAP),
+    Case("back.ts", "timestamps jump back, ahead and back", clocks((100, 4, 2000, 1)), OK, GAP),
+    Case("wrap.ts", "timestamps pass the end of the clock of MPEG-TS", clocks((95441,)), OK, GAP),
+    Case("audio_jump.mkv", "only the audio's timestamps jump", jump_alone("-af"), OK, GAP),
+    Case("video_jump.mkv", "only the video's timestamps jump", jump_alone("-vf"), OK, GAP),
+    *(
+        Case(
+            f"appended.{kind}",
+            f"a second file was appended, {kind}",
+            clocks((0, 0), form=kind),
+            OK,
+            ("unread",),
+        )
+        for kind in ("mp4", "flv")
+    ),
+    Case(
+        "other_tracks.ts",
+        "joined, the second segment has other tracks",
+        clocks((0, 0), ((), ("-mpegts_start_pid", 0x200))),
+        OK,
+        ("several_video_tracks", "several_audio_tracks"),
+    ),
     Case("gap.mkv", "1 s of the audio is missing", silent_middle, OK, GAP),
     Case(
         "live.mp4",
@@ -179,6 +205,17 @@ TIMESTAMPS = (
             ("still_end", "video ends after 2 s, audio after 4 s", 2),
         )
         for kind, coding in STILLS.items()
+    ),
+    *(
+        Case(f"screen.{kind}", f"a frame only at changes, {kind}", screen_recording(*coding))
+        for kind, coding in {**STILLS, "ts": (*H264, *AAC), "avi": AVI}.items()
+    ),
+    Case(
+        "screen_mute.ts",
+        "a frame only at changes, no audio, MPEG-TS",
+        screen_recording(*H264, sound=False),
+        OK,
+        MUTE,
     ),
 )
 FRAMES = (
@@ -221,6 +258,8 @@ AUDIO = (
     Case("mono_stereo.ts", "mono, then stereo", joined(SEGMENT, (), TWO_CHANNELS)),
     Case("stereo_mono.ts", "stereo, then mono", joined(SEGMENT, TWO_CHANNELS)),
     Case("rates.ts", "44100 Hz, then 48000 Hz", joined(SEGMENT, (), RATE_48000)),
+    Case("far_rates.ts", "8000 Hz, then 48000 Hz", joined(SEGMENT, RATE_8000, RATE_48000)),
+    Case("layouts.ts", "mono, then 5.1, then stereo", clocks((0, 2, 4), ((), SIX, TWO_CHANNELS))),
     Case("empty_track.mp4", "audio track without packets", empty_track, OK, MUTE),
     Case("unknown.mov", "unknown audio codec", unknown_audio(1), OK, MUTE),
     Case(

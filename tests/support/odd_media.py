@@ -1,5 +1,6 @@
 """Makers of unusual media as users have them: clocks, tracks and frames."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from support.bad_media import LIBX264, Maker
@@ -10,7 +11,6 @@ SEGMENT = 2
 
 FRAGMENTS = ("-movflags", "+frag_keyframe+empty_moov+default_base_moof")
 TWO_CHANNELS = ("-ac", 2)
-MPEGTS = (*H264, "-bf", 0, *AAC, "-f", "mpegts")
 
 
 def segment(number: int, rate: int = 16) -> tuple[str, ...]:
@@ -26,18 +26,39 @@ def joined(start: float, before: tuple = (), after: tuple = ()) -> Maker:
     start: start time of the second segment in seconds.
     before, after: ffmpeg arguments of the first and of the second segment.
     """
+    return clocks((0, start), (before, after))
+
+
+def clocks(starts: Sequence[float], extra: Sequence[tuple] = (), form: str = "mpegts") -> Maker:
+    """Maker of joined segments, each with its start time in seconds and its ffmpeg arguments."""
 
     def make(path: Path) -> None:
-        for number, extra in enumerate((before, after)):
+        parts = []
+        for number, start in enumerate(starts):
             part = path.with_name(f"{path.name}.{number}")
-            offset = ("-output_ts_offset", start * number)
-            ffmpeg(*segment(number), *tone(SEGMENT), *MPEGTS, *extra, *offset, part)
-        parts = [path.with_name(f"{path.name}.{number}") for number in (0, 1)]
-        path.write_bytes(b"".join(part.read_bytes() for part in parts))
-        for part in parts:
+            own = (*extra[number : number + 1], ())[0]
+            coding = (*H264, "-bf", 0, *AAC, *own, "-output_ts_offset", start, "-f", form)
+            ffmpeg(*segment(number), *tone(SEGMENT), *coding, part)
+            parts.append(part.read_bytes())
             part.unlink()
+        path.write_bytes(b"".join(parts))
 
     return make
+
+
+def jump_alone(option: str) -> Maker:
+    """Maker of Matroska whose video ("-vf") or audio ("-af") jumps ahead by an hour, not both."""
+    jump = f"{'a' * (option == '-af')}setpts='PTS+gte(T,2)*3600/TB'"
+    coding = (*H264, "-c:a", "pcm_s16le", "-fps_mode", "passthrough")
+    return lambda path: ffmpeg(*counting_frames(4, 16), *tone(4), option, jump, *coding, path)
+
+
+def screen_recording(*coding: object, sound: bool = True) -> Maker:
+    """Maker of video that has a frame only where something changes: six in 24 seconds."""
+    chosen = "select='eq(n,0)+between(n,5,7)+eq(n,45)+eq(n,95)'"
+    audio = tone(24) if sound else ()
+    changes = ("-vf", chosen, "-fps_mode", "vfr")
+    return lambda path: ffmpeg(*counting_frames(24, 4), *audio, *changes, *coding, path)
 
 
 def hour_ahead(path: Path) -> None:
