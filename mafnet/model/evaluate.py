@@ -11,6 +11,7 @@ from sklearn.metrics import recall_score
 from mafnet.common.devices import described
 from mafnet.common.errors import MafnetError
 from mafnet.model.batches import Reader, predict
+from mafnet.model.calibration import fit_temperature
 from mafnet.model.config import Evaluation
 from mafnet.model.data import Data, Subset
 from mafnet.model.metrics import METRICS, percent
@@ -45,10 +46,12 @@ def evaluate(
     run.write_predictions(chosen_on, "val")
     valid = data.valid(test.rows, settings.inputs)
     run.write_attention(Attention(found.samples, settings.modalities, attention, valid))
-    metrics = run_metrics(found.labels, found.probabilities, settings.classes, chosen)
+    on_validation = validation_metrics(chosen_on)
+    temperature = on_validation["temperature"]
+    metrics = run_metrics(found.labels, found.probabilities, settings.classes, chosen, temperature)
     for name in data.untrained():
         metrics["per_class"][name]["accuracy"] = None  # a hit would only be chance
-    about = about_run(settings, split, described(device)) | validation_metrics(chosen_on)
+    about = about_run(settings, split, described(device)) | on_validation
     run.write_metrics(about | {"in_train": data.in_train(test)} | metrics)
     log.info("test accuracy %.2f %% of %d samples", metrics["accuracy"], metrics["samples"])
 
@@ -67,20 +70,30 @@ def _predictions(
 
 
 def validation_metrics(found: PredictionTable) -> dict:
-    """The accuracy on the validation subset in percent, and the number of its samples."""
+    """What the validation subset decides: accuracy in percent, samples, temperature."""
     right = found.predicted == found.labels
-    return {"val_accuracy": percent(right.mean()), "val_samples": len(right)}
+    temperature, note = fit_temperature(found.labels, found.probabilities)
+    return {
+        "val_accuracy": percent(right.mean()),
+        "val_samples": len(right),
+        "temperature": temperature,
+        "temperature_note": note,
+    }
 
 
 def run_metrics(
-    labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], chosen: Evaluation
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    classes: Sequence[str],
+    chosen: Evaluation,
+    temperature: float = 1.0,
 ) -> dict:
     """Every metric of a run in its unit, and the recall of each class in percent.
 
     A metric without meaning for the run is None. labels: (S,) class indices. probabilities: (S, C).
-    classes: names of the C classes.
+    classes: names of the C classes. temperature: of the calibration.
     """
-    scored = Scored(labels, probabilities, chosen.top_k)
+    scored = Scored(labels, probabilities, chosen.top_k, temperature)
     return {
         **{name: metric.value(scored) for name, metric in METRICS.items()},
         "top_k": chosen.top_k,

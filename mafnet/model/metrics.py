@@ -5,19 +5,14 @@ its interval.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from operator import attrgetter
+from typing import Any
 
 import numpy as np
-from sklearn.metrics import (
-    accuracy_score,
-    average_precision_score,
-    f1_score,
-    log_loss,
-    recall_score,
-)
 
+from mafnet.model import metric_values as values
 from mafnet.model import resampled
 from mafnet.model.scored import Scored
 
@@ -141,75 +136,15 @@ def percent(share: float) -> float:
     return round(100 * float(share), 2)
 
 
-def accuracy(scored: Scored) -> float:
-    """Share of the samples whose most probable class is the label."""
-    return accuracy_score(scored.labels, scored.predicted)
-
-
-def balanced_accuracy(scored: Scored) -> float:
-    """Mean recall over the classes that have samples.
-
-    balanced_accuracy_score gives the same, and warns if a class without samples is predicted.
-    """
-    return recall_score(scored.labels, scored.predicted, **_over_classes(scored))
-
-
-def macro_f1(scored: Scored) -> float:
-    """Mean F1 over the classes that have samples."""
-    return f1_score(scored.labels, scored.predicted, **_over_classes(scored))
-
-
-def _over_classes(scored: Scored) -> dict:
-    return {"labels": scored.classes, "average": "macro", "zero_division": 0}
-
-
-def top_k_accuracy(scored: Scored) -> float:
-    """Share of the samples whose label is surely among the k most probable classes.
-
-    scikit-learn's top_k_accuracy_score ranks equal probabilities by the order of the classes.
-    """
-    return float(np.mean(top_k_hits(scored)))
-
-
-def top_k_hits(scored: Scored) -> np.ndarray:
-    """(S,) True where fewer than k other classes are as probable as the label, or more.
-
-    A tie is no hit: a network that gives all classes the same probability has not ranked them.
-    """
-    return (scored.probabilities >= scored.own[:, None]).sum(axis=1) <= scored.top_k
-
-
-def has_more_classes(scored: Scored) -> bool:
-    """True if there are more than k classes; otherwise every sample is a top-k hit."""
-    return scored.probabilities.shape[1] > scored.top_k
-
-
-def mean_average_precision(scored: Scored) -> float:
-    """Mean over the classes that have samples of the average precision of one against the rest."""
-    labels, probabilities = scored.labels, scored.probabilities
-    return float(np.mean([
-        average_precision_score(labels == index, probabilities[:, index])
-        for index in scored.classes
-    ]))  # fmt: skip
-
-
-def calibration_error(scored: Scored) -> float:
-    """Mean distance between accuracy and confidence over bins of confidence (Guo et al. 2017)."""
-    every = np.ones((1, len(scored.labels)))
-    return float(np.abs(resampled.calibration_gaps(scored, every)).sum())
-
-
-def negative_log_likelihood(scored: Scored) -> float:
-    """Mean of minus the natural logarithm of the label's probability."""
-    # log_loss refuses a single class. One more class without samples changes nothing.
-    probabilities = np.pad(scored.normalised, ((0, 0), (0, 1)))
-    return log_loss(scored.labels, probabilities, labels=range(probabilities.shape[1]))
+def after_calibration(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of a run (and of counts) for the run with calibrated probabilities."""
+    return lambda scored, *counts: function(scored.calibrated, *counts)
 
 
 METRICS: dict[str, Metric] = {
     "accuracy": Metric(
         title="Accuracy",
-        function=accuracy,
+        function=values.accuracy,
         interval=IntervalMethod.WILSON,
         hits=attrgetter("hits"),
         higher_is_better=True,
@@ -219,7 +154,7 @@ METRICS: dict[str, Metric] = {
     ),
     "balanced_accuracy": Metric(
         title="Balanced accuracy",
-        function=balanced_accuracy,
+        function=values.balanced_accuracy,
         interval=IntervalMethod.WILSON,
         hits=attrgetter("hits"),
         by_class=True,
@@ -232,10 +167,10 @@ METRICS: dict[str, Metric] = {
     ),
     "top5": Metric(
         title="Top-{top_k} accuracy",
-        function=top_k_accuracy,
+        function=values.top_k_accuracy,
         interval=IntervalMethod.WILSON,
-        hits=top_k_hits,
-        applies=has_more_classes,
+        hits=values.top_k_hits,
+        applies=values.has_more_classes,
         higher_is_better=True,
         unit=Unit.PERCENT,
         decimals=2,
@@ -245,7 +180,7 @@ METRICS: dict[str, Metric] = {
     ),
     "macro_f1": Metric(
         title="Macro F1",
-        function=macro_f1,
+        function=values.macro_f1,
         interval=IntervalMethod.PERCENTILE,
         higher_is_better=True,
         unit=Unit.PERCENT,
@@ -256,7 +191,7 @@ METRICS: dict[str, Metric] = {
     ),
     "mean_average_precision": Metric(
         title="Mean average precision",
-        function=mean_average_precision,
+        function=values.mean_average_precision,
         interval=IntervalMethod.BASIC,
         higher_is_better=True,
         unit=Unit.PERCENT,
@@ -268,7 +203,7 @@ METRICS: dict[str, Metric] = {
     ),
     "expected_calibration_error": Metric(
         title="Expected calibration error",
-        function=calibration_error,
+        function=values.calibration_error,
         interval=IntervalMethod.DISTANCE,
         higher_is_better=False,
         unit=Unit.PERCENT,
@@ -280,7 +215,7 @@ METRICS: dict[str, Metric] = {
     ),
     "negative_log_likelihood": Metric(
         title="Negative log-likelihood",
-        function=negative_log_likelihood,
+        function=values.negative_log_likelihood,
         interval=IntervalMethod.PERCENTILE,
         higher_is_better=False,
         unit=Unit.NATS,
@@ -291,3 +226,15 @@ METRICS: dict[str, Metric] = {
     ),
 }
 """Every metric by its key in metrics.json, in the order of tables."""
+
+METRICS |= {
+    f"calibrated_{name}": replace(
+        METRICS[name],
+        title=f"{METRICS[name].title}, calibrated",
+        function=after_calibration(METRICS[name].function),
+        resampled=after_calibration(METRICS[name].resampled),
+        description="The same of the probabilities that `mafnet predict` gives: calibrated by a "
+        "temperature that is chosen on the validation subset.",
+    )
+    for name in ("expected_calibration_error", "negative_log_likelihood")
+}

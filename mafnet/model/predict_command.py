@@ -84,17 +84,17 @@ def predict(
     model = Model(run, weights, cache, device, threads or usable_cores(), silent)
     if windows:
         segments = {name: _segments(model, name, hop, limits) for name in names}
-        _print_segments(segments, form, run, model.random_weights)
+        _print_segments(segments, form, run, model)
         _exit(list(segments.values()))
         return
     found = list(model.predict_many(names))
     settings = model.settings
     if form == "json":
-        options.print_text(as_json(found, str(run), model.random_weights))
+        options.print_text(as_json(found, {"run": str(run), **model.about}))
     elif form == "csv":
         options.print_text(as_csv(found, settings.classes, settings.modalities, settings.clips))
     else:
-        Console().print(as_table(found, top, model.random_weights))
+        Console().print(as_table(found, top, model.notes))
     _exit(found)
 
 
@@ -106,7 +106,7 @@ def _segments(
     return found.segments(*limits) if hasattr(found, "segments") else found
 
 
-def _print_segments(found: dict, form: str | None, run: Path, random_weights: list[str]) -> None:
+def _print_segments(found: dict, form: str | None, run: Path, model: "Model") -> None:
     """Print the segments of all recordings in the form that was chosen."""
     from rich.console import Console
 
@@ -119,14 +119,14 @@ def _print_segments(found: dict, form: str | None, run: Path, random_weights: li
     )
 
     if form == "json":
-        options.print_text(segments_json(found, str(run), random_weights))
+        options.print_text(segments_json(found, {"run": str(run), **model.about}))
     elif form == "csv":
         options.print_text(segments_csv(found))
     elif form == "vtt":
         (segments,) = found.values()
         options.print_text(segments_vtt([] if isinstance(segments, FailedVideo) else segments))
     else:
-        Console().print(segments_table(found, random_weights))
+        Console().print(segments_table(found, model.notes))
 
 
 def _exit(found: list) -> None:

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from rich.console import Group
@@ -20,10 +20,11 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 Found = VideoPrediction | FailedVideo
 
 
-def as_table(found: Sequence[Found], top: int, random_weights: Sequence[str]) -> Group:
+def as_table(found: Sequence[Found], top: int, notes: Sequence[str]) -> Group:
     """A row for each video: its most probable classes, and the attention as one mark a second.
 
-    Marks of one video have one scale for all modalities; padded seconds are blank.
+    Marks of one video have one scale for all modalities; padded seconds are blank. notes: sentences
+    below the table.
     """
     table = Table("video", "label", show_lines=True)
     table.add_column("probability", justify="right")
@@ -37,16 +38,15 @@ def as_table(found: Sequence[Found], top: int, random_weights: Sequence[str]) ->
         labels = Text("\n".join(printable(label) for label, _ in best))
         shares = "\n".join(f"{share:.1%}" for _, share in best)
         table.add_row(name, labels, shares, Text(_timeline(each)))
-    if not random_weights:
-        return Group(table)
-    names = " and ".join(random_weights)
-    return Group(table, Text(f"Random weights ({names}): this only shows that the software works."))
+    return Group(table, *map(Text, notes))
 
 
-def as_json(found: Sequence[Found], run: str, random_weights: Sequence[str]) -> str:
-    """All that is known, as JSON; bytes of names that are not text are escaped."""
-    about = {"run": run, "random_weights": list(random_weights)}
-    return json.dumps(about | {"videos": list(map(_values, found))}, indent=2) + "\n"
+def as_json(found: Sequence[Found], about: Mapping) -> str:
+    """All that is known, as JSON; bytes of names that are not text are escaped.
+
+    about: what is said before the videos.
+    """
+    return json.dumps({**about, "videos": list(map(_values, found))}, indent=2) + "\n"
 
 
 def as_csv(

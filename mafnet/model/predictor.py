@@ -18,6 +18,7 @@ from mafnet.features.videos import FailedVideo, extract_videos, settings_of
 from mafnet.features.weights.find import find_weights
 from mafnet.model.batches import Reader, predict
 from mafnet.model.cached_features import FeatureArrays, cached_features
+from mafnet.model.calibration import calibrated
 from mafnet.model.data import Subset
 from mafnet.model.mixed_precision import resolve
 from mafnet.model.predictions import as_written
@@ -40,6 +41,7 @@ class Model:
     """A trained run that predicts the classes of videos; `mafnet.load` makes it.
 
     settings: those of the run. random_weights: modalities whose backbone is not trained.
+    calibration: of the run; the probabilities have its temperature.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Model:
         self.settings = _settings_of(folder)
         features = self.settings.features
         self.random_weights = [name for name in features if features[name]["weights"] == "random"]
+        self.calibration = folder.read_calibration()
         project, near = _places(folder.path)
         folders = [Path(weights)] if weights else []
         folders += [near / "weights", project / "weights", Path("weights")]
@@ -70,6 +73,28 @@ class Model:
         }
         self._network = trained_network(folder, self._features([])).to(self._device)
         self._precision = resolve(self.settings.training.precision, self._device)
+
+    @property
+    def about(self) -> dict:
+        """What a reader of the probabilities needs to know, as plain JSON values."""
+        temperature, note = self.calibration
+        return {
+            "random_weights": self.random_weights,
+            "calibrated": not note,
+            "temperature": temperature,
+        }
+
+    @property
+    def notes(self) -> list[str]:
+        """The same as sentences."""
+        temperature, note = self.calibration
+        notes = [f"The probabilities are calibrated (temperature {temperature:g})."]
+        if note:
+            notes = [f"The probabilities are not calibrated: {note}."]
+        if self.random_weights:
+            names = " and ".join(self.random_weights)
+            notes.append(f"Random weights ({names}): this only shows that the software works.")
+        return notes
 
     def predict(self, path: str | Path) -> VideoPrediction:
         """The prediction for one video; MafnetError if it cannot be used."""
@@ -103,7 +128,10 @@ class Model:
         )
 
     def scores(self, data: FeatureArrays, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities (B, C) and attention (B, T, K) of features; names (B,) are for messages."""
+        """Calibrated probabilities (B, C) and attention (B, T, K) of features.
+
+        names: (B,), for messages.
+        """
         rows = np.arange(len(names))
         # The label and the subset are not used.
         samples = [Sample(name, name, self.settings.classes[0], "test") for name in names]
@@ -111,7 +139,8 @@ class Model:
         subset = Subset(samples, rows, np.zeros_like(rows))
         batches = predict(self._network, reader, subset, len(names), self._precision)
         ((probabilities, attention),) = batches
-        return as_written(probabilities.numpy()), attention.numpy()
+        own = calibrated(probabilities.double().numpy(), self.calibration.temperature)
+        return as_written(own), attention.numpy()
 
     def _predicted(self, media: Sequence[Media]) -> dict[str, VideoPrediction]:
         """The predictions for usable videos, by name."""

@@ -26,6 +26,7 @@ from mafnet.common.files import (
     require_unchanged,
     write_json,
 )
+from mafnet.model.calibration import Calibration
 from mafnet.model.predictions import PredictionTable
 from mafnet.model.settings import RunSettings, run_settings
 
@@ -227,6 +228,13 @@ class RunFolder:
     def read_metrics(self) -> dict:
         """Read metrics.json."""
         return read_json(self.metrics)
+
+    def read_calibration(self) -> Calibration:
+        """The calibration that the evaluation found; temperature 1 and a note if there is none."""
+        metrics = self.read_metrics() if self.metrics.exists() else {}
+        if "temperature" not in metrics or metrics["settings"] != self.settings_digest:
+            return Calibration(1.0, "this run was not evaluated by this version of mafnet")
+        return Calibration(metrics["temperature"], metrics["temperature_note"])
 
 
 @contextmanager

@@ -5,18 +5,22 @@ from functools import cached_property
 
 import numpy as np
 
+from mafnet.model.calibration import calibrated
+
 
 @dataclass(frozen=True)
 class Scored:
     """S test samples of C classes with the probabilities of a run.
 
     labels: (S,) class indices. probabilities: (S, C), 0 to 1; each row has the sum 1, up to the six
-    significant digits of predictions.csv. top_k: k of the top-k accuracy.
+    significant digits of predictions.csv. top_k: k of the top-k accuracy. temperature: of the run's
+    calibration; `probabilities` are those before it.
     """
 
     labels: np.ndarray
     probabilities: np.ndarray
     top_k: int
+    temperature: float = 1.0
 
     @cached_property
     def predicted(self) -> np.ndarray:
@@ -42,6 +46,12 @@ class Scored:
     def normalised(self) -> np.ndarray:
         """(S, C) probabilities; each row has the sum 1 to the last digit."""
         return self.probabilities / self.probabilities.sum(axis=1, keepdims=True)
+
+    @cached_property
+    def calibrated(self) -> "Scored":
+        """The same samples with calibrated probabilities."""
+        probabilities = calibrated(self.probabilities, self.temperature)
+        return replace(self, probabilities=probabilities, temperature=1.0)
 
     def of_label(self, values: np.ndarray) -> np.ndarray:
         """(S,) of values (S, C), that of each sample's label."""

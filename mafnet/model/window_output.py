@@ -18,11 +18,9 @@ Found = Mapping[str, Sequence[Segment] | FailedVideo]
 """The segments of each recording, or why it failed."""
 
 
-def segments_table(found: Found, random_weights: Sequence[str]) -> Table:
-    """A row for each segment."""
-    names = " and ".join(random_weights)
-    note = f"Random weights ({names}): this only shows that the software works."
-    table = Table("video", "start", "end", "label", caption=note if random_weights else None)
+def segments_table(found: Found, notes: Sequence[str]) -> Table:
+    """A row for each segment; notes are sentences below the table."""
+    table = Table("video", "start", "end", "label", caption="\n".join(notes))
     table.add_column("score", justify="right")
     for video, segments in found.items():
         name = Text(printable(video), overflow="fold")
@@ -35,8 +33,8 @@ def segments_table(found: Found, random_weights: Sequence[str]) -> Table:
     return table
 
 
-def segments_json(found: Found, run: str, random_weights: Sequence[str]) -> str:
-    """The segments as JSON."""
+def segments_json(found: Found, about: Mapping) -> str:
+    """The segments as JSON. about: what is said before the videos."""
     videos = []
     for video, segments in found.items():
         if isinstance(segments, FailedVideo):
@@ -45,8 +43,7 @@ def segments_json(found: Found, run: str, random_weights: Sequence[str]) -> str:
             own = [{"start": each.start, "end": each.end, "label": each.label,
                     "score": float(DIGITS.format(each.score))} for each in segments]  # fmt: skip
             videos.append({"video": video, "status": "ok", "segments": own})
-    about = {"run": run, "random_weights": list(random_weights)}
-    return json.dumps(about | {"videos": videos}, indent=2) + "\n"
+    return json.dumps({**about, "videos": videos}, indent=2) + "\n"
 
 
 def segments_csv(found: Found) -> str:

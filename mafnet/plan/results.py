@@ -12,7 +12,7 @@ from mafnet.dataset.origin import records_events
 from mafnet.dataset.sources import SOURCES
 from mafnet.features.backbones import backbone_spec
 from mafnet.model.networks import network_spec
-from mafnet.model.video import PRETRAINED, VIDEO_NETWORKS
+from mafnet.model.video import PRETRAINED, VERSION, VIDEO_NETWORKS
 from mafnet.plan.config import Sections, merged_sections
 from mafnet.plan.features import FeaturesPlan
 from mafnet.report.figures import main_figures
@@ -115,8 +115,11 @@ class ResultsPlan(FeaturesPlan):
 
     def evaluation_version(self) -> int | str:
         """The version of an evaluation, with the keys of metrics.json that came or went since."""
-        changed = sorted(versions.EVALUATED ^ set(read_json(RUN_SCHEMA)["required"]))
-        return " ".join([str(versions.EVALUATE), *changed]) if changed else versions.EVALUATE
+        return _with_changed_keys(versions.EVALUATE)
+
+    def video_evaluation_version(self) -> int | str:
+        """The same for the evaluation of a video network."""
+        return _with_changed_keys(VERSION)
 
     def descriptions(self, dataset: str) -> list[str]:
         """The description files of the shown splits, which are written with the manifests."""
@@ -176,3 +179,8 @@ class ResultsPlan(FeaturesPlan):
         visual = self._backbone(dataset, "visual")
         sections["video"]["frame_size"] = backbone_spec(visual.backbone).side
         return sections
+
+
+def _with_changed_keys(version: int) -> int | str:
+    changed = sorted(versions.EVALUATED ^ set(read_json(RUN_SCHEMA)["required"]))
+    return " ".join([str(version), *changed]) if changed else version

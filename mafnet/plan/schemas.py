@@ -1,5 +1,6 @@
 """JSON schemas of metrics.json of a run and of a data set. METRICS defines the metrics."""
 
+from mafnet.model.calibration import LIMITS
 from mafnet.model.metrics import METRICS, Metric, always
 from mafnet.plan.schema_parts import (
     about,
@@ -51,6 +52,15 @@ def run_schema() -> dict:
             "percent", "Accuracy on the validation subset, in percent. Choose variants by this one."
         ),
         "val_samples": count("Validation samples with a usable video.", 1),
+        "temperature": {
+            "description": "Temperature of the calibration, chosen on the validation subset: "
+            "`mafnet predict` divides the logits by it. 1 changes nothing.",
+            "type": "number",
+            "minimum": LIMITS[0],
+            "maximum": LIMITS[1],
+        },
+        "temperature_note": TEXT
+        | about("Why the temperature is 1 without a fit; empty if it was fitted."),
         **{name: value_of(metric) | about(described(metric)) for name, metric in METRICS.items()},
         "top_k": count("K of `top5`, from the config.", 1),
         "clip_accuracy": reference(

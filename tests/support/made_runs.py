@@ -73,8 +73,11 @@ def write_run(
         attention = generator.dirichlet(np.ones(clips * len(modalities)), len(samples))
     valid = np.ones(shape, bool)
     run.write_attention(Attention(names, modalities, attention.reshape(shape), valid))
-    measured = run_metrics(labels, probabilities, list(classes), Evaluation(top_k=top_k))
-    about = about_run(settings, split, "cpu: made") | validation_metrics(table)
+    on_validation = validation_metrics(table)
+    temperature = on_validation["temperature"]
+    chosen = Evaluation(top_k=top_k)
+    measured = run_metrics(labels, probabilities, list(classes), chosen, temperature)
+    about = about_run(settings, split, "cpu: made") | on_validation
     run.write_metrics(about | {"in_train": 0} | measured)
     return run.path
 

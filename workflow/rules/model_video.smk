@@ -101,7 +101,7 @@ rule evaluate_video:
         root=lookup(dpath="{dataset}/root", within=VALUES),
         run=run_folder,
         settings=asked("video_evaluation"),
-        version=VERSION,
+        version=asked("video_evaluation_version"),
     message:
         "Evaluating {wildcards.variant} on {wildcards.dataset}/{wildcards.split}, seed {wildcards.seed}."
     shell:

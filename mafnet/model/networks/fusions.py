@@ -45,7 +45,7 @@ class CountSketch(nn.Module):
 
     def forward(self, vectors: Tensor) -> Tensor:
         """(B, size) of vectors (B, H)."""
-        sums = vectors.new_zeros(len(vectors), self.size)
+        sums = vectors.new_zeros(vectors.shape[0], self.size)
         return sums.index_add(1, self.places, vectors * self.signs.to(vectors.dtype))
 
 

@@ -129,8 +129,10 @@ def evaluate_video(
     test = tables["test"]
     run.write_predictions(test)
     run.write_predictions(tables["val"], "val")
-    metrics = run_metrics(test.labels, test.probabilities, settings.classes, chosen)
-    about = about_run(settings, split, described(device)) | validation_metrics(tables["val"])
+    on_validation = validation_metrics(tables["val"])
+    temperature = on_validation["temperature"]
+    metrics = run_metrics(test.labels, test.probabilities, settings.classes, chosen, temperature)
+    about = about_run(settings, split, described(device)) | on_validation
     own = {"in_train": data.in_train(data.subset("test")), "clip_accuracy": clip_accuracy,
            "pretrained": settings.options["weights"]}  # fmt: skip
     run.write_metrics(about | own | metrics)

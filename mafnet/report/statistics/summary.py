@@ -129,7 +129,9 @@ def groups_of(runs: Sequence[Run]) -> list[np.ndarray]:
 def scored_by(run: Run) -> Scored:
     """The test samples of a run with its probabilities."""
     found = run.predictions
-    return Scored(found.labels, found.probabilities, run.metrics["top_k"])
+    return Scored(
+        found.labels, found.probabilities, run.metrics["top_k"], run.metrics["temperature"]
+    )
 
 
 def describe_weights(runs: Sequence[Run]) -> dict[str, dict]:
