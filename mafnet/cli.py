@@ -20,12 +20,13 @@ from mafnet.model.commands import evaluate, evaluate_video, fetch_network, finet
 from mafnet.model.predict_command import predict
 from mafnet.plan.commands import check
 from mafnet.plan.doctor import doctor
+from mafnet.plan.explore import explore
 from mafnet.plan.new import new
 from mafnet.plan.run import run
 from mafnet.report.commands import figure, metrics, report, study, table
 from mafnet.video.commands import probe, screen
 
-FOR_PEOPLE = (new, run, predict, features, check, doctor, backbones, table, cache)
+FOR_PEOPLE = (new, run, explore, predict, features, check, doctor, backbones, table, cache)
 STEPS = {
     "dataset": (demo, download, unpack, prepare),
     "video": (probe, screen),

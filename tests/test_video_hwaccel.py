@@ -64,7 +64,7 @@ def test_method_that_ffmpeg_does_not_list_is_one_line(pretended):
 
 def without_a_device():
     """A method of hardware decoding that ffmpeg lists, but has no device for on this machine."""
-    for name in ffmpeg._run_quietly("-hwaccels").stdout.split(":", 1)[-1].split():
+    for name in ffmpeg.run_quietly("-hwaccels").stdout.split(":", 1)[-1].split():
         try:
             check_hwaccel(name)
         except MafnetError:

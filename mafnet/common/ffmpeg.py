@@ -78,7 +78,7 @@ def ffmpeg_version() -> str:
 def check_hwaccel(name: str) -> None:
     """MafnetError if this ffmpeg lacks a method of hardware decoding or finds no device for it."""
     program = ffmpeg_path()
-    listed = _run_quietly("-hwaccels").stdout.split(":", 1)[-1].split()
+    listed = run_quietly("-hwaccels").stdout.split(":", 1)[-1].split()
     if name not in listed:
         raise MafnetError(
             f"video.hwaccel: {program} does not support {name}, only "
@@ -86,7 +86,7 @@ def check_hwaccel(name: str) -> None:
             "or put another ffmpeg on the PATH"
         )
     nothing = ("-f", "lavfi", "-i", "nullsrc=s=16x16", "-frames:v", "1", "-f", "null", "-")
-    tried = _run_quietly("-v", "error", "-init_hw_device", name, *nothing)
+    tried = run_quietly("-v", "error", "-init_hw_device", name, *nothing)
     if tried.returncode:
         message = next(iter(tried.stderr.splitlines()), "no message")
         raise MafnetError(
@@ -97,11 +97,11 @@ def check_hwaccel(name: str) -> None:
 @cache
 def can_tone_map() -> bool:
     """True if this ffmpeg has the filters that convert HDR to the colours of other videos."""
-    listed = _run_quietly("-filters").stdout
+    listed = run_quietly("-filters").stdout
     return all(f" {name} " in listed for name in ("zscale", "tonemap"))
 
 
-def _run_quietly(*arguments: str) -> subprocess.CompletedProcess:
+def run_quietly(*arguments: str) -> subprocess.CompletedProcess:
     """Run ffmpeg with these arguments and capture its output."""
     command = [ffmpeg_path(), "-nostdin", "-hide_banner", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)

@@ -27,7 +27,7 @@ def run(name: str, snakemake_options: tuple[str, ...], configs: tuple[Path, ...]
     The settings are in NAME.yaml, which `mafnet new` writes, or in mafnet's own config.yaml (demo,
     ave, ...). SNAKEMAKE_OPTIONS are passed on: -n shows what would run, --cores 4 uses four cores.
     Files and rules among them are made instead of the page. The same command continues after a
-    stop, and makes again only what has changed.
+    stop, and makes again only what has changed. Then mafnet explore shows the videos of a run.
     """
     if find_spec("snakemake") is None:
         raise MafnetError("Snakemake is not installed; run pip install 'mafnet[workflow]'")

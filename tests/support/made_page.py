@@ -57,8 +57,13 @@ class Results:
         """The video of a sample, as a path relative to the root."""
         return self.videos.get(number, f"v{number}.mp4")
 
-    def run(self, variant: str, seed: int, predicted: np.ndarray, confidence: float = 0.8) -> Path:
-        """Write a run with the given predictions (S,), each with the probability `confidence`."""
+    def run(
+        self, variant: str, seed: int, predicted: np.ndarray, confidence: float = 0.8, **given
+    ) -> Path:
+        """Write a run with the given predictions (S,), each with the probability `confidence`.
+
+        given: further arguments of `write_run`.
+        """
         count = len(self.classes)
         probabilities = np.full((self.samples, count), (1 - confidence) / (count - 1))
         probabilities[np.arange(self.samples), predicted] = confidence
@@ -66,6 +71,7 @@ class Results:
         folder = write_run(
             self.home, samples, self.classes, probabilities, seed=seed, variant=variant,
             split=self.split, clips=self.clips, weights=dict.fromkeys(MODALITIES, self.weights),
+            **given,
         )  # fmt: skip
         self.runs.setdefault(variant, []).append(folder)
         return folder

@@ -1,16 +1,12 @@
 """A page as one file with its style and script; the browser loads nothing else."""
 
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mafnet.common.files import replacing
-from mafnet.common.terminal import printable
+from mafnet.report.html import asset, environment, source_hash
 from mafnet.report.page.content import Content
 
 PACKAGE = "mafnet.report.page"
@@ -27,8 +23,12 @@ def write_page(content: Content, path: Path) -> None:
 
 def render(content: Content) -> str:
     """The page's HTML. All text from data is escaped; control characters are shown as escapes."""
-    style, script = _asset("style.css"), _asset("script.js")
-    template = _environment().get_template("page.html.j2")
+    style, script = asset(PACKAGE, "style.css"), asset(PACKAGE, "script.js")
+    templates = environment(PACKAGE)
+    templates.filters |= {
+        "fixed": fixed, "signed": signed, "count": count, "plural": plural, "flat": flat,
+    }  # fmt: skip
+    template = templates.get_template("page.html.j2")
     # Both are files of this package, so they are not escaped. The policy blocks all others.
     return template.render(
         page=content, metrics=content.metrics, style=Markup(style), script=Markup(script),
@@ -36,41 +36,12 @@ def render(content: Content) -> str:
     )  # fmt: skip
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader(PACKAGE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "fixed": fixed, "signed": signed, "count": count, "plural": plural, "flat": flat,
-    }  # fmt: skip
-    return environment
-
-
 def _policy(style: str, script: str) -> str:
     """The content security policy: only embedded images, this style and this script."""
     return (
-        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; "
-        f"script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; style-src {source_hash(style)}; "
+        f"script-src {source_hash(script)}; base-uri 'none'; form-action 'none'"
     )
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + b64encode(sha256(text.encode()).digest()).decode()
-
-
-def _asset(name: str) -> str:
-    return files(PACKAGE).joinpath(name).read_text(encoding="utf-8")
-
-
-def _finalize(value: object) -> object:
-    """A value as the template prints it: control characters in text are shown as escapes."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return printable(value)
-    return value
 
 
 def fixed(value: float | None, digits: int = 2) -> str:

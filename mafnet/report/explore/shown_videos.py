@@ -1,0 +1,94 @@
+"""What the page shows: the videos, and for each what one or two networks found in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mafnet.common.errors import MafnetError
+from mafnet.video.media import Media
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network whose predictions are shown.
+
+    name: of the run. modalities: names (K,); none if the network has no attention.
+    random: modalities whose backbones have random weights.
+    """
+
+    name: str
+    modalities: tuple[str, ...]
+    random: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The prediction of one network for one video.
+
+    top: the most probable classes with their probabilities, the best first; the label is among
+        them. attention: (K, T) scores, sum 1; None where a clip is padding.
+    """
+
+    predicted: str
+    top: tuple[tuple[str, float], ...]
+    attention: tuple[tuple[float | None, ...], ...]
+
+
+@dataclass(frozen=True)
+class ShownVideo:
+    """A video and the findings of the networks in their order.
+
+    name: of the sample, or of the file. label: the true class; empty if it is not known.
+    media: its row of the media table. None if it has none.
+    """
+
+    name: str
+    path: Path
+    label: str
+    event: tuple[float, float] | None
+    media: Media | None
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The videos of a data set, or those of a file of predictions, by name.
+
+    origin: name of the data set or of the file. clips: T. roots: folders that links must not
+    leave. None: they may lead anywhere. failed: videos that could not be used, with the reason.
+    """
+
+    origin: str
+    networks: tuple[Network, ...]
+    clips: int
+    videos: Mapping[str, ShownVideo]
+    roots: tuple[Path, ...] | None = None
+    failed: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The networks and the origin of the videos."""
+        return f"{' and '.join(network.name for network in self.networks)} on {self.origin}"
+
+
+def compared(first: Collection, other: Collection) -> Collection:
+    """The videos of both, with the findings of both; MafnetError if they have none in common."""
+    common = [name for name in first.videos if name in other.videos]
+    if not common:
+        raise MafnetError(
+            f"{other.title}: has no video in common with {first.title}; compare runs of one split, "
+            "or predictions for the same files"
+        )
+    videos = {
+        name: replace(
+            first.videos[name],
+            findings=first.videos[name].findings + other.videos[name].findings,
+        )
+        for name in common
+    }
+    return replace(
+        first,
+        networks=first.networks + other.networks,
+        clips=max(first.clips, other.clips),
+        videos=videos,
+    )

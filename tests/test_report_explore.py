@@ -1,0 +1,302 @@
+"""`mafnet explore`: what the page has, what the server gives, and the written folder."""
+
+import dataclasses
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from support.explored import CLASSES, IMAGE, OLD, collection, made_results, served
+from support.seals import unsealed
+
+from mafnet.cli import main
+from mafnet.common.errors import MafnetError
+from mafnet.features.videos import FailedVideo
+from mafnet.model.prediction_output import as_json
+from mafnet.model.video_prediction import VideoPrediction
+from mafnet.report.explore.browser_video import problem, write_copy
+from mafnet.report.explore.predicted_videos import predicted_videos
+from mafnet.report.explore.run_videos import best
+from mafnet.report.explore.shown_videos import compared
+from mafnet.report.explore.viewer_page import viewer_page
+from mafnet.report.explore.viewer_server import Copies
+from mafnet.video.probe import probe
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return made_results(tmp_path_factory.mktemp("explore"))
+
+
+@pytest.fixture(scope="module")
+def port(made, tmp_path_factory):
+    with served(collection(made, "first"), tmp_path_factory.mktemp("copies")) as port:
+        yield port
+
+
+def get(port, path, host=None, **headers):
+    """The response to a request, with its content read."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = {"Host": host or f"127.0.0.1:{port}"} | headers
+    connection.request("GET", path, headers=headers)
+    response = connection.getresponse()
+    response.content = response.read()
+    connection.close()
+    return response
+
+
+def data_of(html):
+    """The data of a page."""
+    return json.loads(re.search(r'id="data">(.*?)</script>', html, re.DOTALL)[1])
+
+
+def explore(*arguments):
+    return CliRunner().invoke(main, ["--quiet", "explore", *map(str, arguments)])
+
+
+# Data
+
+
+def test_videos_of_a_run(made):
+    shown = collection(made, "first")
+    assert shown.title == "first seed 0 on made"
+    assert list(shown.videos) == [f"s{n}" for n in range(6)]
+    video = shown.videos["s1"]
+    assert (video.label, video.event, video.path.name) == (CLASSES[1], (1.0, 2.5), f"{IMAGE}.mp4")
+    (found,) = video.findings
+    assert (found.predicted, found.top[0]) == (CLASSES[0], (CLASSES[0], pytest.approx(0.6)))
+    scores = np.outer([0.2, 0.8], [0.2, 0.3, 0.5])
+    np.testing.assert_allclose(found.attention, scores, rtol=1e-6)  # float32
+
+
+def test_padding_has_no_score(made, tmp_path):
+    other = made_results(tmp_path)
+    path = unsealed(other.runs["first"][0] / "attention.npz")
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays["valid"][:, 2] = False
+    np.savez(path, **arrays)
+    (found,) = collection(other, "first").videos["s0"].findings
+    assert [row[2] for row in found.attention] == [None, None]
+    assert None not in found.attention[0][:2]
+
+
+def test_label_that_is_not_among_the_most_probable_is_listed_too():
+    found = best({name: 1 / (n + 2) for n, name in enumerate("abcdefgh")}, "h")
+    assert [name for name, _ in found] == [*"abcde", "h"]
+
+
+def test_hostile_names_do_not_end_the_data(made):
+    shown = collection(made, "first")
+    html, policy = viewer_page(shown, {name: {"src": None} for name in shown.videos})
+    assert html.count("<script") == 2
+    assert "<img" not in html
+    assert {one["label"] for one in data_of(html)["videos"]} == set(CLASSES)
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def predictions(path, names, random=("visual",)):
+    """Write the JSON of mafnet predict for some files; the last one failed."""
+    scores, valid = np.full((3, 2), 1 / 6, np.float32), np.ones((3, 2), bool)
+    valid[2, 1] = False
+    found = [
+        VideoPrediction(name, ("dog", "o\u202ewl"), np.array([0.3, 0.7]), ("visual", "audio"),
+                        scores, np.arange(3.0), valid)
+        for name in map(str, names[:-1])
+    ]  # fmt: skip
+    about = {"run": "results/x/main/mafnet/seed0", "random_weights": random}
+    found.append(FailedVideo(str(names[-1]), "unreadable", "<b>no video</b>"))
+    path.write_text(as_json(found, about))
+    return path
+
+
+def test_predictions_for_new_videos(made, tmp_path):
+    videos = made.folder / "videos"
+    names = [videos / "v0.mp4", videos / OLD, videos / "gone.mp4", tmp_path / "bad.mp4"]
+    path = predictions(tmp_path / "new.json", names)
+    shown = predicted_videos(path, 1)
+    assert shown.title == "results/x/main/mafnet/seed0 on new.json"
+    assert list(shown.videos) == [str(names[0]), str(names[1])]
+    assert dict(shown.failed).keys() == {str(names[2]), str(names[3])}
+    (found,) = shown.videos[str(names[0])].findings
+    assert found.predicted == "o\u202ewl"
+    assert (found.attention[0], found.attention[1][2]) == ((0.166667,) * 3, None)
+    assert (shown.networks[0].modalities, shown.networks[0].random) == (
+        ("visual", "audio"), ("visual",),
+    )  # fmt: skip
+    html, _ = viewer_page(shown, {name: {"src": None} for name in shown.videos})
+    assert "&lt;b&gt;no video" in html
+    assert data_of(html)["videos"][0]["findings"][0]["predicted"] == r"o\u202ewl"
+
+
+def test_files_that_are_no_videos_are_never_shown(tmp_path):
+    path = predictions(tmp_path / "new.json", ["/etc/passwd", "/dev/zero", tmp_path, "x"])
+    with pytest.raises(MafnetError, match="none of its 4 videos can be shown"):
+        predicted_videos(path, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"videos": 3}', "is no file of `mafnet predict --json`"),
+        ("no json", "cannot be read as JSON"),
+        ('{"run": "x", "videos": [{"video": "a", "status": "ok", "segments": []}]}', "--windows"),
+    ],
+)
+def test_other_files_are_one_line(tmp_path, content, message):
+    path = tmp_path / "new.json"
+    path.write_text(content)
+    result = explore(path)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert len(result.output.splitlines()) == 1
+
+
+def test_runs_of_different_samples_cannot_be_compared(made):
+    shown = collection(made, "first")
+    other = dataclasses.replace(shown, videos={"x": shown.videos["s0"]})
+    with pytest.raises(MafnetError, match="no video in common"):
+        compared(shown, other)
+
+
+# The server
+
+
+def test_page_has_a_policy_and_loads_nothing(port):
+    response = get(port, "/secret/")
+    assert response.status == 200
+    policy = response.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; media-src 'self'")
+    assert "frame-ancestors 'none'" in policy
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert not re.findall(r"(?:https?:)?//[a-z]", response.content.decode().split("<script")[0])
+
+
+def test_ranges(made, port):
+    content = (made.folder / "videos/v0.mp4").read_bytes()
+    whole = get(port, "/secret/media/0")
+    assert (whole.status, whole.content, whole.headers["Content-Type"]) == (
+        200, content, "video/mp4",
+    )  # fmt: skip
+    part = get(port, "/secret/media/0", Range="bytes=100-199")
+    assert (part.status, part.content) == (206, content[100:200])
+    assert part.headers["Content-Range"] == f"bytes 100-199/{len(content)}"
+    assert get(port, "/secret/media/0", Range=f"bytes={len(content)}-").status == 416
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/media/0", "/secret/media/6", "/secret/media/-1", "/secret/media/0/../../made.yaml",
+        "/secret/media/../../made.yaml", "/secret/media/%2e%2e/%2e%2e/made.yaml", "/other/media/0",
+        "/secret/media/..%2f..%2fmade.yaml", "/secret//etc/passwd", "/secret/media/v0.mp4",
+        "/secret/copy/6", "/secret/media/" + "9" * 4000,
+    ],
+)  # fmt: skip
+def test_nothing_else_is_served(port, path):
+    assert get(port, path).status == 404
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
+def test_requests_by_another_name_are_refused(port, host):
+    for path in ("/secret/", "/secret/media/0"):
+        assert get(port, path, host=host or "x@").status == 400
+    assert get(port, "/secret/", host=f"localhost:{port}").status == 200
+
+
+def test_link_that_leads_outside_is_not_served(made, port, tmp_path):
+    video, aside = made.folder / "videos/v3.mp4", tmp_path / "v3.mp4"
+    video.rename(aside)
+    try:
+        assert get(port, "/secret/media/3").status == 404
+        video.symlink_to(aside)
+        assert get(port, "/secret/media/3").status == 404
+        video.unlink()
+        os.mkfifo(video)
+        assert get(port, "/secret/media/3").status == 404
+    finally:
+        video.unlink()
+        aside.rename(video)
+    assert get(port, "/secret/media/3").status == 200
+
+
+def test_copies_are_made_once_and_bounded(made, tmp_path, monkeypatch):
+    monkeypatch.setattr("mafnet.report.explore.viewer_server.MAX_COPIES", 2)
+    shown = collection(made, "first")
+    videos = list(shown.videos.values())
+    copies = Copies(tmp_path, 2)
+    first = copies.of(5, videos[5])
+    made_at = first.stat().st_mtime_ns
+    assert problem(videos[5].media) == "avi, mpeg2video, mp2"
+    row = probe(first, "copy")
+    assert problem(row) == ""
+    assert row.duration_seconds == pytest.approx(2, abs=0.1)  # of 3 s; AAC pads its last frame
+    copies.of(0, videos[0])
+    assert copies.of(5, videos[5]).stat().st_mtime_ns == made_at
+    copies.of(1, videos[1])
+    assert sorted(path.stem for path in tmp_path.iterdir()) == ["1", "5"]
+
+
+def test_a_file_that_cannot_be_converted_leaves_nothing(tmp_path):
+    bad = tmp_path / "bad.avi"
+    bad.write_bytes(b"RIFF" + bytes(1000))
+    with pytest.raises(MafnetError, match="no copy for browsers"):
+        write_copy(bad, None, 3, tmp_path / "copy.mp4")
+    assert list(tmp_path.iterdir()) == [bad]
+
+
+# The command
+
+
+def test_command_serves_until_it_is_interrupted(made):
+    command = [sys.executable, "-m", "mafnet", "explore", made.runs["first"][0]]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd="/") as process:
+        try:
+            assert process.stdout.readline().startswith("first seed 0 on made: 6 videos; Ctrl-C")
+            address = process.stdout.readline().strip()
+            port, secret = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/(\S{16})/", address).groups()
+            assert get(int(port), f"/{secret}/").status == 200
+            assert get(int(port), "/").status == 404
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+
+
+def test_folder_has_the_page_and_its_videos(made, tmp_path):
+    output = tmp_path / "page"
+    result = explore(made.runs["first"][0], made.runs["second"][0], "--output", output)
+    assert not result.exit_code, result.output
+    assert sorted(path.name for path in output.iterdir()) == ["index.html", "media"]
+    videos = data_of((output / "index.html").read_text())["videos"]
+    assert [one["src"] for one in videos] == [f"media/{n}.mp4" for n in range(6)]
+    assert len(videos[0]["findings"]) == 2
+    assert problem(probe(output / "media/5.mp4", "x")) == ""  # was .avi
+    again = explore(made.runs["first"][0], "--output", output)
+    assert again.exit_code == 1
+    assert "is there already" in again.output
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("results/other/main/first/seed0", "other is not in the settings"),
+        ("results/made/fold2/first/seed0", "fold2 is no split of made"),
+    ],
+)
+def test_runs_without_their_videos_are_one_line(made, place, message):
+    folder = made.folder / place
+    shutil.copytree(made.runs["first"][0], folder)
+    result = explore(folder)
+    assert result.exit_code == 1
+    assert result.output.count("\n") == 1
+    assert message in result.output
+    assert "is no evaluated run" in explore(folder.parent).output
