@@ -20,7 +20,7 @@ from mafnet.model.run_folder import RunFolder
 from mafnet.model.video import VIDEO_NETWORKS, video_spec
 from mafnet.model.video.data import Frames, VideoData
 from mafnet.model.video.distributed import World
-from mafnet.model.video.finetune import Tuner, freeze
+from mafnet.model.video.finetune import IGNORED, Tuner, freeze
 from mafnet.model.video.run import clip_reader, evaluate_video, finetune, settings_of_run
 from mafnet.video.isolate import Failure
 from mafnet.video.media import write_media
@@ -200,32 +200,63 @@ def test_a_killed_run_continues_within_an_epoch_with_the_same_result(videos, tmp
 
 
 class Broken:
-    """A reader of videos that cannot be decoded, but for some."""
+    """A reader of videos that cannot be decoded, but for those with the numbers `good`."""
 
-    def __init__(self, good):
-        self._good = good
+    def __init__(self, good, reason=Status.CRASHED):
+        self._good, self._reason = good, reason
 
     def read(self, wanted):
-        for number, (_, _, clips) in enumerate(wanted):
-            good = number < self._good
+        for _, media, clips in wanted:
             clip = clips[0]
             shape = (len(clip.times), clip.side, clip.side, 3)
-            yield [np.zeros(shape, np.uint8)] if good else Failure(Status.CRASHED, "died")
+            good = int(media.video.split(".")[0]) in self._good
+            yield [np.ones(shape, np.uint8)] if good else Failure(self._reason, "died")
 
 
-def test_an_unreadable_video_is_black_but_many_are_an_error(videos, caplog):
-    data = data_of(videos)
-    options = video_spec("mars").parse(SMALL)
+def wanted_of(data, options):
     from mafnet.video.sampling import training_clip
 
     media = data.subset("train").videos[0]
-    wanted = [(replace(media, video=f"{number}.mp4"), [training_clip(media, options, 2, "")])
-              for number in range(8)]  # fmt: skip
-    clips = list(Frames(Broken(5), videos, options).read(wanted))
+    return [(replace(media, video=f"{number}.mp4"), [training_clip(media, options, 2, "")])
+            for number in range(8)]  # fmt: skip
+
+
+def test_a_video_that_cannot_be_decoded_does_not_count_but_many_are_an_error(videos, caplog):
+    data, options = data_of(videos), video_spec("mars").parse(SMALL)
+    wanted = wanted_of(data, options)
+    frames = Frames(Broken(range(5)), videos, options)
+    clips = list(frames.read(wanted))
     assert clips[7][0].shape == (8, 24, 24, 3)
+    assert frames.unreadable == {"5.mp4", "6.mp4", "7.mp4"}
     assert "5.mp4: crashed (died)" in caplog.text
     with pytest.raises(MafnetError, match=r"crashed \(died\), as 4 of"):
-        list(Frames(Broken(0), videos, options).read(wanted))
+        list(Frames(Broken(()), videos, options).read(wanted))
+
+
+@pytest.mark.parametrize(
+    ("reason", "required", "message"),
+    [
+        (Status.TIMEOUT, True, "remove its rows from the manifest"),
+        (Status.INTERRUPTED, True, "twice; check the disk"),
+        (Status.INTERRUPTED, False, "twice; check the disk"),
+    ],
+)
+def test_black_clips_are_no_predictions(videos, reason, required, message):
+    data, options = data_of(videos), video_spec("mars").parse(SMALL)
+    frames = Frames(Broken(range(7), reason), videos, options, required)
+    with pytest.raises(MafnetError, match=rf"^7\.mp4: {reason}.*{message}"):
+        list(frames.read(wanted_of(data, options)))
+
+
+def test_labels_of_black_clips_do_not_count(videos):
+    data, options = data_of(videos), video_spec("mars").parse(SMALL)
+    settings, network = settings_for(videos, "mars", None, {}), video_spec("mars").build(2)
+    subset = data.subset("train")
+    frames = Frames(Broken(()), videos, options)
+    tuner = Tuner(settings, network, frames, CPU, World())
+    frames.unreadable = {subset.videos[1].video}
+    labels = tuner._labels(subset, np.array([0, 1])).tolist()
+    assert labels == [subset.labels[0], IGNORED]
 
 
 def test_a_loss_that_is_not_finite_is_an_error(videos, reader, tmp_path, one_thread):

@@ -1,10 +1,13 @@
 """Clips of video networks: which frames are chosen, that they are the right ones, and limits."""
 
+import shutil
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from support.bad_media import large_frame, overwritten, png, text_file, truncated
+from support.bad_media import large_frame, noisy, overwritten, png, text_file, truncated
 from support.made_videos import (
     changed,
     counting_video,
@@ -18,7 +21,7 @@ from support.odd_media import hour_ahead
 
 from mafnet.video.clip_reader import ClipReader, read_clips
 from mafnet.video.isolate import Failure, Isolated
-from mafnet.video.media import Media
+from mafnet.video.media import Media, write_media
 from mafnet.video.sampling import Clip, Sampling, evaluation_clips, training_clip
 from mafnet.video.status import Status
 
@@ -168,6 +171,33 @@ def test_damaged_videos_give_what_can_be_decoded(tmp_path, damage):
     damage(path)
     result = read_clips(path, media, [at(0.0, 0.5, 2.9)])
     assert isinstance(result, Failure) or result[0].shape == (3, 16, 16, 3)
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace injects EIO")
+@pytest.mark.parametrize("faults", ["when=6", "when=6..8", "when=6+"])
+def test_a_disk_that_fails_in_the_middle_gives_no_other_frames(tmp_path, faults):
+    path = noisy(tmp_path / "a.mkv")  # several reads of 32 kB
+    times = [0.5, 3.0, 5.0, 7.0, 9.5]
+    media = probed(path)
+    (whole,) = read_clips(path, media, [at(*times)])
+    script = f"""
+import sys
+from pathlib import Path
+from mafnet.video.clip_reader import read_clips
+from mafnet.video.media import read_media
+from mafnet.video.sampling import Clip
+found = read_clips(Path({str(path)!r}), read_media(Path({str(tmp_path / "m.tsv")!r}))[0],
+                   [Clip({tuple(times)}, 16, 16, 0, 0, 16)])
+sys.stdout.buffer.write(found[0].tobytes() if isinstance(found, list) else found.reason.encode())
+"""
+    write_media([media], tmp_path / "m.tsv")
+    inject = ("-e", "trace=read", "-e", f"inject=read:error=EIO:{faults}", "-P", path)
+    strace = ["strace", "-f", "-qq", "-o", tmp_path / "trace", *inject]
+    done = subprocess.run([*strace, sys.executable, "-c", script], capture_output=True)
+    assert "INJECTED" in (tmp_path / "trace").read_text()
+    assert done.stdout in (whole.tobytes(), b"interrupted", b"undecodable"), done.stderr[-500:]
+    if faults == "when=6":
+        assert done.stdout == whole.tobytes()
 
 
 def test_files_that_may_not_be_read_are_failures(tmp_path):

@@ -5,7 +5,7 @@ its decoders. PyAV seeks and decodes in those processes. A pipe to ffmpeg needs 
 one clip, but decodes a video again for each of its clips at test (benchmarks/clips.py).
 """
 
-from bisect import bisect_right
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -14,9 +14,10 @@ import numpy as np
 
 from mafnet.common.ffmpeg import MAX_PIXELS, file_url, input_options
 from mafnet.video.isolate import Failure, Isolated
-from mafnet.video.media import Media
+from mafnet.video.media import SHORT_SECONDS, Media
 from mafnet.video.packets import AHEAD_SECONDS, BACK_SECONDS
 from mafnet.video.sampling import Clip
+from mafnet.video.shown import EARLY_SECONDS, Shown, Size, Wanted
 from mafnet.video.status import Status
 
 if TYPE_CHECKING:
@@ -26,12 +27,6 @@ if TYPE_CHECKING:
 
 SEEK_SECONDS = 2.0
 """A gap between wanted times above this is skipped by seeking; below it, decoding is as fast."""
-
-EARLY_SECONDS = 0.0005
-"""A frame that starts this little after a time is the frame of this time: stamps are rounded."""
-
-Size = tuple[int, int]
-Wanted = Mapping[float, set[Size]]
 
 
 class ClipReader:
@@ -59,24 +54,49 @@ class ClipReader:
 def read_clips(path: Path, media: Media, clips: Sequence[Clip]) -> list[np.ndarray] | Failure:
     """(T, side, side, 3) uint8 RGB of each clip; every frame is decoded and scaled once.
 
-    Call it in a process with limits, as `ClipReader` does.
+    If the decoder complains or ends early, a second decoding must give the same clips, else the
+    failure is Status.INTERRUPTED. Call it in a process with limits, as `ClipReader` does.
     """
+    found, doubtful = _read_once(path, media, clips)
+    if not doubtful:
+        return found
+    again, doubtful = _read_once(path, media, clips)
+    if not doubtful or _digest(found) == _digest(again):
+        return again
+    return Failure(Status.INTERRUPTED, "decoded twice, it gave different clips")
+
+
+def _read_once(
+    path: Path, media: Media, clips: Sequence[Clip]
+) -> tuple[list[np.ndarray] | Failure, bool]:
+    """The clips or a failure, and True if a passing fault of the machine may have changed it."""
     import av
 
     wanted: dict[float, set[Size]] = {}
     for clip in clips:
         for time in clip.times:
             wanted.setdefault(time, set()).add((clip.height, clip.width))
+    complaints: list[Exception] = []
     try:
         with av.logging.Capture(), av.open(file_url(path), options=input_options()) as file:
-            frames = _frames(file, media, wanted)
+            frames, complete = _frames(file, media, wanted, complaints)
     except MemoryError:  # PyAV's is an FFmpegError too
-        return Failure(Status.OUT_OF_MEMORY, "the limit of memory is reached")
+        return Failure(Status.OUT_OF_MEMORY, "the limit of memory is reached"), False
     except (av.FFmpegError, ValueError, IndexError) as error:
-        return Failure(Status.UNDECODABLE, f"{type(error).__name__}: {error}")
+        return Failure(Status.UNDECODABLE, f"{type(error).__name__}: {error}"), True
     if not frames:
-        return Failure(Status.UNDECODABLE, "no frame can be decoded")
-    return [_cut(clip, frames) for clip in clips]
+        return Failure(Status.UNDECODABLE, "no frame can be decoded"), True
+    return [_cut(clip, frames) for clip in clips], bool(complaints) or not complete
+
+
+def _digest(found: list[np.ndarray] | Failure) -> object:
+    """Equal for equal clips, and for the same failure."""
+    if isinstance(found, Failure):
+        return found
+    digest = hashlib.blake2b()
+    for clip in found:
+        digest.update(clip)
+    return digest.digest()
 
 
 def _cut(clip: Clip, frames: Mapping[tuple[float, Size], np.ndarray]) -> np.ndarray:
@@ -88,21 +108,26 @@ def _cut(clip: Clip, frames: Mapping[tuple[float, Size], np.ndarray]) -> np.ndar
 
 
 def _frames(
-    file: "InputContainer", media: Media, wanted: Wanted
-) -> dict[tuple[float, Size], np.ndarray]:
-    """The frame of every time at every size; empty if nothing can be decoded."""
+    file: "InputContainer", media: Media, wanted: Wanted, complaints: list[Exception]
+) -> tuple[dict[tuple[float, Size], np.ndarray], bool]:
+    """The frame of every time at every size, empty if nothing can be decoded.
+
+    And False if the stream ended before a wanted time at which the probe found packets.
+    """
     stream = _stream(file, media)
     found: dict[tuple[float, Size], np.ndarray] = {}
     last: VideoFrame | None = None
+    complete, end = True, (media.video_end_seconds or 0) - SHORT_SECONDS
     for times in _segments(sorted(wanted), media):
-        shown = _Shown(times, wanted, media.rotation or 0, found)
-        for seconds, frame in _decoded(file, stream, media, times[0]):
+        shown = Shown(times, wanted, media.rotation or 0, found)
+        for seconds, frame in _decoded(file, stream, media, times[0], complaints):
             shown.add(seconds, frame)
             last = frame
             if shown.complete:
                 break
+        complete &= shown.complete or times[-1] >= end
         shown.finish(last)
-    return found if last else {}
+    return (found if last else {}), complete
 
 
 def _stream(file: "InputContainer", media: Media) -> "VideoStream":
@@ -131,7 +156,11 @@ def _segments(times: list[float], media: Media) -> Iterator[list[float]]:
 
 
 def _decoded(
-    file: "InputContainer", stream: "VideoStream", media: Media, first: float
+    file: "InputContainer",
+    stream: "VideoStream",
+    media: Media,
+    first: float,
+    complaints: list[Exception],
 ) -> Iterator[tuple[float, "VideoFrame"]]:
     """The frames in their order, with seconds from the container's start, from `first` or before.
 
@@ -141,7 +170,8 @@ def _decoded(
     for early in (0.0, 5.0, None):  # None: from the start of the file
         _seek(file, stream, None if media.clock_offsets else early, begin, first)
         clock = _Clock(media.clock_offsets)
-        frames = ((clock.seconds(frame) - begin, frame) for frame in _all_frames(file, stream))
+        decoded = _all_frames(file, stream, complaints)
+        frames = ((clock.seconds(frame) - begin, frame) for frame in decoded)
         head = next(frames, None)
         if head and (head[0] <= first + EARLY_SECONDS or early is None or media.clock_offsets):
             yield head
@@ -162,7 +192,9 @@ def _seek(
             file.seek(0)
 
 
-def _all_frames(file: "InputContainer", stream: "VideoStream") -> Iterator["VideoFrame"]:
+def _all_frames(
+    file: "InputContainer", stream: "VideoStream", complaints: list[Exception]
+) -> Iterator["VideoFrame"]:
     """All frames that can be decoded from here on; each has a `pts`."""
     import av
 
@@ -179,9 +211,12 @@ def _all_frames(file: "InputContainer", stream: "VideoStream") -> Iterator["Vide
                 if frame.pts is not None:
                     last = frame.pts
                     yield frame
-        except av.error.InvalidDataError:
-            continue
-        except av.FFmpegError:
+        except av.error.InvalidDataError as error:
+            complaints.append(error)
+        except av.FFmpegError as error:
+            complaints.append(error)
+            return
+        except IndexError:  # PyAV's, at the end of a file in which streams appear late
             return
 
 
@@ -216,56 +251,3 @@ class _Clock:
             self._number = min(later, key=far, default=self._number)
         self._repaired = now + self._offsets[self._number]
         return self._repaired
-
-
-class _Shown:
-    """Collects the frame that a player shows at each of some times, in ascending order."""
-
-    def __init__(
-        self,
-        times: list[float],
-        wanted: Wanted,
-        rotation: int,
-        found: dict[tuple[float, Size], np.ndarray],
-    ) -> None:
-        self._times, self._wanted, self._found = times, wanted, found
-        self._turns = rotation // 90 % 4
-        self._next = 0
-        self._frame: VideoFrame | None = None
-
-    @property
-    def complete(self) -> bool:
-        """True if every time has its frame."""
-        return self._next == len(self._times)
-
-    def add(self, seconds: float, frame: "VideoFrame") -> None:
-        """The next frame, which starts at `seconds`: the frame before it ends there."""
-        until = bisect_right(self._times, seconds - EARLY_SECONDS, self._next)
-        self._keep(until, self._frame or frame)
-        self._frame = frame
-
-    def finish(self, last: "VideoFrame | None") -> None:
-        """The remaining times have the last frame."""
-        self._keep(len(self._times), self._frame or last)
-
-    def _keep(self, until: int, frame: "VideoFrame | None") -> None:
-        times, self._next = self._times[self._next : until], until
-        pixels: dict[Size, np.ndarray] = {}
-        for time in times if frame else ():
-            for size in self._wanted[time]:
-                if size not in pixels:
-                    pixels[size] = _scaled(frame, size, self._turns)
-                self._found[time, size] = pixels[size]
-
-
-def _scaled(frame: "VideoFrame", size: Size, turns: int) -> np.ndarray:
-    """(height, width, 3) uint8 RGB, turned as a player does."""
-    import av
-
-    height, width = size if turns % 2 == 0 else size[::-1]
-    kinds = av.video.reformatter.Interpolation
-    # The flags of the other decoding: without them the result differs between machines.
-    exact = kinds.ACCURATE_RND | kinds.FULL_CHR_H_INT | kinds.FULL_CHR_H_INP | kinds.BITEXACT
-    how = kinds.BILINEAR | exact
-    scaled = frame.reformat(width, height, "rgb24", interpolation=how, threads=1)
-    return np.rot90(scaled.to_ndarray(), turns)

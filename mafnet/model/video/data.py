@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mafnet.common.errors import MafnetError
+from mafnet.common.errors import MachineError, MafnetError
 from mafnet.common.files import digest_of
 from mafnet.dataset.manifest import Sample, read_manifest, require_subsets
 from mafnet.model.video.options import VideoOptions
@@ -17,11 +17,12 @@ from mafnet.video.clip_reader import ClipReader
 from mafnet.video.isolate import Failure
 from mafnet.video.media import Media, read_media
 from mafnet.video.sampling import Clip
+from mafnet.video.status import Status
 
 log = logging.getLogger(__name__)
 
 MAX_UNREADABLE = 0.05
-"""Largest share of videos that may become black clips because they cannot be decoded."""
+"""Largest share of videos that may not count because they cannot be decoded."""
 
 FEW = 3
 """Number of unreadable videos that is not yet too many in a small subset."""
@@ -78,14 +79,18 @@ class VideoData:
 class Frames:
     """Decodes clips and converts them for the network.
 
-    A video that cannot be decoded gives black clips and a warning; MafnetError if there are many.
+    A video that cannot be decoded twice is an error where all are `required`. Else its clips are
+    black, `unreadable` has its name, and there is a warning; many are an error. It is always one
+    if a fault of the machine interrupted the decoding.
     """
 
-    def __init__(self, reader: ClipReader, root: Path, options: VideoOptions) -> None:
-        self._reader, self._root = reader, root
+    def __init__(
+        self, reader: ClipReader, root: Path, options: VideoOptions, required: bool = False
+    ) -> None:
+        self._reader, self._root, self._required = reader, root, required
         mean, deviation = torch.tensor(options.mean), torch.tensor(options.deviation)
         self._scale, self._shift = 1 / (255 * deviation), mean / deviation
-        self._read, self._unreadable = 0, set[str]()
+        self._read, self.unreadable = 0, set[str]()
 
     def read(self, wanted: Iterable[tuple[Media, Sequence[Clip]]]) -> Iterator[list[Tensor]]:
         """For each video its clips, each (T, side, side, 3) uint8."""
@@ -99,11 +104,13 @@ class Frames:
         for result in self._reader.read(calls()):
             media, clips = asked.pop(0)
             self._read += 1
-            yield (
-                self._black(media, clips, result)
-                if isinstance(result, Failure)
-                else [torch.from_numpy(clip) for clip in result]
-            )
+            if isinstance(result, Failure):
+                (result,) = self._reader.read([(self._root / media.video, media, clips)])
+            if isinstance(result, Failure):
+                yield self._black(media, clips, result)
+            else:
+                self.unreadable.discard(media.video)
+                yield [torch.from_numpy(clip) for clip in result]
 
     def batch(self, clips: Sequence[Tensor], device: torch.device) -> Tensor:
         """(B, 3, T, side, side) float32 of clips of one size, normalised on the device."""
@@ -112,14 +119,24 @@ class Frames:
         return normal.permute(0, 4, 1, 2, 3).contiguous()
 
     def _black(self, media: Media, clips: Sequence[Clip], why: Failure) -> list[Tensor]:
-        if media.video not in self._unreadable:
-            log.warning("%s: %s (%s); it is black here", media.video, why.reason, why.message)
-        self._unreadable.add(media.video)
-        if len(self._unreadable) > max(FEW, MAX_UNREADABLE * self._read):
+        reason = f"{media.video}: {why.reason} ({why.message})"
+        if why.reason == Status.INTERRUPTED:
+            raise MachineError(
+                f"{reason}, twice; check the disk and the limits of the machine, and run the same "
+                "command again"
+            )
+        if self._required:
             raise MafnetError(
-                f"{media.video}: {why.reason} ({why.message}), as {len(self._unreadable)} of "
-                f"{self._read} clips; raise video.decoder_memory_mb or video.timeout_seconds, or "
-                "check the folder of the videos"
+                f"{reason}; raise video.decoder_memory_mb or video.timeout_seconds, or remove its "
+                "rows from the manifest: every sample must have a prediction"
+            )
+        if media.video not in self.unreadable:
+            log.warning("%s; it does not count here", reason)
+        self.unreadable.add(media.video)
+        if len(self.unreadable) > max(FEW, MAX_UNREADABLE * self._read):
+            raise MafnetError(
+                f"{reason}, as {len(self.unreadable)} of {self._read} clips; raise video."
+                "decoder_memory_mb or video.timeout_seconds, or check the folder of the videos"
             )
         shapes = ((len(clip.times), clip.side, clip.side, 3) for clip in clips)
         return [torch.zeros(shape, dtype=torch.uint8) for shape in shapes]

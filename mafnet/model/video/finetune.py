@@ -31,6 +31,9 @@ from mafnet.video.sampling import training_clip
 
 log = logging.getLogger(__name__)
 
+IGNORED = -100
+"""A label that `cross_entropy` leaves out."""
+
 
 @dataclass
 class FineTuning(Progression):
@@ -126,7 +129,7 @@ class Tuner:
         mine = range(self._world.rank, len(parts), self._world.size)
         for number in mine:
             pixels = self._frames.batch([next(clips)[0] for _ in parts[number]], self._device)
-            labels = torch.from_numpy(subset.labels[parts[number]]).to(self._device)
+            labels = self._labels(subset, parts[number]).to(self._device)
             torch.manual_seed(_number(self._settings.seed, *place, number))  # for dropout
             last = number == mine[-1] or self._world.size == 1
             with nullcontext() if last else self._model.no_sync():
@@ -138,6 +141,12 @@ class Tuner:
             total += loss.item()
         self._optimiser.step()
         return self._world.total([total], self._device)[0] / len(batch)
+
+    def _labels(self, subset: VideoSubset, part: np.ndarray) -> Tensor:
+        """The labels of samples whose clips were just read; videos without clips do not count."""
+        labels = subset.labels[part]
+        unreadable = [subset.videos[index].video in self._frames.unreadable for index in part]
+        return torch.from_numpy(np.where(unreadable, IGNORED, labels))
 
     def _batches(self, samples: int, epoch: int) -> list[np.ndarray]:
         """The samples in random order, in batches; the last is left out if a process had none."""
@@ -175,6 +184,8 @@ class Tuner:
         )  # fmt: skip
         sums = np.zeros(3)
         for index, found in zip(mine, views, strict=True):
+            if subset.videos[index].video in self._frames.unreadable:
+                continue
             mean, label = found.mean(axis=0), subset.labels[index]
             if not np.isfinite(mean).all():  # statistics may lag in the first epochs
                 sums += (math.inf, 0, 1)

@@ -113,8 +113,8 @@ def evaluate_video(
     spec = video_spec(settings.network)
     network = spec.build(len(settings.classes))
     network.load_state_dict(run.read_weights())
-    frames = Frames(reader, data.root, spec.parse(settings.options))
     network, options = network.to(device), spec.parse(settings.options)
+    frames = Frames(reader, data.root, options, required=True)
     tables, clip_hits = {}, np.empty(0)
     for name in ("val", "test"):
         subset = data.subset(name)
