@@ -55,7 +55,7 @@ class Sectioned(click.Group):
         except MafnetError as error:
             line = str(error)
             if not isinstance(error, MachineError):
-                record_error(sys.argv, error)
+                record_error(error)
         except (OSError, MemoryError, RuntimeError) as error:
             line = described(error, ctx.invoked_subcommand)
             if line is None:
@@ -77,7 +77,7 @@ def main(quiet: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(PrintableFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, handlers=[handler])
-    refuse_repetition(sys.argv)
+    refuse_repetition()
 
 
 for _commands in SECTIONS.values():

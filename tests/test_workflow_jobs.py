@@ -1,5 +1,6 @@
 """A cluster job's own Snakemake needs the same time and memory for a data set of any size."""
 
+import base64
 import os
 import shutil
 import subprocess
@@ -36,12 +37,15 @@ def spoilt(finished_run, tmp_path_factory):
     return Workflow(finished_run.checkout, folder)
 
 
+def own_job(rule):
+    """The options of a job's own Snakemake."""
+    job = ("--target-jobs", JOBS[rule], "--allowed-rules", rule)
+    return ("--mode", "remote", "--no-hooks", "--force", *job)
+
+
 @pytest.mark.parametrize("rule", JOBS)
 def test_a_job_considers_its_own_rule_and_does_not_read_the_manifests(spoilt, rule):
-    text = spoilt.run(
-        "-n", "--quiet", "rules", "--mode", "remote", "--force", "--target-jobs", JOBS[rule],
-        "--allowed-rules", rule,
-    ).stdout  # fmt: skip
+    text = spoilt.run("-n", "--quiet", "rules", *own_job(rule)).stdout
     assert planned_jobs(text) == {rule: 1}
 
 
@@ -56,23 +60,23 @@ def test_probing_a_shard_does_not_read_the_manifests(spoilt):
     assert table.read_bytes() == before
 
 
-def test_the_number_of_the_attempt_reaches_the_command(run):
-    """A second attempt ends with the error of the first, even if it would succeed now."""
-    job = (
-        "--mode",
-        "remote",
-        "--force",
-        "--target-jobs",
-        JOBS["media"],
-        "--allowed-rules",
-        "media",
-    )
+def test_a_retry_ends_with_the_error_of_the_first_attempt(run):
+    """Even if it would succeed now."""
     table = run.folder / "results/tiny/media/0000.tsv"
     good = table.read_bytes()
     table.write_bytes(b"damaged")
-    run.run(*job, "--attempt", "1", succeeds=False)
+    run.run(*own_job("media"), succeeds=False)
     table.write_bytes(good)
-    text = run.run(*job, "--attempt", "2", succeeds=False).stdout
+    text = run.run(*own_job("media"), "--attempt", "2", succeeds=False).stdout
     assert "media/0000.tsv: is damaged or was changed after it was written" in text
     assert "it is not tried again" in text
-    run.run(*job, "--attempt", "1")
+
+
+def test_a_job_records_what_it_made_itself(run):
+    """So it is complete even if the Snakemake that submitted it was killed."""
+    name = base64.b64encode(b"results/tiny/media.tsv").decode()
+    record = run.folder / ".snakemake/metadata" / name
+    record.unlink()
+    run.run(*own_job("media"))
+    assert record.exists()
+    assert run.planned() == {}

@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 import yaml
@@ -64,6 +66,64 @@ def test_snakemake_and_the_plugins_know_every_key(name, tmp_path):
 def test_a_profile_that_was_not_run_says_so(name):
     text = (REPOSITORY / f"profiles/{name}/config.yaml").read_text()
     assert bool(re.search(r"State: only parsed, with version [\d.]+", text)) == (name in NOT_RUN)
+
+
+def request_of(executor):
+    """The resources that GPU jobs ask an executor for, as common.smk states them."""
+    text = (REPOSITORY / "workflow/rules/common.smk").read_text()
+    names = {"os": os}
+    exec(re.search(r"^GPU_REQUESTS = \{.*?^\}", text, re.MULTILINE | re.DOTALL)[0], names)
+    return names["GPU_REQUESTS"][executor]
+
+
+@pytest.mark.parametrize("rule", list(profile("aws-batch")["set-resources"]))
+def test_aws_batch_takes_the_memory_and_the_gpu_of_each_rule(rule):
+    require_plugins("aws-batch")
+    from snakemake_executor_plugin_aws_batch.batch_job_builder import BatchJobBuilder
+
+    threads = {
+        "extract": 8,
+        "finetune": 8,
+        "evaluate_video": 8,
+        "page": 2,
+        "pack": 2,
+        "pack_maps": 2,
+    }
+    memory = profile("aws-batch")["set-resources"][rule]["mem_mb"]
+    for attempt in (1, 2):
+        megabytes = eval(memory, {"attempt": attempt})
+        registered = mock.Mock()
+        job = SimpleNamespace(
+            name=rule, resources={"_cores": threads.get(rule, 1), "mem_mb": megabytes}
+            | request_of("aws-batch"),
+        )  # fmt: skip
+        BatchJobBuilder(
+            mock.Mock(), job, {}, "image", mock.Mock(), "command", registered
+        ).build_job_definition()
+        asked = registered.register_job_definition.call_args.kwargs["containerProperties"]
+        found = {row["type"]: row["value"] for row in asked["resourceRequirements"]}
+        assert found == {"VCPU": str(threads.get(rule, 1)), "MEMORY": str(megabytes), "GPU": "1"}
+
+
+def test_a_pod_gets_the_requested_gpu():
+    require_plugins("kubernetes")
+    from snakemake_executor_plugin_kubernetes import Executor
+
+    executor = mock.Mock(
+        persistent_volumes=[], secret_envvars={}, k8s_cpu_scalar=1.0, privileged=False,
+        k8s_service_account_name=None,
+    )  # fmt: skip
+    executor.format_job_exec.return_value = "snakemake"
+    executor.run_namespace, executor.container_image = "mafnet", "image"
+    executor._kubernetes_retry = lambda call: call()
+    resources = {"_cores": 8, "mem_mb": 6000} | request_of("kubernetes")
+    job = SimpleNamespace(resources=resources, jobid=1, attempt=1, is_containerized=False)
+    Executor.run_job(executor, job)
+    pod = executor.batchapi.create_namespaced_job.call_args.args[1].spec.template.spec
+    wanted = {"cpu": "8000m", "memory": "6000M", "nvidia.com/gpu": "1"}
+    assert pod.containers[0].resources.requests == wanted
+    assert pod.containers[0].resources.limits == wanted
+    assert pod.tolerations[0].key == "nvidia.com/gpu"
 
 
 QSUB = """#!/usr/bin/env bash

@@ -87,6 +87,22 @@ def _read(holder: Path) -> list[str]:
         return []
 
 
+def start_again(moved: bool) -> None:
+    """Replace this process by a new one with the same command, for which the lock is free.
+
+    moved: Snakemake has changed its directory, so that paths in the command have lost their
+    meaning. Then a MafnetError asks the user to type the command.
+    """
+    if moved:
+        raise MafnetError(
+            "the jobs of the earlier snakemake have ended; type the same command again"
+        )
+    for file in _locked:
+        file.close()
+    (Path(".snakemake") / HOLDER).unlink(missing_ok=True)
+    os.execv(sys.executable, sys.orig_argv)
+
+
 def put_python_on_path() -> None:
     """Put the Python that runs Snakemake first on the PATH of the jobs."""
     folder = str(Path(sys.executable).parent)

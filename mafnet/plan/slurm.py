@@ -3,23 +3,34 @@
 import getpass
 import re
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mafnet.common.errors import MafnetError
+
+SECONDS_BETWEEN = 10.0
+"""Between two questions to Slurm about jobs of an earlier Snakemake."""
 
 MEMORY_RAN_OUT = re.compile(r"exceeded (job )?memory limit|oom.?kill|out of memory", re.IGNORECASE)
 """Slurm's messages with accounting by process and with cgroups, and the job state OUT_OF_MEMORY."""
 
 
-def refuse_second_jobs(directory: Path) -> None:
-    """MafnetError if Slurm still has jobs of a killed Snakemake in this directory."""
+def await_leftover_jobs(directory: Path, warn: Callable[[str], None]) -> bool:
+    """Wait until Slurm has no jobs of a killed Snakemake in this directory; False if it has none.
+
+    They go on without their Snakemake, and what they make is complete. MafnetError without Slurm.
+    """
     jobs = _jobs_of(directory)
-    if jobs:
-        raise MafnetError(
-            f"{len(jobs)} jobs of an earlier snakemake in {directory} are still in Slurm; wait "
-            f"until they end, or cancel them: scancel {' '.join(jobs)}"
-        )
+    if not jobs:
+        return False
+    warn(
+        f"{len(jobs)} jobs of an earlier snakemake in {directory} are in Slurm. Waiting until "
+        f"they end. To submit them again instead, cancel them: scancel {' '.join(jobs)}"
+    )
+    while _jobs_of(directory):
+        time.sleep(SECONDS_BETWEEN)
+    return True
 
 
 def _jobs_of(directory: Path) -> list[str]:

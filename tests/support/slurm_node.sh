@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# slurm_node.sh start|stop FOLDER: a Slurm on this machine for the tests, without systemd.
+# slurm_node.sh start|stop|crash|boot FOLDER: a Slurm on this machine for the tests, without systemd.
 #
 # Needs root and Debian's packages slurm-wlm and munge. The node simulates 16 cores, 64 GB and 2
 # GPUs. A job that uses more memory than requested is killed. All state is in FOLDER, and
@@ -77,13 +77,35 @@ start() {
         --pid-file="$FOLDER/run/munged.pid" --log-file="$FOLDER/log/munged.log" \
         --seed-file="$FOLDER/munge/munged.seed" --force
     slurmctld -f "$SLURM_CONF" -c
+    boot
+}
+
+boot() {
     slurmd -f "$SLURM_CONF" -c
+    scontrol update "NodeName=$HOST" State=RESUME 2>/dev/null || true # it is down after a crash
     for _ in $(seq 100); do
-        if sinfo -h -o %T 2>/dev/null | grep -qx idle; then exit 0; fi
+        if sinfo -h -o %T 2>/dev/null | grep -Eqx 'idle|mixed|allocated'; then
+            # Slurm would start the jobs of a crashed node after two minutes.
+            for job in $(squeue -h -t PENDING -o %i); do scontrol update "JobId=$job" StartTime=now; done
+            exit 0
+        fi
         sleep 0.2
     done
     tail -n 5 "$FOLDER"/log/*.log >&2
     exit 1
+}
+
+crash() {
+    kill -9 "$(cat "$FOLDER/run/slurmd.pid")"
+    # slurmstepd first, or it would report the end of its processes.
+    pkill -9 -f '^slurmstepd: \[' || true
+    for process in /proc/[0-9]*; do
+        if grep -qz '^SLURM_JOB_ID=' "$process/environ" 2>/dev/null; then
+            kill -9 "${process#/proc/}" 2>/dev/null || true
+        fi
+    done
+    # slurmctld would notice it after SlurmdTimeout.
+    scontrol update "NodeName=$HOST" State=DOWN Reason=crash
 }
 
 stop() {

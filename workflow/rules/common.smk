@@ -20,6 +20,7 @@ from mafnet.features.fingerprint import MODALITIES
 from mafnet.features.weights.published import TABLE, read_published
 from mafnet.plan.cli_config import with_numbers
 from mafnet.plan.guard import put_python_on_path
+from mafnet.plan.jobs import own_jobs, record_in_job
 from mafnet.plan.paths import without_fields, without_wildcards
 from mafnet.plan.stages import Plan
 from mafnet.plan.targets import (
@@ -121,9 +122,9 @@ shell.prefix(
 )
 
 
-# The number of the attempt, which mafnet/common/attempts.py reads. `workflow.attempt` is not known yet.
-if IN_JOB and "--attempt" in sys.argv:
-    os.environ.update(MAFNET_ATTEMPT=sys.argv[sys.argv.index("--attempt") + 1])
+if IN_JOB:
+    record_in_job()
+    os.environ.update(MAFNET_JOBS="\n".join(own_jobs()))  # for mafnet/common/attempts.py
 
 # For the provenance: with --use-conda the commands cannot see the installed Snakemake.
 os.environ.update(MAFNET_SNAKEMAKE_VERSION=version("snakemake"))
@@ -147,8 +148,8 @@ def grows_from(megabytes):
 
 
 @without_traceback
-def media_memory(wildcards, attempt):
-    """Memory of the rule `media`, which needs 2 kB for each video of the data set."""
+def grows_with_videos(wildcards, attempt):
+    """Memory of a rule that reads the rows of all videos, which have 2 to 3 kB each."""
     return attempt * (1000 + 3 * PLAN.video_count(wildcards.dataset) // 1000)
 
 
@@ -156,10 +157,13 @@ GPU_REQUESTS = {
     "slurm": {"gres": os.environ.get("MAFNET_SLURM_GPU", "gpu:1")},
     "slurm-jobstep": {"gres": os.environ.get("MAFNET_SLURM_GPU", "gpu:1")},
     "lsf": {"lsf_extra": os.environ.get("MAFNET_LSF_GPU", "-gpu num=1")},
-    "kubernetes": {"gpu": 1},
+    # scale=0 lets the plugin write the limits, without which Kubernetes refuses a GPU.
+    "kubernetes": {"gpu": 1, "gpu_manufacturer": "nvidia", "scale": 0},
+    "aws-batch": {"_gpus": 1},
     "cluster-generic": {"gpu": 1},
 }
 """How jobs ask for a GPU: executor -> resource -> value."""
+GPU_RESOURCES = sorted({name for request in GPU_REQUESTS.values() for name in request})
 
 
 def gpu_request(resource):
@@ -167,7 +171,8 @@ def gpu_request(resource):
 
     def request(wildcards):
         executor = getattr(workflow.executor_plugin, "name", None)
-        return GPU_REQUESTS.get(executor, {}).get(resource) or None
+        value = GPU_REQUESTS.get(executor, {}).get(resource)
+        return None if value == "" else value
 
     return request
 
@@ -179,10 +184,14 @@ def finetuning_gpu_request(resource):
     def request(wildcards):
         value, count = one(wildcards), PLAN.finetuning_gpus(wildcards.dataset)
         if not isinstance(value, str):
-            return value and count
+            return count if value == 1 else value
         return re.sub(r"(?<=num=)\d+|(?<=:)\d+$", str(count), value)
 
     return request
+
+
+A_GPU = {name: gpu_request(name) for name in GPU_RESOURCES}
+FINETUNING_GPUS = {name: finetuning_gpu_request(name) for name in GPU_RESOURCES}
 
 
 resource_scopes:

@@ -103,12 +103,10 @@ rule extract:
         CONDA_MAFNET
     threads: EXTRACTION_THREADS
     resources:
+        **A_GPU,
         mem_mb=grows_from(6000),
         runtime=240,
         gpu_percent=100,
-        gres=gpu_request("gres"),
-        gpu=gpu_request("gpu"),
-        lsf_extra=gpu_request("lsf_extra"),
     params:
         root=lookup(dpath="{dataset}/root", within=VALUES),
         cache=lookup(dpath="{dataset}/cache", within=VALUES),
@@ -137,7 +135,7 @@ rule media:
     conda:
         CONDA_MAFNET
     resources:
-        mem_mb=media_memory,
+        mem_mb=grows_with_videos,
         runtime=10,
     params:
         probed=each("probed", "probed"),

@@ -1,9 +1,10 @@
 # What Snakemake does before the jobs, after them, and after a failure.
 import json
 
-from mafnet.plan.guard import claim_directory
+from mafnet.plan.guard import claim_directory, start_again
+from mafnet.plan.jobs import retry_no_user_errors
 from mafnet.plan.paths import require_past
-from mafnet.plan.slurm import memory_kills, refuse_second_jobs
+from mafnet.plan.slurm import await_leftover_jobs, memory_kills
 
 
 def on_slurm():
@@ -75,8 +76,10 @@ onstart:
     without_traceback(require_past)(
         (path for job in workflow.dag.needrun_jobs() for path in job.input), holder_time()
     )
-    if on_slurm():
-        without_traceback(refuse_second_jobs)(Path.cwd())
+    if on_slurm() and without_traceback(await_leftover_jobs)(Path.cwd(), logger.warning):
+        # What these jobs have made is still planned here.
+        without_traceback(start_again)(moved=workflow.overwrite_workdir is not None)
+    retry_no_user_errors()
     if "gpu_percent" not in workflow.global_resources:
         if not workflow.local_exec:
             # Slurm runs the jobs of a group one after another. Then only their times add up.

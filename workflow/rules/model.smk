@@ -22,12 +22,10 @@ rule train:
         CONDA_MAFNET
     threads: 1
     resources:
+        **A_GPU,
         mem_mb=grows_from(4000),
         runtime=240,
         gpu_percent=asked("run_gpu_percent"),
-        gres=gpu_request("gres"),
-        gpu=gpu_request("gpu"),
-        lsf_extra=gpu_request("lsf_extra"),
     params:
         features=trained_on,
         classes=each("classes", "classes"),
@@ -63,12 +61,10 @@ rule evaluate:
         CONDA_MAFNET
     threads: 1
     resources:
+        **A_GPU,
         mem_mb=grows_from(4000),
         runtime=60,
         gpu_percent=asked("run_gpu_percent"),
-        gres=gpu_request("gres"),
-        gpu=gpu_request("gpu"),
-        lsf_extra=gpu_request("lsf_extra"),
     params:
         features=each("features", "features"),
         run=run_folder,

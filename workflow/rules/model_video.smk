@@ -48,12 +48,10 @@ rule finetune:
         "../../envs/mafnet.yaml"
     threads: EXTRACTION_THREADS
     resources:
+        **FINETUNING_GPUS,
         mem_mb=grows_from(16000),
         runtime=2880,
         gpu_percent=lambda wildcards: 100 * PLAN.finetuning_gpus(wildcards.dataset),
-        gres=finetuning_gpu_request("gres"),
-        gpu=finetuning_gpu_request("gpu"),
-        lsf_extra=finetuning_gpu_request("lsf_extra"),
     params:
         root=lookup(dpath="{dataset}/root", within=VALUES),
         classes=each("classes", "classes"),
@@ -91,12 +89,10 @@ rule evaluate_video:
         "../../envs/mafnet.yaml"
     threads: EXTRACTION_THREADS
     resources:
+        **A_GPU,
         mem_mb=grows_from(16000),
         runtime=480,
         gpu_percent=100,
-        gres=gpu_request("gres"),
-        gpu=gpu_request("gpu"),
-        lsf_extra=gpu_request("lsf_extra"),
     params:
         root=lookup(dpath="{dataset}/root", within=VALUES),
         run=run_folder,

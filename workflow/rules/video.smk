@@ -48,7 +48,7 @@ rule screen:
     conda:
         CONDA_MAFNET
     resources:
-        mem_mb=grows_from(1000),
+        mem_mb=grows_with_videos,
         runtime=10,
     params:
         probed=each("probed", "probed"),
