@@ -26,7 +26,7 @@ help:
 	@echo "make bench-clips  compare two readers of the clips of video networks, a minute"
 	@echo "make bench-intervals  how often the intervals contain the true value, by simulation, an hour"
 	@echo "make bench-scale  measure Snakemake's time and memory for up to two million videos, 10 minutes; writes its table into docs/scaling.md"
-	@echo "make lock      write requirements.lock from the dependencies in pyproject.toml"
+	@echo "make lock      write requirements.lock and envs/mafnet.yaml from the dependencies in pyproject.toml"
 	@echo "make vggish-env  install TensorFlow in .venv-vggish, to convert VGGish without conda"
 	@echo "make clean     remove data and results of the demo (not the cache), and all logs"
 
@@ -71,11 +71,13 @@ test-pretrained: $(INSTALLED)
 test-slurm: $(INSTALLED)
 	@command -v slurmd munged >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
 	    { apt-get update -qq && apt-get install -yqq slurm-wlm munge; } >/dev/null
-	$(BIN)/python -m pytest -m slurm tests/test_workflow_slurm.py
+	$(BIN)/python -m pytest -v -m slurm tests/test_workflow_slurm.py
 
 # The extra `clusters` is not in the lock, and no other target needs it.
 test-s3: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock -e '.[clusters]'
+	@# pip accepts no hashes beside a folder to install. moto needs an older python-dateutil than the lock has.
+	@grep -o '^[a-z0-9].*[^ \\]' requirements.lock | grep -v ^python-dateutil > .venv/versions.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .venv/versions.txt -e '.[clusters]'
 	$(BIN)/python -m pytest tests/test_workflow_s3.py tests/test_workflow_profiles.py
 
 lint: $(INSTALLED)
@@ -114,6 +116,9 @@ lock: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --extra workflow --extra openvino --extra parquet --extra dev --no-header \
 	    --no-emit-index-url --no-annotate --generate-hashes pyproject.toml -o requirements.lock
+	{ sed '/- pip:/q' envs/mafnet.yaml; $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra openvino \
+	    --no-header --no-emit-index-url --no-annotate --constraint requirements.lock pyproject.toml | \
+	    sed 's/^/      - /'; } > envs/mafnet.yaml.new && mv envs/mafnet.yaml.new envs/mafnet.yaml
 
 # Only the extra `vggish`, without the dependencies of mafnet: torch is not needed there.
 vggish-env: .venv-vggish/.installed
