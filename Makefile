@@ -114,7 +114,7 @@ bench-scale: $(INSTALLED)
 
 lock: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --extra workflow --extra openvino --extra parquet --extra dev --no-header \
+	$(BIN)/uv pip compile --universal --python-version 3.11 --extra workflow --extra openvino --extra parquet --extra export --extra dev --no-header \
 	    --no-emit-index-url --no-annotate --generate-hashes pyproject.toml -o requirements.lock
 	{ sed '/- pip:/q' envs/mafnet.yaml; $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra openvino \
 	    --no-header --no-emit-index-url --no-annotate --constraint requirements.lock pyproject.toml | \

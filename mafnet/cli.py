@@ -24,9 +24,12 @@ from mafnet.plan.explore import explore
 from mafnet.plan.new import new
 from mafnet.plan.run import run
 from mafnet.report.commands import figure, metrics, report, study, table
+from mafnet.report.export_command import export
 from mafnet.video.commands import probe, screen
 
-FOR_PEOPLE = (new, run, explore, predict, features, check, doctor, backbones, table, cache)
+FOR_PEOPLE = (
+    new, run, explore, predict, features, export, check, doctor, backbones, table, cache,
+)  # fmt: skip
 STEPS = {
     "dataset": (demo, download, unpack, prepare),
     "video": (probe, screen),

@@ -132,7 +132,7 @@ def test_what_does_not_fit_is_an_error_that_says_what_to_do(run, tmp_path):
 
 def test_the_lines_of_the_readme_run(finished_run, tmp_path):
     """With the tiny data set in place of `mine`, in a folder where the results are linked."""
-    section = (REPOSITORY / "README.md").read_text().split("## Predict\n")[1].split("\n## ")[0]
+    section = (REPOSITORY / "README.md").read_text().split("## Predict\n")[1].split("\n##")[0]
     blocks = re.findall(r"(?:^    .*\n)+", section.replace("/mine/", "/tiny/"), re.MULTILINE)
     command, code = map(textwrap.dedent, blocks)
     (tmp_path / "results").symlink_to(finished_run.folder / "results")

@@ -15,17 +15,13 @@ from mafnet.common.progress import Progress
 from mafnet.dataset.manifest import Sample
 from mafnet.features.extract import Extractor, extractor
 from mafnet.features.videos import FailedVideo, extract_videos, settings_of
-from mafnet.features.weights.find import find_weights
 from mafnet.model.batches import Reader, predict
 from mafnet.model.cached_features import FeatureArrays, cached_features
 from mafnet.model.calibration import calibrated
 from mafnet.model.data import Subset
 from mafnet.model.mixed_precision import resolve
+from mafnet.model.model_source import model_source, places, weights_of
 from mafnet.model.predictions import as_written
-from mafnet.model.run_folder import RunFolder
-from mafnet.model.settings import RunSettings
-from mafnet.model.train import trained_network
-from mafnet.model.video import VIDEO_NETWORKS
 from mafnet.model.video_prediction import VideoPrediction
 from mafnet.model.window_scores import WindowScores, window_scores
 from mafnet.video.config import VideoSettings
@@ -53,15 +49,14 @@ class Model:
         threads: int | None = None,
         silent: str = "zero",
     ) -> None:
-        folder = RunFolder(Path(run))
-        self.settings = _settings_of(folder)
+        self._source = model_source(Path(run))
+        self.settings, self.calibration = self._source.settings, self._source.calibration
         features = self.settings.features
         self.random_weights = [name for name in features if features[name]["weights"] == "random"]
-        self.calibration = folder.read_calibration()
-        project, near = _places(folder.path)
-        folders = [Path(weights)] if weights else []
-        folders += [near / "weights", project / "weights", Path("weights")]
-        files = {name: find_weights(features[name], folders, str(run)) for name in features}
+        project, _ = places(Path(run))
+        files = dict.fromkeys(features)
+        if not self._source.is_whole:
+            files = weights_of(Path(run), self.settings, weights)
         self._policy = VideoSettings(clips=self.settings.clips, silent=silent)
         self._threads = threads or usable_cores()
         # Both backbones and the network use one device, so only one is claimed.
@@ -71,7 +66,8 @@ class Model:
         self._extractors = {
             name: self._extractor(name, path, kept) for name, path in sorted(files.items())
         }
-        self._network = trained_network(folder, self._features([])).to(self._device)
+        network = self._source.network(self._features([]), self._threads)
+        self._network = network.to(self._device)
         self._precision = resolve(self.settings.training.precision, self._device)
 
     @property
@@ -164,11 +160,18 @@ class Model:
         """The features of videos that the cache has."""
         return cached_features(media, self._extractors, self.settings.inputs)
 
-    def _extractor(self, modality: str, weights: Path, cache: Path) -> Extractor:
-        """The extractor of one modality; MafnetError if its features are not those of the run."""
-        wanted = self.settings.features[modality]
-        device = str(self._device)
-        made = extractor(Path(), weights, cache, settings_of(wanted), self._threads, device)
+    def _extractor(self, modality: str, weights: Path | None, cache: Path) -> Extractor:
+        """The extractor of one modality; MafnetError if its features are not those of the run.
+
+        weights: None if the model contains its frozen networks.
+        """
+        wanted = dict(self.settings.features[modality])
+        if weights is None:
+            made = self._source.extractor(modality, cache, self._threads)
+            wanted["weights_sha256"] = made.cache.fingerprint.weights_sha256
+        else:
+            device = str(self._device)
+            made = extractor(Path(), weights, cache, settings_of(wanted), self._threads, device)
         own = made.cache.fingerprint.as_dict()
         if different := [key for key in own | wanted if own.get(key) != wanted.get(key)]:
             key = different[0]
@@ -188,27 +191,3 @@ class Model:
                 return path
         self._temporary = TemporaryDirectory(prefix="mafnet-")
         return Path(self._temporary.name)
-
-
-def _settings_of(run: RunFolder) -> RunSettings:
-    """The settings of a run; MafnetError if it cannot predict."""
-    if not run.settings.is_file():
-        raise MafnetError(
-            f"{run.path}: is no run, because it has no {run.settings.name}; name a folder such as "
-            "results/DATASET/SPLIT/VARIANT/seed0"
-        )
-    settings = run.read_settings()
-    if settings.network in VIDEO_NETWORKS:
-        raise MafnetError(
-            f"{run.path}: is a run of the video network {settings.network}; choose a run of a "
-            "network that reads features"
-        )
-    if not run.weights.is_file():
-        raise MafnetError(f"{run.path}: is not trained yet; it has no {run.weights.name}")
-    return settings
-
-
-def _places(run: Path) -> tuple[Path, Path]:
-    """The folder of the project of a run, and that of its data set's results."""
-    parents = run.resolve().parents
-    return parents[min(4, len(parents) - 1)], parents[min(2, len(parents) - 1)]

@@ -1,0 +1,1 @@
+"""Trained runs as ONNX files, and predictions by them."""
