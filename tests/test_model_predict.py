@@ -134,7 +134,7 @@ def test_the_lines_of_the_readme_run(finished_run, tmp_path):
     """With the tiny data set in place of `mine`, in a folder where the results are linked."""
     section = (REPOSITORY / "README.md").read_text().split("## Predict\n")[1].split("\n##")[0]
     blocks = re.findall(r"(?:^    .*\n)+", section.replace("/mine/", "/tiny/"), re.MULTILINE)
-    command, code = map(textwrap.dedent, blocks)
+    command, code, explore = map(textwrap.dedent, blocks)
     (tmp_path / "results").symlink_to(finished_run.folder / "results")
     (tmp_path / "new").mkdir()
     shutil.copy(finished_run.folder / "videos/6.mp4", tmp_path / "new/one.mp4")
@@ -145,6 +145,10 @@ def test_the_lines_of_the_readme_run(finished_run, tmp_path):
     (tmp_path / "use.py").write_text(code)
     printed = subprocess.run([sys.executable, "use.py"], stdout=subprocess.PIPE, **place).stdout
     assert "probability" in printed
+    (program, *words) = explore.split()
+    # Without --output it would serve until it is stopped.
+    subprocess.run([sys.executable, "-m", program, *words, "--output", "page"], **place)
+    assert (tmp_path / "page/index.html").is_file()
 
 
 def test_importing_mafnet_imports_no_library():
