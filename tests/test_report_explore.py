@@ -149,6 +149,11 @@ def test_files_that_are_no_videos_are_never_shown(tmp_path):
         ('{"videos": 3}', "is no file of `mafnet predict --json`"),
         ("no json", "cannot be read as JSON"),
         ('{"run": "x", "videos": [{"video": "a", "status": "ok", "segments": []}]}', "--windows"),
+        ('{"run": "x", "videos": [{"video": "a", "status": "ok", "label": "b"}]}', "no attention"),
+        (
+            '{"run": "x", "videos": [{"video": "a", "status": "ok", "probabilities": {"b": NaN}}]}',
+            "1 faults",
+        ),
     ],
 )
 def test_other_files_are_one_line(tmp_path, content, message):
@@ -165,6 +170,17 @@ def test_runs_of_different_samples_cannot_be_compared(made):
     other = dataclasses.replace(shown, videos={"x": shown.videos["s0"]})
     with pytest.raises(MafnetError, match="no video in common"):
         compared(shown, other)
+
+
+def test_network_without_attention(made, tmp_path):
+    """As video networks are."""
+    other = made_results(tmp_path)
+    (other.runs["first"][0] / "attention.npz").unlink()
+    shown = collection(other, "first")
+    assert shown.networks[0].modalities == ()
+    html, _ = viewer_page(shown, {name: {"src": None} for name in shown.videos})
+    assert "This network has no attention" in html
+    assert 'id="dominant"' not in html
 
 
 # The server

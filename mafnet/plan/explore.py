@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, show_default="a free one",
-    help="Port of this machine on which the page is served.",
+    help="Port of this machine on which the page is served; ssh -L leads to it from elsewhere.",
 )  # fmt: skip
 @click.option(
     "--configfile", "configs", type=options.existing, multiple=True,

@@ -91,8 +91,8 @@ function move(direction) {
   const here = found.indexOf(current);
   const next = here < 0 ? 0 : here + direction;
   if (found[next]) {
-    room = Math.max(room, next + 1);
-    if (at("list").children.length <= next) {
+    if (room <= next) {
+      room = next + STEP;
       showList();
     }
     select(found[next]);

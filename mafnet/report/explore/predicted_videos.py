@@ -1,16 +1,18 @@
 """The videos of a file that `mafnet predict --json` wrote, with their predictions."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import read_json
 from mafnet.features.videos import probe_videos
 from mafnet.report.explore.run_videos import best
 from mafnet.report.explore.shown_videos import Collection, Finding, Network, ShownVideo
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Video(BaseModel):
@@ -20,8 +22,8 @@ class _Video(BaseModel):
     status: str
     error: str = ""
     label: str = ""
-    probabilities: dict[str, float] = {}
-    attention: list[dict[str, float | None]] = []
+    probabilities: dict[str, Share] = {}
+    attention: list[dict[str, Annotated[float, Field(ge=0)] | None]] = []
     segments: list[Any] | None = None
 
 
@@ -36,44 +38,55 @@ def predicted_videos(path: Path, workers: int) -> Collection:
 
     The files are probed again, so that only videos are shown. MafnetError if it is no such file.
     """
-    try:
-        found = _File.model_validate(read_json(path))
-    except ValidationError as error:
-        raise MafnetError(
-            f"{path}: is no file of `mafnet predict --json` ({error.error_count()} faults); give "
-            "such a file, or the folder of a run"
-        ) from error
-    if any(each.segments is not None for each in found.videos):
-        raise MafnetError(f"{path}: was made with --windows; run mafnet predict without it")
+    found = _read(path)
     failed = [(each.video, f"{each.status}: {each.error}") for each in found.videos if _bad(each)]
-    videos = {each.video: each for each in found.videos if not _bad(each)}
-    shown = {}
-    for media in probe_videos(list(videos), workers) if videos else []:
-        if media.ok:
-            each = videos[media.video]
-            finding = Finding(each.label, best(each.probabilities), _attention(each.attention))
-            shown[each.video] = ShownVideo(
-                each.video, Path(each.video), "", None, media, (finding,)
-            )
-        else:
-            failed.append((media.video, f"{media.status}: {media.error or media.status.meaning}"))
-    if not shown:
+    usable = {each.video: each for each in found.videos if not _bad(each)}
+    media = probe_videos(list(usable), workers) if usable else []
+    failed += [(row.video, f"{row.status}: {row.error or row.status.meaning}")
+               for row in media if not row.ok]  # fmt: skip
+    if not any(row.ok for row in media):
         raise MafnetError(
             f"{path}: none of its {len(found.videos)} videos can be shown; run the command in the "
             "folder in which mafnet predict ran"
         )
-    first = next(iter(videos.values())).attention
-    modalities = tuple(name for name in (first[0] if first else {}) if name not in ("start", "end"))
+    clips = max((each.attention for each in usable.values()), key=len)
+    modalities = tuple(name for name in clips[0] if name not in ("start", "end"))
+    videos = {
+        row.video: ShownVideo(
+            row.video, Path(row.video), "", None, row, (_finding(usable[row.video], modalities),)
+        )
+        for row in media
+        if row.ok
+    }
     network = Network(found.run, modalities, tuple(found.random_weights))
-    clips = max(len(each.attention) for each in videos.values())
-    return Collection(path.name, (network,), clips, shown, failed=tuple(failed))
+    return Collection(path.name, (network,), len(clips), videos, failed=tuple(failed))
+
+
+def _read(path: Path) -> _File:
+    """The content of the file, checked."""
+    try:
+        found = _File.model_validate(read_json(path))
+    except ValidationError as error:
+        raise _other(path, f"{error.error_count()} faults") from error
+    if any(each.segments is not None for each in found.videos):
+        raise MafnetError(f"{path}: was made with --windows; run mafnet predict without it")
+    for each in found.videos:
+        if not _bad(each) and not (each.attention and each.label in each.probabilities):
+            raise _other(path, f"{each.video} has no attention or no probability of its label")
+    return found
+
+
+def _other(path: Path, reason: str) -> MafnetError:
+    return MafnetError(
+        f"{path}: is no file of `mafnet predict --json` ({reason}); give such a file, or the "
+        "folder of a run"
+    )
 
 
 def _bad(video: _Video) -> bool:
     return video.status != "ok"
 
 
-def _attention(clips: list[Mapping[str, float | None]]) -> tuple[tuple[float | None, ...], ...]:
-    """Scores (K, T) of a list with one mapping for each clip."""
-    names = [name for name in (clips[0] if clips else {}) if name not in ("start", "end")]
-    return tuple(tuple(clip.get(name) for clip in clips) for name in names)
+def _finding(video: _Video, modalities: Sequence[str]) -> Finding:
+    scores = tuple(tuple(clip.get(name) for clip in video.attention) for name in modalities)
+    return Finding(video.label, best(video.probabilities), scores)

@@ -26,6 +26,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Mount, Route
 
 from mafnet.common.errors import MafnetError
+from mafnet.common.terminal import printable
 from mafnet.dataset.locate import lies_in
 from mafnet.report.explore.browser_video import copy_suffix, problem, suffix, write_copy
 from mafnet.report.explore.shown_videos import Collection, ShownVideo
@@ -103,9 +104,10 @@ def serve(shown: Collection, port: int) -> None:
     with TemporaryDirectory(prefix="mafnet-explore-") as folder, _listening(port) as listener:
         app = viewer_app(shown, Copies(Path(folder), shown.clips + 1), secret)
         address = f"http://{HOST}:{listener.getsockname()[1]}/{secret}/"
-        click.echo(f"{shown.title}: {len(shown.videos)} videos; Ctrl-C ends it. Open")
+        click.echo(printable(f"{shown.title}: {len(shown.videos)} videos; Ctrl-C ends it. Open"))
         click.echo(f"  {address}")
-        config = uvicorn.Config(app, log_level="warning", access_log=False, ws="none")
+        quiet = {"log_level": "warning", "access_log": False, "server_header": False}
+        config = uvicorn.Config(app, ws="none", **quiet)
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
 
