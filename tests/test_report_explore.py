@@ -316,3 +316,24 @@ def test_runs_without_their_videos_are_one_line(made, place, message):
     assert result.output.count("\n") == 1
     assert message in result.output
     assert "is no evaluated run" in explore(folder.parent).output
+
+
+def test_runs_and_predictions_of_the_workflow(finished_run, tmp_path, monkeypatch):
+    """What the workflow and `mafnet predict` have written, from the folder of the data set."""
+    monkeypatch.chdir(finished_run.folder)
+    run, page = "results/tiny/main/mafnet/seed0", tmp_path / "page"
+    result = explore(run, "--output", page)
+    assert not result.exit_code, result.output
+    tested = data_of((page / "index.html").read_text())
+    assert [one["file"] for one in tested["videos"]] == [
+        str(finished_run.folder / f"videos/{n}.mp4") for n in (6, 7)
+    ]
+    command = ["--quiet", "predict", "videos/6.mp4", "gone.mp4", "--model", run, "--json"]
+    found = CliRunner().invoke(main, [*command, "--threads", "1", "--device", "cpu"])
+    (tmp_path / "new.json").write_text(found.stdout)
+    result = explore(tmp_path / "new.json", "--output", tmp_path / "new")
+    assert not result.exit_code, result.output
+    html = (tmp_path / "new/index.html").read_text()
+    (video,) = data_of(html)["videos"]
+    assert "1 video could not be used" in html
+    assert video["findings"][0]["attention"] == tested["videos"][0]["findings"][0]["attention"]
