@@ -48,6 +48,7 @@ def extract(
     audio: str | None = "yamnet:audioset",
     clips: int = 10,
     maps: bool = False,
+    scores: bool = False,
     weights: str | Path = "weights",
     cache: str | Path = "cache",
     device: str = "auto",
@@ -59,6 +60,7 @@ def extract(
     visual, audio: "BACKBONE:WEIGHTS", WEIGHTS a published name or a safetensors file; None for no
         features of this modality.
     clips: T, the seconds of each video that are read. maps: True for maps, not their means.
+    scores: True for the scores of the backbone's own classes too, such as the sounds of yamnet.
     weights: folder of published weights; missing ones are downloaded. cache: folder of the cache.
     """
     from mafnet.features.video_features import video_features
@@ -66,4 +68,4 @@ def extract(
     chosen = {"visual": visual, "audio": audio}
     backbones = {name: text for name, text in chosen.items() if text}
     folders = Path(weights), Path(cache)
-    return video_features(paths, backbones, clips, maps, *folders, device, threads)
+    return video_features(paths, backbones, clips, maps, *folders, device, threads, scores)

@@ -8,19 +8,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
+from safetensors.torch import save_file
+from support.made_features import write_maps
 from support.made_page import Results, predictions_with_errors
 from support.seals import unsealed
 
 from mafnet.cli import main
 from mafnet.common.errors import MafnetError
+from mafnet.features.class_scores import Classifier
 from mafnet.report.page import content, embedded_figures, media_section
 from mafnet.report.page.class_section import class_entries
 from mafnet.report.page.content import page_content
 from mafnet.report.page.mistake_section import mean_attention
 from mafnet.report.page.partial_page import write_partial_page
 from mafnet.report.page.render import fixed, flat, plural, render, signed
+from mafnet.report.page.sounds import heard_in
 from mafnet.report.page.verdicts import verdicts
 from mafnet.report.partial_study import partial_path
 from mafnet.report.statistics.runs import read_run
@@ -404,3 +409,41 @@ def test_content_is_all_used():
     source = "".join(path.read_text() for path in templates.glob("*.j2"))
     for field in dataclasses.fields(content.Content):
         assert f"page.{field.name}" in source or field.name in ("metrics", "figures"), field.name
+
+
+# Sounds
+
+
+def test_seconds_with_the_same_sound_are_one_entry():
+    classifier = Classifier(("bark", "cat, kitten", "wind"), np.zeros((3, 1)), np.zeros(3))
+    scores = np.array([[0.9, 0.5, 0], [0.7, 0.3, 0.05], [0.05, 0, 0.09], [0, 0.6, 0.2], [0, 1, 0]])
+    valid = np.array([True, True, True, True, False])
+    found = [
+        (part.seconds, [(name, round(score, 2)) for name, score in part.sounds])
+        for part in heard_in(scores, valid, classifier)
+    ]
+    assert found == [
+        (2, [("bark", 0.8), ("cat, kitten", 0.4)]), (1, []),
+        (1, [("cat, kitten", 0.6), ("wind", 0.2)]), (1, []),
+    ]  # fmt: skip
+
+
+def test_page_names_the_sounds_beside_the_attention(tmp_path):
+    made = results(tmp_path, [1, 1, 2, 0, 1, 2])
+    clips = np.zeros((6, made.clips, 3, 2, 1024), np.float16)
+    clips[:, 1:, ..., 0] = 1
+    features = write_maps(tmp_path, "yamnet", [made.video(number) for number in range(6)], clips)
+    weight, bias = torch.zeros(521, 1024), torch.full((521,), -9.0)
+    weight[70, 0], bias[494] = 12, 0.5  # Bark in the seconds 1 and 2, silence in all
+    save_file({"classifier.weight": weight, "classifier.bias": bias}, tmp_path / "w.safetensors")
+    sources = dataclasses.replace(
+        made.sources("main"), sounds=(features, tmp_path / "w.safetensors")
+    )
+    page = render(page_content(sources, made.home / "report.html", workers=1))
+    assert '<td colspan="1" class="heard"><span>Silence 62&nbsp;%</span></td>' in page
+    assert (
+        '<td colspan="2" class="heard"><span>Bark 95&nbsp;%</span>'
+        "<span>Silence 62&nbsp;%</span></td>"
+    ) in page
+    assert "In the row <i>heard</i>" in page
+    assert "heard</th>" not in render(gathered(made))

@@ -26,6 +26,10 @@ NONE = "none"
 )  # fmt: skip
 @click.option("--maps", is_flag=True, help="Maps, not their means over the places.")
 @click.option(
+    "--scores", is_flag=True,
+    help="Scores of the backbone's own classes too, such as the sounds that yamnet knows.",
+)  # fmt: skip
+@click.option(
     "--clips", type=click.IntRange(1),
     **options.config_default("video.config:VideoSection", "clips"),
     help="T, the seconds of a video that are read.",
@@ -47,6 +51,7 @@ def features(
     visual: str,
     audio: str,
     maps: bool,
+    scores: bool,
     clips: int,
     weights: Path,
     cache: Path,
@@ -68,7 +73,7 @@ def features(
     keep_freed_memory()
     chosen = {"visual": visual, "audio": audio}
     backbones = {name: text for name, text in chosen.items() if text != NONE}
-    found = video_features(names, backbones, clips, maps, weights, cache, device, threads)
+    found = video_features(names, backbones, clips, maps, weights, cache, device, threads, scores)
     if found.videos:
         found.write(output)
         click.echo(f"{output}: {len(found.videos)} videos", err=True)

@@ -25,9 +25,11 @@ def require_parquet() -> None:
 def write_parquet(found: "VideoFeatures", path: Path) -> None:
     """Write the columns `video`, `time`, and for each modality its values and `NAME_valid`.
 
+    And `NAME_scores`, if there are scores of classes, whose names are in `classes`.
+
     The values of a second are a list of float32, because many readers have no float16; a map is
     flattened from (P, Q, C). The metadata of the schema has JSON texts: `failed`, `fingerprints`,
-    and `shapes`, the shape of one second by modality.
+    `classes`, and `shapes`, the shape of one second by modality.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -40,6 +42,9 @@ def write_parquet(found: "VideoFeatures", path: Path) -> None:
                 flat = values[row].astype(np.float32).ravel()
                 columns[name] = pa.FixedSizeListArray.from_arrays(flat, _size(values))
                 columns[f"{name}_valid"] = found.valid[name][row]
+            for name, scores in found.scores.items():
+                flat = scores[row].ravel()
+                columns[f"{name}_scores"] = pa.FixedSizeListArray.from_arrays(flat, _size(scores))
             writer.write_table(pa.table(columns, schema))
 
 
@@ -49,11 +54,14 @@ def _schema(found: "VideoFeatures") -> "pa.Schema":
     fields = [("video", pa.string()), ("time", pa.float64())]
     for name, values in found.features.items():
         fields += [(name, pa.list_(pa.float32(), _size(values))), (f"{name}_valid", pa.bool_())]
+    for name, scores in found.scores.items():
+        fields.append((f"{name}_scores", pa.list_(pa.float32(), _size(scores))))
     failed = [{"video": _text(each.video), "status": each.status, "error": _text(each.error)}
               for each in found.failed]  # fmt: skip
     about = {
         "failed": failed,
         "fingerprints": found.fingerprints,
+        "classes": found.classes,
         "shapes": {name: values.shape[2:] for name, values in found.features.items()},
     }
     return pa.schema(fields, {name: json.dumps(value) for name, value in about.items()})

@@ -13,10 +13,11 @@ from mafnet.common.cores import usable_cores
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import replacing
 from mafnet.features.backbones import backbone_spec
+from mafnet.features.class_scores import read_classifier, require_classes
 from mafnet.features.extract import Extractor, extractor
 from mafnet.features.hdf5 import new_hdf5
 from mafnet.features.parquet import require_parquet, write_parquet
-from mafnet.features.videos import FailedVideo, extract_videos, padded
+from mafnet.features.videos import FailedVideo, extract_videos, padded, scored
 from mafnet.features.weights.published import TABLE, published
 from mafnet.video.config import VideoSettings
 
@@ -30,6 +31,8 @@ class VideoFeatures:
     videos: names (N,). times: (T,) start of each clip, in seconds from the start of the video.
     features: by modality, float16, vectors (N, T, C) or maps (N, T, P, Q, C).
     valid: by modality, (N, T), False where a clip is padding (zeros).
+    scores: by modality, (N, T, K) float32, of the K classes of its backbone; only if asked for.
+    classes: by modality, their names.
     fingerprints: by modality, everything that decides the values, except the video.
     failed: the videos that cannot be used.
     """
@@ -38,11 +41,13 @@ class VideoFeatures:
     times: np.ndarray
     features: dict[str, np.ndarray]
     valid: dict[str, np.ndarray]
+    scores: dict[str, np.ndarray]
+    classes: dict[str, tuple[str, ...]]
     fingerprints: dict[str, dict]
     failed: tuple[FailedVideo, ...]
 
     def write(self, path: Path) -> None:
-        """Write a file: `video`, `time`, `failed`, and an array and its validity per modality.
+        """Write a file: `video`, `time`, `failed`, and the arrays of each modality.
 
         The suffix chooses the form: .npz, HDF5 (.h5), or .parquet (see `write_parquet`).
         """
@@ -50,9 +55,14 @@ class VideoFeatures:
         if path.suffix == ".parquet":
             write_parquet(self, path)
             return
-        arrays = {**self.features, **{f"{name}_valid": each for name, each in self.valid.items()}}
+        arrays = {
+            **self.features,
+            **{f"{name}_valid": each for name, each in self.valid.items()},
+            **{f"{name}_scores": each for name, each in self.scores.items()},
+        }
         failed = [f"{each.video}: {each.status}: {each.error}" for each in self.failed]
         names = {"video": list(self.videos), "failed": failed}
+        names |= {f"{name}_classes": list(each) for name, each in self.classes.items()}
         texts = {name: [text.encode("utf-8", "replace") for text in each]
                  for name, each in names.items()}  # fmt: skip
         prints = json.dumps(self.fingerprints)
@@ -93,6 +103,7 @@ def video_features(
     cache: Path,
     device: str = "auto",
     threads: int | None = None,
+    scores: bool = False,
 ) -> VideoFeatures:
     """The features of videos; see `mafnet.extract`.
 
@@ -100,11 +111,19 @@ def video_features(
     """
     if not backbones:
         raise MafnetError("no backbone is named; name one for the frames or for the audio")
+    if scores:
+        require_classes([text.partition(":")[0] for text in backbones.values()])
     threads = threads or usable_cores()
     place = _device(device, threads)
+    files = {name: _weights(name, text, weights) for name, text in backbones.items()}
     extractors = {
-        name: _extractor(name, text, clips, weights, cache, place, threads)
+        name: _extractor(text, files[name], clips, cache, place, threads)
         for name, text in backbones.items()
+    }
+    classifiers = {
+        name: read_classifier(each.spec, files[name])
+        for name, each in extractors.items()
+        if scores and each.spec.classes
     }
     names = list(dict.fromkeys(map(fspath, paths)))
     settings = VideoSettings(clips=clips)
@@ -115,6 +134,8 @@ def video_features(
         times=np.arange(clips, dtype=float),
         features={name: each for name, (each, _) in found.items()},
         valid={name: each for name, (_, each) in found.items()},
+        scores={name: scored(media, extractors[name], each) for name, each in classifiers.items()},
+        classes={name: each.names for name, each in classifiers.items()},
         fingerprints={name: e.cache.fingerprint.as_dict() for name, e in extractors.items()},
         failed=tuple(failed),
     )
@@ -127,22 +148,30 @@ def _device(name: str, threads: int) -> str:
     return "cpu" if on_cpu(name) else str(choose_device(name, threads, shared=False))
 
 
-def _extractor(
-    modality: str, text: str, clips: int, folder: Path, cache: Path, device: str, threads: int
-) -> Extractor:
-    """The extractor of a backbone; its published weights are fetched if they are not there."""
+def _weights(modality: str, text: str, folder: Path) -> Path:
+    """The file of a backbone's weights; published weights are fetched if they are not there."""
     backbone, _, weights = text.partition(":")
     spec = backbone_spec(backbone)
     if spec.modality != modality:
         raise MafnetError(f"{backbone}: reads {spec.modality}, not {modality}; choose another one")
     path = Path(weights)
     if path.suffix != ".safetensors":
-        path = _published(backbone, weights, folder)
-    elif not path.is_file():
+        return _published(backbone, weights, folder)
+    if not path.is_file():
         raise MafnetError(f"{path}: is no file; name the weights of {backbone}")
-    video = {"clips": clips} | spec.decoding(VideoSettings(clips=clips))
-    features = {"backbone": backbone, "weights": path.stem if path == Path(weights) else weights}
-    return extractor(Path(), path, cache, {"video": video, "features": features}, threads, device)
+    return path
+
+
+def _extractor(
+    text: str, weights: Path, clips: int, cache: Path, device: str, threads: int
+) -> Extractor:
+    """The extractor of a backbone."""
+    backbone, _, name = text.partition(":")
+    video = {"clips": clips} | backbone_spec(backbone).decoding(VideoSettings(clips=clips))
+    features = {"backbone": backbone, "weights": weights.stem if weights == Path(name) else name}
+    return extractor(
+        Path(), weights, cache, {"video": video, "features": features}, threads, device
+    )
 
 
 def _published(backbone: str, name: str, folder: Path) -> Path:

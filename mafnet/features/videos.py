@@ -10,6 +10,7 @@ from types import ModuleType
 
 import numpy as np
 
+from mafnet.features.class_scores import Classifier
 from mafnet.features.extract import Extractor
 from mafnet.features.media_table import merge_media
 from mafnet.features.pack import read_entry
@@ -90,6 +91,15 @@ def padded(
         values[row, : len(found)] = found if maps else extractor.spec.pooled(found)
         valid[row, : len(found)] = True
     return values, valid
+
+
+def scored(media: Sequence[Media], extractor: Extractor, classifier: Classifier) -> np.ndarray:
+    """Scores (N, T, K) float32 of the classes of the backbone; 0 where a clip is padding."""
+    values = np.zeros((len(media), extractor.video.clips, len(classifier.names)), np.float32)
+    for row, item in enumerate(media):
+        clips = read_entry(item, extractor).clips
+        values[row, : len(clips)] = classifier.scores(extractor.spec.pooled(clips))
+    return values
 
 
 def settings_of(fingerprint: Mapping) -> dict[str, dict]:

@@ -47,6 +47,17 @@ class ResultsPlan(FeaturesPlan):
             return ()
         return network_spec(model.variants[variant].network).inputs(model.options_of(variant))
 
+    def sounds(self, dataset: str) -> list[str]:
+        """The audio features and the weights of their backbone, if that has classes of its own.
+
+        Empty for random weights, and if the main variant reads no audio.
+        """
+        spec = backbone_spec(self._backbone(dataset, "audio").backbone)
+        heard = "audio" in self.inputs(dataset, self.main(dataset))
+        if not spec.classes or not heard or self.random(dataset, "audio"):
+            return []
+        return [f"results/{dataset}/features/audio.h5", self.weights(dataset, "audio")]
+
     def members(self, dataset: str, variant: str) -> list[str]:
         """The variants whose runs a run of this variant combines."""
         return self._sections[dataset].model.members_of(variant)

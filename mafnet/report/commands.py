@@ -169,6 +169,10 @@ def table(path: Path) -> None:
     help="A study (CSV). If it is missing, the page shows its finished runs.",
 )  # fmt: skip
 @click.option("--figure", "figures", type=options.existing, multiple=True, help="A figure (SVG).")
+@click.option(
+    "--sounds", type=(options.existing, options.existing), metavar="FEATURES WEIGHTS",
+    help="Feature file of the audio, and weights of its backbone: the page names what it heard.",
+)  # fmt: skip
 @options.threads
 @options.output
 def report(
@@ -180,6 +184,7 @@ def report(
     settings: dict,
     studies: tuple[Path, ...],
     figures: tuple[Path, ...],
+    sounds: tuple[Path, Path] | None,
     threads: int,
     output: Path,
 ) -> None:
@@ -189,7 +194,7 @@ def report(
     from mafnet.report.page.render import write_page
     from mafnet.report.partial_study import partial_path
 
-    sources = Sources(metrics, media, runs, dict(splits), root, settings, studies, figures)
+    sources = Sources(metrics, media, runs, dict(splits), root, settings, studies, figures, sounds)
     write_page(page_content(sources, output, threads), output)
     remove(partial_path(output))
     logging.getLogger(__name__).info("%s: open it in a browser", output)

@@ -24,11 +24,16 @@ def never() -> Backbone:
     raise AssertionError("a video that is in the cache is extracted")
 
 
-def extractor(root: Path, modality: str, clips: int = 2) -> Extractor:
-    """An extractor without a backbone; its videos and its cache are in `root`."""
+def extractor(root: Path, modality: str, clips: int = 2, backbone: str = "") -> Extractor:
+    """An extractor without a network; its videos and its cache are in `root`.
+
+    backbone: default: that of BACKBONE.
+    """
     video = VideoSettings(clips=clips)
     fingerprint = fingerprint_of(
-        FeatureSettings(backbone=BACKBONE[modality], weights="random"), video, "0" * 64
+        FeatureSettings(backbone=backbone or BACKBONE[modality], weights="random"),
+        video,
+        "0" * 64,
     )
     return Extractor(FeatureCache(root / "cache", fingerprint), root, video, never, workers=1)
 
@@ -69,6 +74,16 @@ def write_features(
     path = root / f"{name}.h5"
     pack(media, worker, path, maps=name in ("audio", "visual_maps"))
     return path
+
+
+def write_maps(root: Path, backbone: str, videos: list[str], maps: np.ndarray) -> Path:
+    """Cache and pack maps (N, T, P, Q, C) of an audio backbone; returns the feature file."""
+    worker = extractor(root, "audio", maps.shape[1], backbone)
+    media = [Media(video, sha256=f"{number:064x}") for number, video in enumerate(videos)]
+    for row, values in zip(media, maps, strict=True):
+        worker.cache.write(row.sha256, Entry(values))
+    pack(media, worker, root / "audio.h5", maps=True)
+    return root / "audio.h5"
 
 
 def made_data(root: Path, samples: list[Sample], modalities: tuple[str, ...]) -> Data:

@@ -33,6 +33,12 @@ def trained_on(wildcards, input):
     return each("features", "features")(wildcards, input) + members
 
 
+def named_sounds(wildcards, input):
+    """`--sounds FEATURES WEIGHTS` if the audio backbone has classes of its own."""
+    found = input.get("sounds", [])
+    return ["--sounds", *found] if found else []
+
+
 def each_split(wildcards, input):
     """`--split NAME FILE` for each split whose manifest is an input."""
     named = zip(PLAN.splits(wildcards.dataset), input.get("splits", []))

@@ -83,6 +83,7 @@ rule page:
         splits=shown_manifests,
         studies=studies_of_page,
         figures=figures_of_page,
+        sounds=asked("sounds"),
     output:
         report(
             "results/{dataset}/{page}.html",
@@ -109,10 +110,11 @@ rule page:
         settings=asked("shown_settings"),
         studies=each("study", "studies"),
         figures=each("figure", "figures"),
+        sounds=named_sounds,
         version=page_digest(),
     message:
         "Writing results/{wildcards.dataset}/{wildcards.page}.html."
     shell:
         "mafnet report {params.runs} --metrics {input.summary} --media {input.media} "
         "{params.splits:q} --root {params.root:q} --settings {params.settings:q} {params.studies} "
-        "{params.figures} --threads {threads} --output {output} 2>&1 | tee {log}"
+        "{params.figures} {params.sounds:q} --threads {threads} --output {output} 2>&1 | tee {log}"

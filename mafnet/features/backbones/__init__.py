@@ -81,6 +81,7 @@ BACKBONES: dict[str, BackboneSpec] = {
             name="yamnet",
             location="yamnet:YAMNet",
             feature_shape=(3, 2, 1024),
+            classes="audioset_yamnet",
             front_end=partial(log_mel_patches, offset=0.001),
         ),
     )

@@ -36,6 +36,8 @@ class BackboneSpec:
     feature_shape: (P, Q, C), shape of one clip's features, channels last; a network without
         places has P = Q = 1.
     version: raised when the features of the same clip and weights change.
+    classes: list in resources/classes of the classes that the layer `classifier` of the weights
+        scores; empty if the weights have none.
     folder: of a model of a hub. package: builds the network, apart from torch.
     batch, gpu_batch: clips of one batch of torch on a CPU and on a GPU. Every batch is filled up
         to it, so that a clip's features do not depend on its neighbours.
@@ -46,6 +48,7 @@ class BackboneSpec:
     location: str
     feature_shape: tuple[int, int, int]
     version: int = 1
+    classes: str = ""
     folder: Path | None = None
     package: str = "torchvision"
     batch: int

@@ -16,6 +16,7 @@ from mafnet.report.page.embedded_figures import EmbeddedFigure, read_figures
 from mafnet.report.page.frame_strips import read_strips
 from mafnet.report.page.media_section import Reason, media_outcomes
 from mafnet.report.page.mistake_section import MAX_SCENES, Scene, mean_attention, scenes
+from mafnet.report.page.sounds import read_sounds
 from mafnet.report.page.study_section import StudySection, study_sections
 from mafnet.report.page.used_settings import used_settings
 from mafnet.report.page.verdicts import (
@@ -46,6 +47,7 @@ class Sources:
 
     runs: folders of the main variant's runs. manifests: by split. root: folder of the videos.
     settings: all settings of the data set, structured as in the config.
+    sounds: feature file of the audio and weights of its backbone, if that has classes of its own.
     """
 
     metrics: Path
@@ -56,6 +58,7 @@ class Sources:
     settings: Mapping
     studies: Sequence[Path]
     figures: Sequence[Path]
+    sounds: tuple[Path, Path] | None = None
 
 
 @dataclass(frozen=True)
@@ -164,8 +167,10 @@ def _scenes(
     attention = {split: mean_attention(group) for split, group in grouped(runs, "split").items()}
     seconds = max(one.weights.shape[1] for one in attention.values())
     reader = FrameReader(sources.root, sources.media)
-    strips = read_strips([one.video for one in chosen], reader, seconds, workers)
-    return scenes(chosen, attention, strips)
+    videos = [one.video for one in chosen]
+    strips = read_strips(videos, reader, seconds, workers)
+    heard = read_sounds(videos, *sources.sounds) if sources.sounds else {}
+    return scenes(chosen, attention, strips, heard)
 
 
 def _most_frequent(found: Sequence[Verdict]) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 
 from mafnet.model.run_folder import Attention
 from mafnet.report.page.frame_strips import FrameStrip
+from mafnet.report.page.sounds import Heard
 from mafnet.report.page.verdicts import Verdict
 from mafnet.report.statistics.runs import Run
 
@@ -38,12 +39,16 @@ class Second:
 
 @dataclass(frozen=True)
 class Scene:
-    """A test sample with its seconds; `problem` is the reason if there are no frames."""
+    """A test sample with its seconds; `problem` is the reason if there are no frames.
+
+    heard: the sounds that the audio backbone names; empty if it names none.
+    """
 
     verdict: Verdict
     modalities: tuple[str, ...]
     seconds: tuple[Second, ...]
     problem: str
+    heard: tuple[Heard, ...]
 
 
 def mean_attention(runs: Sequence[Run]) -> Attention:
@@ -56,18 +61,26 @@ def scenes(
     chosen: Sequence[Verdict],
     attention: Mapping[str, Attention],
     strips: Mapping[str, FrameStrip],
+    heard: Mapping[str, tuple[Heard, ...]],
 ) -> list[Scene]:
     """A scene for each verdict.
 
-    attention: by split. strips: by video.
+    attention: by split. strips, heard: by video.
     """
     return [
-        _scene(verdict, attention[verdict.split], strips.get(verdict.video, FrameStrip()))
+        _scene(
+            verdict,
+            attention[verdict.split],
+            strips.get(verdict.video, FrameStrip()),
+            heard.get(verdict.video, ()),
+        )
         for verdict in chosen
     ]
 
 
-def _scene(verdict: Verdict, attention: Attention, strip: FrameStrip) -> Scene:
+def _scene(
+    verdict: Verdict, attention: Attention, strip: FrameStrip, heard: tuple[Heard, ...]
+) -> Scene:
     scores, valid = attention.of(verdict.sample)  # (T, K)
     peak = float(np.max(scores, initial=0, where=valid)) or 1.0
     seconds = tuple(
@@ -79,7 +92,7 @@ def _scene(verdict: Verdict, attention: Attention, strip: FrameStrip) -> Scene:
         )
         for number in range(len(scores))
     )
-    return Scene(verdict, tuple(attention.modalities), seconds, strip.problem)
+    return Scene(verdict, tuple(attention.modalities), seconds, strip.problem, heard)
 
 
 def _score(score: float, valid: bool, peak: float) -> Score:
