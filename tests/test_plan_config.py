@@ -15,7 +15,7 @@ from mafnet.common.config import LATER, Settings
 from mafnet.common.errors import MafnetError
 from mafnet.model.config import Training
 from mafnet.plan import results
-from mafnet.plan.config import check_config, merge, read_config
+from mafnet.plan.config import check_config, dataset_sections, merge, read_config
 from mafnet.plan.stages import Plan
 
 ROOT = Path(__file__).parents[1]
@@ -270,3 +270,30 @@ def test_published_data_sets_are_trained_in_float32_unless_the_config_names_a_pr
     plan = Plan(CONFIG | {"datasets": CONFIG["datasets"] | {"ave": published}})
     assert json.loads(plan.training("ave", "mafnet"))["training"]["precision"] == expected
     assert json.loads(plan.training("demo", "mafnet"))["training"]["precision"] == "auto"
+
+
+OWN_VIDEOS = {"root": "videos", "splits": {"main": "manifest.csv"}}
+
+
+def networks(change, name):
+    """The networks of a data set with their weights."""
+    features = dataset_sections(merge(CONFIG, change), name).features
+    return [f"{each.backbone}:{each.weights}" for each in (features.visual, features.audio)]
+
+
+def test_own_videos_have_small_networks_and_published_data_sets_the_papers():
+    own = {"datasets": {"mine": OWN_VIDEOS}}
+    paper = ["densenet201:imagenet1k_v1", "vggish:audioset"]
+    assert networks(own, "mine") == ["efficientnet_lite0:imagenet", "yamnet:audioset"]
+    assert networks(own, "ave") == paper
+    assert networks(own, "demo") == ["densenet201:random", "vggish:random"]
+
+
+def test_a_named_network_is_kept_and_has_its_first_weights():
+    named = {"visual": {"backbone": "vgg19"}, "audio": {"backbone": "vggish"}}
+    expected = ["vgg19:imagenet1k_v1", "vggish:audioset"]
+    own = {"datasets": {"mine": OWN_VIDEOS | {"features": named}}}
+    assert networks(own, "mine") == expected
+    # In the common section it holds for all data sets.
+    common = {"datasets": {"mine": OWN_VIDEOS}, "features": named}
+    assert networks(common, "mine") == networks(common, "ave") == expected

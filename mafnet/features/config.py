@@ -6,10 +6,23 @@ from pydantic import Field
 
 from mafnet.common.config import InputPath, PathText, Settings
 
-Backbone = Annotated[str, Field(description="Name in the registry of backbones.")]
+AUTO = "auto"
+"""`mafnet.features.defaults` puts names in its place."""
+
+Backbone = Annotated[
+    str,
+    Field(
+        description="Name of the network (`mafnet backbones`). `auto` is the paper's, densenet201 "
+        "and vggish, for the paper's data sets and the demo, and efficientnet_lite0 and yamnet for "
+        "your own videos.",
+    ),
+]
 Weights = Annotated[
     str,
-    Field(description="Name in resources/weights.tsv (see docs/weights.md), or `random`."),
+    Field(
+        description="Name in resources/weights.tsv (see docs/weights.md), or `random`. `auto` is "
+        "the network's first row there.",
+    ),
 ]
 
 
@@ -34,15 +47,15 @@ class FeatureSettings(Settings):
 class VisualSettings(FeatureSettings):
     """The backbone that reads frames."""
 
-    backbone: Backbone = "densenet201"
-    weights: Weights = "imagenet1k_v1"
+    backbone: Backbone = AUTO
+    weights: Weights = AUTO
 
 
 class AudioSettings(FeatureSettings):
     """The backbone that reads audio."""
 
-    backbone: Backbone = "vggish"
-    weights: Weights = "audioset"
+    backbone: Backbone = AUTO
+    weights: Weights = AUTO
 
 
 class RandomWeights(Settings):

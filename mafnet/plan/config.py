@@ -21,6 +21,7 @@ from mafnet.dataset.config import (
     demo_values,
 )
 from mafnet.features.config import FeaturesSection
+from mafnet.features.defaults import resolved
 from mafnet.model.config import ModelSection
 from mafnet.plan.names import unknown_names
 from mafnet.report.config import ReportSection
@@ -141,12 +142,16 @@ def _load(path: Path) -> dict:
 
 
 def merged_sections(config: Mapping, dataset: str) -> dict:
-    """The stage sections for a data set, as written: its own values override the common ones."""
+    """The stage sections for a data set, as written: its own values override the common ones.
+
+    The networks are named where the config says `auto`.
+    """
     entry = config["datasets"][dataset]
-    return {
+    merged = {
         section: merge(config.get(section, {}), entry.get(section, {}))
         for section in Sections.model_fields
     }
+    return merged | {"features": resolved(merged["features"], own=_kind_of(entry) == OWN)}
 
 
 def dataset_sections(config: Mapping, dataset: str) -> Sections:

@@ -19,11 +19,6 @@ COVERED = 90
 MUCH_PADDING = 0.1
 """Share of padded clips above which the network is one that ignores them."""
 
-BACKBONES = {
-    "visual": {"backbone": "efficientnet_lite0", "weights": "imagenet"},
-    "audio": {"backbone": "yamnet", "weights": "audioset"},
-}
-
 
 def seconds_of(media: Sequence[Media]) -> np.ndarray:
     """The known lengths of videos, in seconds."""
@@ -38,6 +33,8 @@ def choose_settings(
 
     media: the rows of the usable videos.
     """
+    from mafnet.features.defaults import resolved  # not needed to list the commands
+
     clips, line = _clips(seconds_of(media))
     network, reason = _network(media, clips)
     video = {"clips": clips} | ({"link_roots": list(map(str, link_roots))} if link_roots else {})
@@ -45,7 +42,7 @@ def choose_settings(
         "root": str(root),
         "splits": {"main": str(manifest)},
         "video": video,
-        "features": {name: dict(backbone) for name, backbone in BACKBONES.items()},
+        "features": resolved({}, own=True),
         "model": {"main": network},
     }
     return entry, [
