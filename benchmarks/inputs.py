@@ -2,7 +2,8 @@
 
 {folder}/videos/{n}.mp4              H.264 + AAC, 640 x 360, 30 frames a second
 {folder}/media.tsv                   the media table of these videos
-{folder}/{visual,audio}.safetensors  random weights, calibrated on the first video
+{folder}/{visual,audio}.safetensors  random weights, calibrated on the first video; small-* are
+                                     those of the small pair of networks
 {folder}/{visual,audio}.npy          the first video as our decoder returns it
 {folder}/made/                       made-up features of {samples} videos: pickles, cache, files
 {folder}/head.safetensors            the first weights of MAFnet
@@ -15,8 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mafnet.features.defaults import OWN, PAPER
+
 MOST_CLASSES = 28
-BACKBONES = {"visual": "densenet201", "audio": "vggish"}
+BACKBONES, SMALL = PAPER, OWN
+"""The pairs of networks: the paper's, and the one for people's own videos."""
 SHAPES = {"visual": (7, 7, 1920), "audio": (12, 8, 512)}
 
 
@@ -51,9 +55,9 @@ class Inputs:
         """The folder of the made-up features."""
         return self.folder / "made"
 
-    def weights(self, modality: str) -> Path:
-        """The weights of a backbone."""
-        return self.folder / f"{modality}.safetensors"
+    def weights(self, modality: str, small: bool = False) -> Path:
+        """The weights of a backbone, of the paper's or of the small pair."""
+        return self.folder / f"{'small-' * small}{modality}.safetensors"
 
     def clips(self, modality: str) -> np.ndarray:
         """The decoded first video: (T, 16, 224, 224, 3) uint8 or (T, 16000) int16."""

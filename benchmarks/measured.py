@@ -41,11 +41,11 @@ class Stage:
     """One thing that can be done in several ways.
 
     per: the work of one round, for the title of the table.
-    ways: name of a way -> function that sets it up in its process; it must be picklable. The others
-        are compared with "plain".
-    tolerances: largest allowed relative difference (L2) from the result of the plain way, for ways
+    ways: name of a way -> function that sets it up in its process; it must be picklable.
+    tolerances: largest allowed relative difference (L2) from the result of the reference, for ways
         whose results should be the same.
     rounds: factor of the number of rounds; cheap stages take more.
+    reference: the way that the others are compared with.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Stage:
     ways: dict[str, SetUp]
     tolerances: dict[str, float] = field(default_factory=dict)
     rounds: int = 1
+    reference: str = "plain"
 
 
 @dataclass

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.inputs import BACKBONES, Inputs
+from benchmarks.inputs import BACKBONES, SMALL, Inputs
 from benchmarks.plain import run_ffmpeg, write_pickle
 from benchmarks.ways_ours import extractor, made_media
 
@@ -53,11 +53,12 @@ def make_weights(inputs: Inputs) -> None:
     from mafnet.model.networks import build_network
 
     torch.set_num_threads(inputs.threads)
-    for modality, name in BACKBONES.items():
-        backbone = frozen_network(name)
+    pairs = [(name, small) for small in (False, True) for name in BACKBONES]
+    for modality, small in pairs:
+        backbone = frozen_network((SMALL if small else BACKBONES)[modality])
         state = backbone.calibrate(backbone.random_weights(0), [inputs.clips(modality)])
         tensors = {key: value.contiguous() for key, value in state.items()}
-        save_file(tensors, inputs.weights(modality))
+        save_file(tensors, inputs.weights(modality, small))
     torch.manual_seed(0)
     network = build_network(
         "mafnet", classes=inputs.classes, visual_features=1920, audio_features=512, options={}

@@ -89,26 +89,33 @@ def _output_of(*command: str) -> str:
 
 
 def summary(stage: Stage, costs: dict[str, Measured], results: dict[str, "np.ndarray"]) -> dict:
-    """Costs of all ways of a stage, and their ratios to the plain way, as written to JSON."""
+    """Costs of all ways of a stage, and their ratios to its reference, as written to JSON."""
     ways = {}
     for way, cost in costs.items():
         ways[way] = {name: [round(value, 5) for value in getattr(cost, name)] for name in COSTS}
         ways[way]["peak_mb"] = round(cost.peak_mb, 1)
-        if "plain" in costs and way != "plain":
-            ways[way] |= _against_plain(stage, way, costs, results)
-    return {"stage": stage.name, "per": stage.per, "ways": ways}
+        if stage.reference in costs and way != stage.reference:
+            ways[way] |= _against_reference(stage, way, costs, results)
+    about = {"stage": stage.name, "per": stage.per, "reference": stage.reference}
+    return about | {"ways": ways}
 
 
-def _against_plain(
+def _against_reference(
     stage: Stage, way: str, costs: dict[str, Measured], results: dict[str, "np.ndarray"]
 ) -> dict:
-    """Ratios plain / way of the costs of each round, and the difference of the results."""
-    plain, own = asdict(costs["plain"]), asdict(costs[way])
+    """Ratios reference / way of the costs of each round, and the difference of the results.
+
+    No difference if the results are of different networks.
+    """
+    usual, own = asdict(costs[stage.reference]), asdict(costs[way])
     ratios = {
-        f"{name}_ratio": [round(p / o, 3) for p, o in zip(plain[name], own[name], strict=True)]
+        f"{name}_ratio": [round(u / o, 3) for u, o in zip(usual[name], own[name], strict=True)]
         for name in COSTS
     }
-    difference, tolerance = relative(results[way], results["plain"]), stage.tolerances.get(way)
+    if results[way].shape != results[stage.reference].shape:
+        return ratios
+    difference = relative(results[way], results[stage.reference])
+    tolerance = stage.tolerances.get(way)
     agrees = None if tolerance is None else difference <= tolerance
     return ratios | {"difference": difference, "tolerance": tolerance, "agrees": agrees}
 

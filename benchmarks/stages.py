@@ -46,6 +46,16 @@ def each(set_up: str, precisions: tuple[str, ...], **options: object) -> dict[st
 
 BATCH = "a batch of videos, both modalities"
 
+PAPERS = "densenet201 + vggish"
+
+PAIRS = {
+    "plain": plain.extract,
+    PAPERS: partial(ours.extract, precision="float32"),
+    "efficientnet_lite0 + yamnet": partial(ours.extract, precision="float32", small=True),
+    "the same, 4 frames a second": partial(ours.extract, precision="float32", small=True, frames=4),
+}
+"""The pairs of networks, at float32. `plain` has the paper's pair; `mafnet new` takes 4 frames."""
+
 _ALL = (
     Stage("decode frames", "all videos", both("decode", modality="visual"), rounds=2),
     Stage("decode audio", "all videos", both("decode", modality="audio"), rounds=3),
@@ -68,6 +78,12 @@ _ALL = (
     Stage("training step", "a batch in memory", each("train", TRAINING), LOSSES, rounds=3),
     Stage("evaluation", "a batch, read as well", each("evaluate", TRAINING), PROBABILITIES, 2),
     Stage("extraction", "one video, file to cache, networks ready", each("extract", FEATURES)),
+    Stage(
+        "pairs of networks",
+        "one video, file to cache, networks ready",
+        PAIRS,
+        reference=PAPERS,
+    ),
     Stage(
         "extraction process",
         "all videos, file to cache, from the start of the process",

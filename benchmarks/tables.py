@@ -11,7 +11,9 @@ console = Console()
 
 def show_stage(stage: dict) -> None:
     """Show one stage: cost of each way, ratio to the plain way, difference from its result."""
-    table = _table(f"{stage['stage']}: {stage['per']}")
+    reference = stage["reference"]
+    compared = "" if reference == "plain" else f"; x is {reference} / this way"
+    table = _table(f"{stage['stage']}: {stage['per']}{compared}")
     for head in ("wall s", "CPU s", "peak MB", "wall x", "CPU x", "diff"):
         table.add_column(head, justify="right", no_wrap=True)
     for way, found in stage["ways"].items():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import yaml
 
-from benchmarks.inputs import BACKBONES, Inputs
+from benchmarks.inputs import BACKBONES, SMALL, Inputs
 from benchmarks.measured import Ready
 
 if TYPE_CHECKING:
@@ -25,22 +25,38 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def settings(inputs: Inputs, modality: str, precision: str) -> dict:
-    """Settings of a modality from config.yaml, with random weights and the measured precision."""
+def settings(inputs: Inputs, modality: str, precision: str, small: bool = False) -> dict:
+    """Settings of a modality from config.yaml, with random weights and the measured precision.
+
+    small: True for the small pair of networks.
+    """
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    own = {"weights": "random", "precision": precision, "backend": inputs.backend}
+    backbone = (SMALL if small else BACKBONES)[modality]
+    own = {"backbone": backbone, "weights": "random", "precision": precision}
     return {
         "video": config["video"] | {"clips": inputs.seconds},
-        "features": config["features"][modality] | own,
+        "features": config["features"][modality] | own | {"backend": inputs.backend},
     }
 
 
-def extractor(inputs: Inputs, modality: str, precision: str, cache: Path) -> "Extractor":
-    """The extractor that `mafnet extract` uses."""
+def extractor(
+    inputs: Inputs,
+    modality: str,
+    precision: str,
+    cache: Path,
+    small: bool = False,
+    frames: int | None = None,
+) -> "Extractor":
+    """The extractor that `mafnet extract` uses.
+
+    frames: of each second, if not those of config.yaml.
+    """
     from mafnet.features.extract import extractor as ours
 
-    chosen = settings(inputs, modality, precision)
-    return ours(inputs.root, inputs.weights(modality), cache, chosen, inputs.threads, device="cpu")
+    chosen = settings(inputs, modality, precision, small)
+    chosen["video"] |= {"frames_per_clip": frames} if frames else {}
+    weights = inputs.weights(modality, small)
+    return ours(inputs.root, weights, cache, chosen, inputs.threads, device="cpu")
 
 
 def probed(inputs: Inputs) -> "list[Media]":
@@ -228,11 +244,13 @@ def evaluate(inputs: Inputs, precision: str) -> Ready:
     return Ready(work, lambda: np.concatenate(last))
 
 
-def extract(inputs: Inputs, precision: str) -> Ready:
+def extract(
+    inputs: Inputs, precision: str, small: bool = False, frames: int | None = None
+) -> Ready:
     """Extract both modalities of the first video to the cache; networks are built before."""
     media = probed(inputs)[:1]
     cache = Path(tempfile.mkdtemp(dir=inputs.folder))
-    workers = [extractor(inputs, modality, precision, cache) for modality in BACKBONES]
+    workers = [extractor(inputs, name, precision, cache, small, frames) for name in BACKBONES]
 
     def work() -> None:
         for worker in workers:
