@@ -8,7 +8,13 @@ import numpy as np
 from mafnet.common.errors import MafnetError
 from mafnet.dataset.manifest import Sample, read_manifest
 from mafnet.model.run_folder import Attention
-from mafnet.report.explore.shown_videos import Collection, Finding, Network, ShownVideo
+from mafnet.report.explore.shown_videos import (
+    Collection,
+    Finding,
+    Network,
+    Scores,
+    ShownVideo,
+)
 from mafnet.report.statistics.runs import Run, read_run
 from mafnet.video.media import Media, read_media
 
@@ -30,8 +36,9 @@ def run_videos(
     if unknown := [name for name in found.samples if name not in samples]:
         raise MafnetError(f"{manifest}: has no sample {unknown[0]}, which {folder} was tested on")
     attention = run.folder.read_attention() if run.folder.attention.exists() else None
+    scores = _scores(attention) if attention else {}
     videos = {
-        name: _shown(samples[name], root, rows, _finding(run, index, attention))
+        name: _shown(samples[name], root, rows, _finding(run, index, scores.get(name, ())))
         for index, name in enumerate(found.samples)
     }
     features = run.settings.features
@@ -51,15 +58,11 @@ def _shown(sample: Sample, root: Path, rows: Mapping[str, Media], finding: Findi
     )  # fmt: skip
 
 
-def _finding(run: Run, index: int, attention: Attention | None) -> Finding:
+def _finding(run: Run, index: int, scores: Scores) -> Finding:
     """The finding for the test sample with this index."""
     found = run.predictions
     probabilities = dict(zip(found.classes, found.probabilities[index].tolist(), strict=True))
     label = found.classes[found.labels[index]]
-    scores = ()
-    if attention:
-        weights, valid = attention.of(found.samples[index])
-        scores = _scores(weights, valid)
     return Finding(found.classes[found.predicted[index]], best(probabilities, label), scores)
 
 
@@ -69,9 +72,8 @@ def best(probabilities: Mapping[str, float], label: str = "") -> tuple[tuple[str
     return (*ordered[:TOP], *(item for item in ordered[TOP:] if item[0] == label))
 
 
-def _scores(weights: np.ndarray, valid: np.ndarray) -> tuple[tuple[float | None, ...], ...]:
-    """Scores (K, T) of weights (T, K); None where a clip is padding."""
-    pairs = zip(weights.T.tolist(), valid.T.tolist(), strict=True)
-    return tuple(
-        tuple(score if real else None for score, real in zip(*pair, strict=True)) for pair in pairs
-    )
+def _scores(attention: Attention) -> dict[str, Scores]:
+    """The scores (K, T) of each sample; None where a clip is padding."""
+    known = np.where(attention.valid, attention.weights.astype(object), None)
+    rows = known.transpose(0, 2, 1).tolist()
+    return {name: tuple(map(tuple, row)) for name, row in zip(attention.samples, rows, strict=True)}

@@ -7,6 +7,9 @@ from pathlib import Path
 from mafnet.common.errors import MafnetError
 from mafnet.video.media import Media
 
+Scores = tuple[tuple[float | None, ...], ...]
+"""Attention scores (K, T); None where a clip is padding."""
+
 
 @dataclass(frozen=True)
 class Network:
@@ -26,12 +29,12 @@ class Finding:
     """The prediction of one network for one video.
 
     top: the most probable classes with their probabilities, the best first; the label is among
-        them. attention: (K, T) scores, sum 1; None where a clip is padding.
+        them. attention: its sum is 1.
     """
 
     predicted: str
     top: tuple[tuple[str, float], ...]
-    attention: tuple[tuple[float | None, ...], ...]
+    attention: Scores
 
 
 @dataclass(frozen=True)
