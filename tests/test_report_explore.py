@@ -13,7 +13,16 @@ import sys
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from support.explored import CLASSES, IMAGE, OLD, collection, made_results, served
+from support.explored import (
+    CLASSES,
+    IMAGE,
+    OLD,
+    SCRIPT,
+    collection,
+    made_results,
+    parts_file,
+    served,
+)
 from support.seals import unsealed
 
 from mafnet.cli import main
@@ -137,6 +146,20 @@ def test_predictions_for_new_videos(made, tmp_path):
     assert data_of(html)["videos"][0]["findings"][0]["predicted"] == r"o\u202ewl"
 
 
+def test_parts_of_recordings(made, tmp_path):
+    """Of `mafnet predict --windows`."""
+    shown = predicted_videos(parts_file(tmp_path / "parts.json", made), 1)
+    (loud, mute), (finding,) = shown.videos.values(), next(iter(shown.videos.values())).findings
+    assert [(part.start, part.end, part.label) for part in loud.parts] == [
+        (0, 1, "a"), (1, 3, SCRIPT),
+    ]  # fmt: skip
+    assert (finding.predicted, finding.top) == (SCRIPT, ((SCRIPT, 0.9), ("a", 0.6)))
+    assert loud.seconds == pytest.approx(3, abs=0.1)
+    assert mute.parts == ()
+    with pytest.raises(MafnetError, match="cannot be compared"):
+        compared(shown, shown)
+
+
 def test_files_that_are_no_videos_are_never_shown(tmp_path):
     path = predictions(tmp_path / "new.json", ["/etc/passwd", "/dev/zero", tmp_path, "x"])
     with pytest.raises(MafnetError, match="none of its 4 videos can be shown"):
@@ -148,7 +171,7 @@ def test_files_that_are_no_videos_are_never_shown(tmp_path):
     [
         ('{"videos": 3}', "is no file of `mafnet predict --json`"),
         ("no json", "cannot be read as JSON"),
-        ('{"run": "x", "videos": [{"video": "a", "status": "ok", "segments": []}]}', "--windows"),
+        ('{"run": "x", "videos": [{"video": "a", "status": "ok", "segments": 3}]}', "1 faults"),
         ('{"run": "x", "videos": [{"video": "a", "status": "ok", "label": "b"}]}', "no attention"),
         (
             '{"run": "x", "videos": [{"video": "a", "status": "ok", "probabilities": {"b": NaN}}]}',

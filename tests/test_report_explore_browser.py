@@ -5,8 +5,18 @@ import time
 import numpy as np
 import pytest
 from support.browser import CHROMIUM, OFFLINE, needs_chromium
-from support.explored import CLASSES, IMAGE, REPLACED, SCRIPT, collection, made_results, served
+from support.explored import (
+    CLASSES,
+    IMAGE,
+    REPLACED,
+    SCRIPT,
+    collection,
+    made_results,
+    parts_file,
+    served,
+)
 
+from mafnet.report.explore.predicted_videos import predicted_videos
 from mafnet.report.explore.viewer_folder import write_folder
 
 pytestmark = needs_chromium
@@ -295,6 +305,25 @@ def test_bars_have_one_scale(opened):
     scores = page.evaluate("DATA.videos[0].findings.flatMap(found => found.attention.flat())")
     np.testing.assert_allclose(np.array(heights) / max(heights), np.array(scores) / max(scores),
                                atol=0.02)  # fmt: skip
+
+
+def test_parts_of_a_recording(opened, made, tmp_path):
+    shown = predicted_videos(parts_file(tmp_path / "parts.json", made), 1)
+    with served(shown, tmp_path) as port:
+        page = opened(address=f"http://127.0.0.1:{port}/secret/")
+        assert page.locator("#timeline .part").count() == 2
+        assert page.locator("#verdict").inner_text() == "2 parts of 3 seconds have a label."
+        page.locator(".part-list button").nth(1).click()
+        settled(page)
+        assert time_of(page) == pytest.approx(1, abs=1e-3)
+        assert page.locator("#now").inner_text() == f"1.0 s: {SCRIPT} 90.0 %"
+        page.get_by_label("Predicted").select_option("a")
+        assert len(names(page)) == 1
+        page.get_by_label("Predicted").select_option("")
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Next").click()
+        assert page.locator("#verdict").inner_text().startswith("0 parts")
+        page.close()
 
 
 # Hostile names, other networks, small screens

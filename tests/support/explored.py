@@ -11,6 +11,8 @@ import yaml
 from support.made_page import Results
 from support.made_videos import ffmpeg
 
+from mafnet.model.window_output import segments_json
+from mafnet.model.window_scores import Segment
 from mafnet.report.explore.run_videos import run_videos
 from mafnet.report.explore.shown_videos import compared
 from mafnet.report.explore.viewer_server import Copies, viewer_app
@@ -47,6 +49,14 @@ def made_results(folder: Path) -> Results:
     return made
 
 
+def parts_file(path: Path, made: Results) -> Path:
+    """Write the JSON of `mafnet predict --windows` for two recordings, the second without parts."""
+    loud, mute = (str(made.folder / "videos" / made.video(number)) for number in (0, 2))
+    found = {loud: [Segment(0, 1, "a", 0.6), Segment(1, 3, SCRIPT, 0.9)], mute: []}
+    path.write_text(segments_json(found, {"run": "r", "random_weights": []}))
+    return path
+
+
 def collection(made: Results, *variants: str):
     """What the page shows of one or two variants."""
     found = [
@@ -60,7 +70,7 @@ def collection(made: Results, *variants: str):
 @contextmanager
 def served(shown, folder: Path):
     """Serves a collection while the block runs; gives its port and the secret part."""
-    app = viewer_app(shown, Copies(folder, shown.clips + 1), "secret")
+    app = viewer_app(shown, Copies(folder, shown.copy_seconds), "secret")
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

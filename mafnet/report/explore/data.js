@@ -27,7 +27,8 @@ DATA.videos.forEach((video, number) => {
   const [first] = video.findings;
   video.number = number;
   video.text = `${video.name} ${video.file}`.toLowerCase();
-  video.confidence = first.top[0][1];
+  video.confidence = first.top[0]?.[1] ?? 0;
+  video.predicted = video.parts ? video.parts.map((part) => part.label) : [first.predicted];
   video.right = video.findings.map((finding) => finding.predicted === video.label);
   video.dominant = dominant(first, DATA.networks[0].modalities);
 });

@@ -20,7 +20,7 @@ function fits(video) {
   return (
     words.every((one) => video.text.includes(one)) &&
     (!field("label") || video.label === field("label")) &&
-    (!field("predicted") || video.findings[0].predicted === field("predicted")) &&
+    (!field("predicted") || video.predicted.includes(field("predicted"))) &&
     (!field("outcome") || video.right[0] === (field("outcome") === "right")) &&
     confidence >= Number(field("least") || 0) &&
     confidence <= Number(field("most") || 100) &&
@@ -33,7 +33,7 @@ function entry(video) {
   const [first] = video.findings;
   const outcome = video.label ? [mark(video.right[0]), " "] : [];
   const change = video.label && !video.right[0] ? [named(video.label), " → "] : [];
-  const what = element("span", { className: "what" }, ...outcome, ...change, named(first.predicted), ` ${percent(video.confidence)}`);
+  const what = element("span", { className: "what" }, ...outcome, ...change, ...(first.predicted ? [named(first.predicted), ` ${percent(video.confidence)}`] : ["no part has a label"]));
   const button = element("button", { type: "button" }, element("span", { className: "name" }, named(video.name)), what);
   button.dataset.number = video.number;
   button.addEventListener("click", () => {

@@ -13,7 +13,7 @@ function follow() {
 }
 
 function jump(time) {
-  const end = Number.isFinite(player.duration) ? player.duration : DATA.clips;
+  const end = Number.isFinite(player.duration) ? player.duration : clips;
   player.currentTime = Math.min(Math.max(time, 0), end);
 }
 
@@ -37,7 +37,7 @@ function showNote(video) {
   if (video.note) {
     about.push(video.note);
   } else if (video.format) {
-    about.push(`Browsers do not play this format (${video.format}). This is a copy of the first ${DATA.clips + 1} seconds.`);
+    about.push(`Browsers do not play this format (${video.format}). This is a copy of the first ${DATA.copySeconds} seconds.`);
   }
   at("note").replaceChildren(about.join(" "));
 }
@@ -53,7 +53,7 @@ function failed() {
   }
   const convert = element("button", { type: "button", id: "convert" }, "Convert it");
   convert.addEventListener("click", () => {
-    at("note").textContent = `Converting; then a copy of the first ${DATA.clips + 1} seconds is played.`;
+    at("note").textContent = `Converting; then a copy of the first ${DATA.copySeconds} seconds is played.`;
     load(video.copy, true);
   });
   at("note").replaceChildren("This browser cannot play the file. ", convert);
@@ -72,11 +72,24 @@ function topClasses(video, which) {
   return element("table", {}, caption, element("tbody", {}, ...rows));
 }
 
+// The parts of a recording, as buttons that jump there.
+function partList(video) {
+  const items = video.parts.map((part) => {
+    const button = element("button", { type: "button" }, `${clock(part.start)} to ${clock(part.end)} `, named(part.label), ` ${percent(part.score)}`);
+    button.addEventListener("click", () => jump(part.start));
+    return element("li", {}, button);
+  });
+  return element("ol", { className: "part-list" }, ...items);
+}
+
 function mark(right) {
   return element("span", { className: right ? "right" : "wrong" }, right ? "✓ right" : "✗ wrong");
 }
 
 function verdictOf(video) {
+  if (video.parts) {
+    return [`${video.parts.length} parts of ${clock(clips)} ${clips > 60 ? "minutes" : "seconds"} have a label.`];
+  }
   const said = video.findings.flatMap((finding, which) => [
     which ? "; " : "", ...(DATA.networks.length > 1 ? [named(DATA.networks[which].name), " "] : []),
     "predicts ", named(finding.predicted), ` (${percent(finding.top[0][1])}) `,
@@ -92,7 +105,8 @@ function showVideo(video, playing) {
   at("name").replaceChildren(named(video.name));
   at("verdict").replaceChildren(...verdictOf(video));
   showNote(video);
-  at("findings").replaceChildren(...DATA.networks.map((_, which) => topClasses(video, which)));
+  const details = video.parts ? [partList(video)] : DATA.networks.map((_, which) => topClasses(video, which));
+  at("findings").replaceChildren(...details);
   if (video.src && !video.note) {
     load(video.src, Boolean(video.format));
     if (playing) {

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -10,9 +10,25 @@ from mafnet.common.errors import MafnetError
 from mafnet.common.files import read_json
 from mafnet.features.videos import probe_videos
 from mafnet.report.explore.run_videos import best
-from mafnet.report.explore.shown_videos import Collection, Finding, Network, ShownVideo
+from mafnet.report.explore.shown_videos import (
+    Collection,
+    Finding,
+    Network,
+    Part,
+    ShownVideo,
+)
+from mafnet.video.media import Media
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Segment(BaseModel):
+    """A part of a recording that has a label."""
+
+    start: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    end: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    label: str
+    score: Share
 
 
 class _Video(BaseModel):
@@ -24,7 +40,7 @@ class _Video(BaseModel):
     label: str = ""
     probabilities: dict[str, Share] = {}
     attention: list[dict[str, Annotated[float, Field(ge=0)] | None]] = []
-    segments: list[Any] | None = None
+    segments: list[_Segment] | None = None
 
 
 class _File(BaseModel):
@@ -50,16 +66,23 @@ def predicted_videos(path: Path, workers: int) -> Collection:
             "folder in which mafnet predict ran"
         )
     clips = max((each.attention for each in usable.values()), key=len)
-    modalities = tuple(name for name in clips[0] if name not in ("start", "end"))
-    videos = {
-        row.video: ShownVideo(
-            row.video, Path(row.video), "", None, row, (_finding(usable[row.video], modalities),)
-        )
-        for row in media
-        if row.ok
-    }
+    modalities = tuple(name for name in (clips or [{}])[0] if name not in ("start", "end"))
+    videos = {row.video: _shown(row, usable[row.video], modalities) for row in media if row.ok}
     network = Network(found.run, modalities, tuple(found.random_weights))
     return Collection(path.name, (network,), len(clips), videos, failed=tuple(failed))
+
+
+def _shown(media: Media, video: _Video, modalities: Sequence[str]) -> ShownVideo:
+    """A video with its finding, or a recording with its parts."""
+    finding, parts, seconds = _finding(video, modalities), None, None
+    if video.segments is not None:
+        parts = tuple(Part(**each.model_dump()) for each in video.segments)
+        ends = [part.end for part in parts]
+        seconds = max(media.end_seconds or media.duration_seconds or 1, *ends, 1)
+        best_parts = {part.label: part.score for part in sorted(parts, key=lambda one: one.score)}
+        top = best(best_parts)
+        finding = Finding(top[0][0] if top else "", top, ())
+    return ShownVideo(media.video, Path(media.video), "", None, media, (finding,), parts, seconds)
 
 
 def _read(path: Path) -> _File:
@@ -68,10 +91,9 @@ def _read(path: Path) -> _File:
         found = _File.model_validate(read_json(path))
     except ValidationError as error:
         raise _other(path, f"{error.error_count()} faults") from error
-    if any(each.segments is not None for each in found.videos):
-        raise MafnetError(f"{path}: was made with --windows; run mafnet predict without it")
     for each in found.videos:
-        if not _bad(each) and not (each.attention and each.label in each.probabilities):
+        complete = each.attention and each.label in each.probabilities
+        if not _bad(each) and each.segments is None and not complete:
             raise _other(path, f"{each.video} has no attention or no probability of its label")
     return found
 

@@ -11,6 +11,10 @@ Scores = tuple[tuple[float | None, ...], ...]
 """Attention scores (K, T); None where a clip is padding."""
 
 
+RECORDING_SECONDS = 600
+"""Seconds of a copy of a recording of any length."""
+
+
 @dataclass(frozen=True)
 class Network:
     """A network whose predictions are shown.
@@ -38,11 +42,22 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A part of a recording that has a label: seconds [start, end) and the mean score."""
+
+    start: float
+    end: float
+    label: str
+    score: float
+
+
+@dataclass(frozen=True)
 class ShownVideo:
     """A video and the findings of the networks in their order.
 
     name: of the sample, or of the file. label: the true class; empty if it is not known.
-    media: its row of the media table. None if it has none.
+    media: its row of the media table. None if it has none. parts: of a recording that windows were
+    moved over; None for other videos. seconds: length of such a recording.
     """
 
     name: str
@@ -51,6 +66,8 @@ class ShownVideo:
     event: tuple[float, float] | None
     media: Media | None
     findings: tuple[Finding, ...]
+    parts: tuple[Part, ...] | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +86,12 @@ class Collection:
     failed: tuple[tuple[str, str], ...] = ()
 
     @property
+    def copy_seconds(self) -> int:
+        """Seconds of a copy for browsers: those that the network read, and one more."""
+        recordings = any(video.parts is not None for video in self.videos.values())
+        return RECORDING_SECONDS if recordings else self.clips + 1
+
+    @property
     def title(self) -> str:
         """The networks and the origin of the videos."""
         return f"{' and '.join(network.name for network in self.networks)} on {self.origin}"
@@ -76,6 +99,8 @@ class Collection:
 
 def compared(first: Collection, other: Collection) -> Collection:
     """The videos of both, with the findings of both; MafnetError if they have none in common."""
+    if any(video.parts is not None for one in (first, other) for video in one.videos.values()):
+        raise MafnetError("predictions of --windows cannot be compared; give one file or run")
     common = [name for name in first.videos if name in other.videos]
     if not common:
         raise MafnetError(

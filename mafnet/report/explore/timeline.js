@@ -1,8 +1,10 @@
 // The rows of attention with a cursor, which follows the video and moves it.
 
 const MOST_NUMBERS = 12;
+const MOST_LABELS = 12;
 const scrub = at("scrub");
 let shownVideo = null;
+let clips = DATA.clips; // seconds of the timeline of this video
 
 function bar(score, peak, numbers) {
   const made = element("div", { className: "bar" });
@@ -24,30 +26,46 @@ function row(name, cells, className) {
   return [element("div", { className: "row-name" }, name), track];
 }
 
-function eventRow(event) {
-  const mark = element("div", { className: "event" });
-  const end = Math.min(event[1], DATA.clips);
-  mark.style.left = `${(100 * event[0]) / DATA.clips}%`;
-  mark.style.width = `${(100 * Math.max(end - event[0], 0)) / DATA.clips}%`;
-  return row("event", [mark], "events");
+function clock(second) {
+  const rest = String(Math.floor(second % 60)).padStart(2, "0");
+  return clips > 60 ? `${Math.floor(second / 60)}:${rest}` : `${Math.floor(second)}`;
+}
+
+// A block from `start` to `end`, in seconds.
+function block(className, start, end) {
+  const made = element("div", { className });
+  made.style.left = `${(100 * start) / clips}%`;
+  made.style.width = `${(100 * Math.max(Math.min(end, clips) - start, 0)) / clips}%`;
+  return made;
 }
 
 function axisRow() {
-  const step = Math.ceil(DATA.clips / MOST_NUMBERS);
-  const seconds = Array.from({ length: DATA.clips }, (_, second) =>
-    element("div", { className: "second" }, second % step ? "" : `${second}`),
-  );
-  return row("second", seconds, "axis");
+  const step = Math.ceil(clips / (clips > 60 ? 6 : MOST_NUMBERS));
+  const ticks = Array.from({ length: Math.ceil(clips / step) }, (_, number) => {
+    const tick = element("div", { className: "second" }, clock(number * step));
+    tick.style.flexGrow = Math.min(step, clips - number * step);
+    return tick;
+  });
+  return row(clips > 60 ? "time" : "second", ticks, "axis");
+}
+
+// A row for each label of a recording, in the order of their first parts.
+function partRows(parts) {
+  const labels = [...new Set(parts.map((part) => part.label))].slice(0, MOST_LABELS);
+  return labels.flatMap((label) => {
+    const own = parts.filter((part) => part.label === label);
+    return row(named(label), own.map((part) => block("part", part.start, part.end)), "parts");
+  });
 }
 
 function attentionRows(video) {
   const scores = video.findings.flatMap((finding) => finding.attention.flat());
   const peak = Math.max(...scores, 1e-9);
-  const numbers = DATA.clips <= MOST_NUMBERS;
+  const numbers = clips <= MOST_NUMBERS;
   return DATA.networks.flatMap((network, which) => {
     const title = DATA.networks.length > 1 ? [element("div", { className: "network" }, named(network.name))] : [];
     const rows = network.modalities.flatMap((modality, k) => {
-      const own = Array.from({ length: DATA.clips }, (_, t) => video.findings[which].attention[k][t]);
+      const own = Array.from({ length: clips }, (_, t) => video.findings[which].attention[k][t]);
       return row(word(modality), own.map((score) => bar(score, peak, numbers)), `bars ${modality}`);
     });
     return rows.length ? [...title, ...rows] : [];
@@ -56,12 +74,19 @@ function attentionRows(video) {
 
 function showTimeline(video) {
   shownVideo = video;
-  const rows = [...(video.event ? eventRow(video.event) : []), ...attentionRows(video), ...axisRow()];
+  clips = video.seconds ?? DATA.clips;
+  scrub.setAttribute("aria-valuemax", clips);
+  const events = video.event ? row("event", [block("event", ...video.event)], "events") : [];
+  const rows = [...events, ...(video.parts ? partRows(video.parts) : attentionRows(video)), ...axisRow()];
   at("timeline").replaceChildren(...rows, scrub);
 }
 
 // The scores of all networks in one second, in words.
 function scoresAt(second) {
+  if (shownVideo.parts) {
+    const here = shownVideo.parts.filter((part) => part.start <= second && second < part.end);
+    return here.map((part) => `${part.label} ${percent(part.score)}`).join(", ") || "no label";
+  }
   return DATA.networks
     .map((network, which) => {
       const parts = network.modalities.map((modality, k) => {
@@ -74,11 +99,12 @@ function scoresAt(second) {
 }
 
 function showTime(time) {
-  const inside = time < DATA.clips;
-  const second = Math.floor(Math.min(time, DATA.clips - 1e-6));
-  at("cursor").style.left = `${(100 * Math.min(time, DATA.clips)) / DATA.clips}%`;
-  const text = inside ? `${time.toFixed(1)} s: ${scoresAt(second)}` : `${time.toFixed(1)} s: the network did not read this second`;
-  scrub.setAttribute("aria-valuenow", Math.min(time, DATA.clips).toFixed(1));
+  const inside = time < clips;
+  const second = Math.floor(Math.min(time, clips - 1e-6));
+  at("cursor").style.left = `${(100 * Math.min(time, clips)) / clips}%`;
+  const now = clips > 60 ? clock(time) : `${time.toFixed(1)} s`;
+  const text = `${now}: ${inside ? scoresAt(second) : "the network did not read this second"}`;
+  scrub.setAttribute("aria-valuenow", Math.min(time, clips).toFixed(1));
   scrub.setAttribute("aria-valuetext", text);
   at("now").textContent = text;
 }
@@ -87,5 +113,5 @@ function showTime(time) {
 function secondUnder(event) {
   const box = scrub.getBoundingClientRect();
   const share = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1 - 1e-6);
-  return Math.floor(share * DATA.clips);
+  return Math.floor(share * clips);
 }

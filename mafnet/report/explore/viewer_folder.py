@@ -54,7 +54,7 @@ def _written(video: ShownVideo, number: int, folder: Path, shown: Collection) ->
     name = f"media/{number}{ending}"
     try:
         if converted:
-            write_copy(video.path, video.media, shown.clips + 1, folder / name)
+            write_copy(video.path, video.media, shown.copy_seconds, folder / name)
         else:
             shutil.copyfile(video.path, folder / name)
     except MafnetError as error:

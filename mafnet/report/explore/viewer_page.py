@@ -1,6 +1,7 @@
 """The page as HTML with its data, style and scripts; it loads only videos."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from jinja2.utils import htmlsafe_json_dumps
@@ -33,6 +34,7 @@ def viewer_page(shown: Collection, sources: Mapping[str, Mapping]) -> tuple[str,
     )
     data = {
         "clips": shown.clips,
+        "copySeconds": shown.copy_seconds,
         "networks": [
             {"name": printable(one.name), "modalities": one.modalities} for one in shown.networks
         ],
@@ -44,7 +46,8 @@ def viewer_page(shown: Collection, sources: Mapping[str, Mapping]) -> tuple[str,
         data=htmlsafe_json_dumps(data, ensure_ascii=True, separators=(",", ":")),
         random=sorted({name for one in shown.networks for name in one.random}),
         labels=sorted({one.label for one in shown.videos.values() if one.label}),
-        predicted=sorted({one.findings[0].predicted for one in shown.videos.values()}),
+        predicted=sorted({name for one in shown.videos.values() for name in _predicted(one)}),
+        recordings=any(one.parts is not None for one in shown.videos.values()),
         modalities=shown.networks[0].modalities, version=__version__,
     )  # fmt: skip
     return html, policy
@@ -61,7 +64,18 @@ def _video(video: ShownVideo) -> dict[str, Any]:
         "format": problem(media),
         "warnings": list(media.warnings) if media else [],
         "findings": list(map(_finding, video.findings)),
-    }
+        "seconds": video.seconds,
+        "parts": None if video.parts is None else [
+            asdict(part) | {"label": printable(part.label)} for part in video.parts
+        ],
+    }  # fmt: skip
+
+
+def _predicted(video: ShownVideo) -> set[str]:
+    """The classes that the first network predicted for a video, or for its parts."""
+    if video.parts is not None:
+        return {part.label for part in video.parts}
+    return {video.findings[0].predicted}
 
 
 def _finding(found: Finding) -> dict[str, Any]:

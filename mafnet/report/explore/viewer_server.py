@@ -102,7 +102,7 @@ def serve(shown: Collection, port: int) -> None:
     """Serve the page until Ctrl-C, and print its address. port: 0 takes a free one."""
     secret = secrets.token_urlsafe(12)
     with TemporaryDirectory(prefix="mafnet-explore-") as folder, _listening(port) as listener:
-        app = viewer_app(shown, Copies(Path(folder), shown.clips + 1), secret)
+        app = viewer_app(shown, Copies(Path(folder), shown.copy_seconds), secret)
         address = f"http://{HOST}:{listener.getsockname()[1]}/{secret}/"
         click.echo(printable(f"{shown.title}: {len(shown.videos)} videos; Ctrl-C ends it. Open"))
         click.echo(f"  {address}")
