@@ -132,7 +132,7 @@ def test_cursor_follows_the_video(opened):
     settled(page)
     assert 1.2 < time_of(page) < CLIPS
     assert cursor_of(page) == pytest.approx(time_of(page), abs=0.02)
-    assert page.locator("#now").inner_text().startswith(f"{time_of(page):.1f} s: vision ")
+    assert page.locator("#now").inner_text().startswith(f"{time_of(page):.1f} s: visual ")
     page.keyboard.press("Space")
     until(page, "player.ended")
     settled(page)
@@ -149,7 +149,7 @@ def test_a_click_jumps_to_the_start_of_a_second(opened):
         assert cursor_of(page) == pytest.approx(second, abs=0.02)
         assert page.evaluate(LUMA) == pytest.approx(10 * second * 255 / 219, abs=4)
         shown = page.locator("#now").inner_text()
-        assert shown == f"{second:.1f} s: vision {80 * SHARES[second]:.1f} %, sound " \
+        assert shown == f"{second:.1f} s: visual {80 * SHARES[second]:.1f} %, audio " \
             f"{20 * SHARES[second]:.1f} %"  # fmt: skip
 
 

@@ -2,11 +2,9 @@
 "use strict";
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
-const WORDS = { visual: "vision", audio: "sound" };
 
 const at = (id) => document.getElementById(id);
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
-const word = (modality) => WORDS[modality] ?? modality;
 
 // All texts of the data come in as text nodes, so none of them is read as HTML.
 function element(tag, properties = {}, ...children) {

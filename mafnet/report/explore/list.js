@@ -136,8 +136,5 @@ at("more").addEventListener("click", () => { room += STEP; showList(); });
 at("filters").addEventListener("input", filter);
 at("filters").addEventListener("reset", () => setTimeout(filter));
 at("filters").addEventListener("submit", (event) => event.preventDefault());
-for (const option of at("dominant")?.options ?? []) {
-  option.textContent = word(option.value) || "all";
-}
 filter();
 select(DATA.videos[Number(location.hash.slice(1))] ?? found[0]);

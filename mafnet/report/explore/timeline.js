@@ -66,7 +66,7 @@ function attentionRows(video) {
     const title = DATA.networks.length > 1 ? [element("div", { className: "network" }, named(network.name))] : [];
     const rows = network.modalities.flatMap((modality, k) => {
       const own = Array.from({ length: clips }, (_, t) => video.findings[which].attention[k][t]);
-      return row(word(modality), own.map((score) => bar(score, peak, numbers)), `bars ${modality}`);
+      return row(modality, own.map((score) => bar(score, peak, numbers)), `bars ${modality}`);
     });
     return rows.length ? [...title, ...rows] : [];
   });
@@ -91,7 +91,7 @@ function scoresAt(second) {
     .map((network, which) => {
       const parts = network.modalities.map((modality, k) => {
         const score = shownVideo.findings[which].attention[k][second];
-        return `${word(modality)} ${score === null || score === undefined ? "none" : percent(score)}`;
+        return `${modality} ${score === null || score === undefined ? "none" : percent(score)}`;
       });
       return (DATA.networks.length > 1 ? `${network.name}: ` : "") + parts.join(", ");
     })
