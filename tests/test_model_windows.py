@@ -1,18 +1,26 @@
 """`mafnet predict --windows`: recordings of any length."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from support.made_videos import AAC, H264, counting_frames, ffmpeg, tone
+from support.tiny_run import REPOSITORY
 
 import mafnet
 from mafnet.cli import main
 from mafnet.common.errors import MafnetError
+from mafnet.common.ffmpeg import ffmpeg_path
 from mafnet.features.videos import FailedVideo
+from mafnet.model.segments import Segment, WindowScores
 from mafnet.model.window_output import segments_vtt
-from mafnet.model.window_scores import Segment, WindowScores, _windows
+from mafnet.model.window_scores import _windows
 
 RUN = "results/tiny/main/mafnet/seed0"
 
@@ -92,3 +100,75 @@ def test_the_command_prints_segments(finished_run):
         result = CliRunner().invoke(main, [*words, *more])
         assert result.exit_code == 1
         assert message in result.stderr
+
+
+def test_a_live_source_has_the_scores_of_the_file(model, tmp_path):
+    """Of the same bytes: frames and sound are read once, and nothing can be sought."""
+    video, pipe = tmp_path / "file.mkv", tmp_path / "pipe"
+    ffmpeg(*counting_frames(3.5, 10), *tone(3.5, 300), *H264, *AAC, video)
+    os.mkfifo(pipe)
+    with (
+        subprocess.Popen(["cp", str(video), str(pipe)]),
+        model.live(str(pipe)) as (_, seconds),
+    ):
+        np.testing.assert_allclose(list(seconds), model.windows(video).scores, rtol=1e-4)
+
+
+def live_command(folder, *more):
+    """The command line of `mafnet predict` on standard input."""
+    words = ["predict", "pipe:0", "--model", RUN, "--windows", "--limits", "0", "0"]
+    options = ["--device", "cpu", "--threads", "1", *more]
+    return {"args": [sys.executable, "-P", "-m", "mafnet", *words, *options], "cwd": folder,
+            "env": os.environ | {"PYTHONPATH": str(REPOSITORY)}, "text": True}  # fmt: skip
+
+
+@contextmanager
+def endless_video():
+    """Standard output of an ffmpeg that writes an endless video in real time."""
+    source = ("-f", "lavfi", "-i", "testsrc=s=64x48:r=10", *tone(10_000), *H264, *AAC)
+    command = [ffmpeg_path(), "-v", "error", "-re", *source, "-g", "10", "-f", "mpegts", "-"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield process.stdout
+        finally:
+            process.kill()
+
+
+def test_ctrl_c_ends_a_live_source_and_prints_the_rest(finished_run):
+    with endless_video() as source:
+        command = live_command(finished_run.folder, "--json")
+        with subprocess.Popen(
+            stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **command
+        ) as process:
+            source.close()
+            for line in process.stderr:  # the log names the last second
+                if "second 1:" in line:
+                    break
+            process.send_signal(signal.SIGINT)
+            said, log = process.communicate()
+    assert process.returncode == 0, log
+    found = [json.loads(line) for line in said.splitlines()]
+    assert {each["label"] for each in found} == {"high", "low"}
+    assert all(each["end"] >= 2 for each in found)
+
+
+def test_a_reader_that_goes_away_ends_a_live_source(finished_run):
+    """As in `mafnet predict pipe:0 ... | head -1`."""
+    with endless_video() as source:
+        command = live_command(finished_run.folder, "--csv")
+        with subprocess.Popen(
+            stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **command
+        ) as process:
+            source.close()
+            process.stdout.close()
+            log = process.stderr.read()
+    assert process.returncode == 1
+    assert "Traceback" not in log
+
+
+def test_a_live_source_is_alone_and_has_windows(finished_run):
+    for words in (["pipe:0"], ["pipe:0", "a.mp4", "--windows"]):
+        words = ["predict", *words, "--model", str(finished_run.folder / RUN)]
+        result = CliRunner().invoke(main, words)
+        assert result.exit_code == 1
+        assert "a live source needs --windows" in result.stderr

@@ -23,6 +23,7 @@ from mafnet.features.shard_report import Extracted
 from mafnet.video.config import VideoSettings
 from mafnet.video.media import Media
 from mafnet.video.status import Status
+from mafnet.video.windows import windows
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +87,13 @@ class Extractor:
         # The usual limit of the decoder is for T clips.
         limit = self.video.timeout_seconds + DECODE_SECONDS * clips
         video = self.video.model_copy(update={"clips": clips, "timeout_seconds": limit})
-        return FeatureStream(self._build(), media, self.root, self.name, video, self.workers)
+        decoded = decode_in_parallel([media], self.root, self.name, video, 1)
+        return FeatureStream(self._build(), media, decoded, self.workers)
+
+    def live(self, name: str, clips: Iterable[np.ndarray]) -> "FeatureStream":
+        """The features of clips as they arrive; `name` is that of their source."""
+        around = windows(clips, self.video) if self.name == "audio" else clips
+        return FeatureStream(self._build(), Media(name), _events(around), self.workers)
 
     @property
     def name(self) -> str:
@@ -144,29 +151,30 @@ class FeatureStream:
     outcome: Extracted
 
     def __init__(
-        self,
-        backbone: Backbone,
-        media: Media,
-        root: Path,
-        modality: str,
-        video: VideoSettings,
-        workers: int,
+        self, backbone: Backbone, media: Media, decoded: Iterator[Clip | End], workers: int
     ) -> None:
         self._backbone, self._media, self._workers = backbone, media, workers
-        self._decoded = decode_in_parallel([media], root, modality, video, 1)
+        self._decoded = decoded
 
     def __iter__(self) -> Iterator[np.ndarray]:
         pending: dict[int, _Pending] = {}
         count = 0
-        with closing(self._decoded) as events:
-            batches = _batches(events, self._backbone.batch, pending)
-            compute = partial(_features, self._backbone)
+        batches = _batches(self._decoded, self._backbone.batch, pending)
+        compute = partial(_features, self._backbone)
+        with closing(self._decoded):
             for _, features in in_parallel(compute, batches, self._backbone, self._workers):
                 count += len(features)
                 yield from np.asarray(features, np.float16)
         end, media = pending[0].end, self._media
         messages = (end.warnings, end.error, end.error_lines, end.lost_frames)
         self.outcome = Extracted(media.video, media.sha256, count, end.status, *messages)
+
+
+def _events(clips: Iterable[np.ndarray]) -> Iterator[Clip | End]:
+    """The events of one video without faults."""
+    for clip in clips:
+        yield Clip(0, clip)
+    yield End(0)
 
 
 def _interrupted(rows: Iterable[Extracted]) -> list[Extracted]:

@@ -13,7 +13,7 @@ from mafnet.common.errors import MafnetError
 if TYPE_CHECKING:
     from mafnet.features.videos import FailedVideo
     from mafnet.model.predictor import Model
-    from mafnet.model.window_scores import Segment
+    from mafnet.model.segments import Segment
 
 
 @click.command()
@@ -67,21 +67,33 @@ def predict(
     VIDEOS are files, folders, patterns, tables (.csv) with a column video, or - for a list on
     standard input. Without --windows, only the first T seconds of a video are read; T is that of
     the training. The exit status is 1 if a video could not be used.
+
+    With --windows, the video can also be a live source: a named pipe, or pipe:0 for a video on
+    standard input (Matroska, MPEG-TS, ...). Each part is then printed when it ends, JSON as one
+    object a line, until the source ends or you press Ctrl-C.
     """
     from rich.console import Console
 
     from mafnet.common.memory import keep_freed_memory
+    from mafnet.model.live_command import predict_live
     from mafnet.model.prediction_output import as_csv, as_json, as_table
     from mafnet.model.predictor import Model
+    from mafnet.video.live import is_live
     from mafnet.video.named_videos import named_videos
 
     names = named_videos(videos, sys.stdin)
+    live = any(map(is_live, names))
+    if live and (not windows or len(names) > 1):
+        raise MafnetError("a live source needs --windows, and no other video beside it")
     if form == "vtt" and (not windows or len(names) != 1):
         raise MafnetError("--vtt: needs --windows and one video; name one")
     if limits[0] < limits[1]:
         raise MafnetError("--limits: HIGH is less than LOW; give the higher limit first")
     keep_freed_memory()
     model = Model(run, weights, cache, device, threads or usable_cores(), silent)
+    if live:
+        predict_live(model, names[0], hop, limits, form)
+        return
     if windows:
         segments = {name: _segments(model, name, hop, limits) for name in names}
         _print_segments(segments, form, run, model)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from os import fspath
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,9 +23,11 @@ from mafnet.model.data import Subset
 from mafnet.model.mixed_precision import resolve
 from mafnet.model.model_source import model_source, places, weights_of
 from mafnet.model.predictions import as_written
+from mafnet.model.segments import WindowScores
 from mafnet.model.video_prediction import VideoPrediction
-from mafnet.model.window_scores import WindowScores, window_scores
+from mafnet.model.window_scores import Sliding
 from mafnet.video.config import VideoSettings
+from mafnet.video.live import LiveSource
 from mafnet.video.media import Media
 
 log = logging.getLogger(__name__)
@@ -117,11 +120,25 @@ class Model:
         A window of T seconds moves by `hop` seconds. The score of a second is the mean over the
         windows that contain it. Memory depends on T, not on the length. The cache has no part.
         """
+        return self._sliding(hop).recording(fspath(path), self._policy)
+
+    @contextmanager
+    def live(self, source: str, hop: int = 1) -> Iterator[tuple[LiveSource, Iterator[np.ndarray]]]:
+        """A context with a live source and the probabilities (C,) of each second, as they come.
+
+        source: "pipe:0" for standard input, or a named pipe. `LiveSource.stop` ends it. A second
+        comes when the windows that contain it are read, about T seconds later. MafnetError where
+        the source cannot be decoded, which is known only when it is read.
+        """
+        sliding = self._sliding(hop)
+        settings = {name: each.video for name, each in self._extractors.items()}
+        with LiveSource(source, settings) as opened:
+            yield opened, sliding.live(source, opened)
+
+    def _sliding(self, hop: int) -> Sliding:
         if not 1 <= hop <= self.settings.clips:
             raise MafnetError(f"hop {hop}: must be from 1 to T, {self.settings.clips} seconds")
-        return window_scores(
-            fspath(path), self._extractors, self.settings, self._policy, hop, self.scores
-        )
+        return Sliding(self._extractors, self.settings, hop, self.scores)
 
     def scores(self, data: FeatureArrays, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Calibrated probabilities (B, C) and attention (B, T, K) of features.

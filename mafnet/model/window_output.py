@@ -12,10 +12,13 @@ from rich.text import Text
 from mafnet.common.terminal import printable
 from mafnet.features.videos import FailedVideo
 from mafnet.model.predictions import DIGITS
-from mafnet.model.window_scores import Segment
+from mafnet.model.segments import Segment
 
 Found = Mapping[str, Sequence[Segment] | FailedVideo]
 """The segments of each recording, or why it failed."""
+
+COLUMNS = ("video", "status", "error", "start", "end", "label", "score")
+VTT_HEAD = "WEBVTT\n"
 
 
 def segments_table(found: Found, notes: Sequence[str]) -> Table:
@@ -40,8 +43,7 @@ def segments_json(found: Found, about: Mapping) -> str:
         if isinstance(segments, FailedVideo):
             videos.append({"video": video, "status": segments.status, "error": segments.error})
         else:
-            own = [{"start": each.start, "end": each.end, "label": each.label,
-                    "score": float(DIGITS.format(each.score))} for each in segments]  # fmt: skip
+            own = list(map(segment_values, segments))
             videos.append({"video": video, "status": "ok", "segments": own})
     return json.dumps({**about, "videos": videos}, indent=2) + "\n"
 
@@ -50,25 +52,43 @@ def segments_csv(found: Found) -> str:
     """The segments as CSV; a recording that failed has one row with the reason."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["video", "status", "error", "start", "end", "label", "score"])
+    writer.writerow(COLUMNS)
     for video, segments in found.items():
         if isinstance(segments, FailedVideo):
             writer.writerow([video, segments.status, segments.error, "", "", "", ""])
             continue
-        for each in segments:
-            score = DIGITS.format(each.score)
-            writer.writerow([video, "ok", "", each.start, each.end, each.label, score])
+        writer.writerows(segment_row(video, each) for each in segments)
     return text.getvalue()
 
 
 def segments_vtt(segments: Sequence[Segment]) -> str:
     """The segments of one recording as WebVTT subtitles (W3C); labels are text, not markup."""
-    cues = [
+    return "\n".join([VTT_HEAD, *map(segment_cue, segments)])
+
+
+def segment_values(each: Segment) -> dict:
+    """A segment as plain JSON values."""
+    score = float(DIGITS.format(each.score))
+    return {"start": each.start, "end": each.end, "label": each.label, "score": score}
+
+
+def segment_row(video: str, each: Segment) -> list:
+    """A segment as a row of the CSV, with COLUMNS."""
+    return [video, "ok", "", *segment_values(each).values()]
+
+
+def segment_cue(each: Segment) -> str:
+    """A segment as a cue of WebVTT."""
+    return (
         f"{_clock(each.start)} --> {_clock(each.end)}\n"
         f"{html.escape(_one_line(each.label), quote=False)} {each.score:.0%}\n"
-        for each in segments
-    ]
-    return "\n".join(["WEBVTT\n", *cues])
+    )
+
+
+def segment_line(each: Segment) -> str:
+    """A segment as a line for people."""
+    times = f"{_clock(each.start)[:-4]}  {_clock(each.end)[:-4]}"
+    return f"{times}  {each.score:6.1%}  {_one_line(each.label)}"
 
 
 def _clock(seconds: int) -> str:

@@ -3,7 +3,7 @@
 import logging
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -16,8 +16,10 @@ from mafnet.features.shard_report import Extracted
 from mafnet.features.videos import FailedVideo, probe_videos
 from mafnet.model.cached_features import FeatureArrays
 from mafnet.model.data import INPUTS
+from mafnet.model.segments import WindowScores
 from mafnet.model.settings import RunSettings
 from mafnet.video.config import VideoSettings
+from mafnet.video.live import LiveSource
 from mafnet.video.media import Media
 
 log = logging.getLogger(__name__)
@@ -33,78 +35,74 @@ Second = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Segment:
-    """A part of a recording, in seconds, with the mean score of its label, 0 to 1."""
+class Sliding:
+    """A run on windows of T seconds that move by `hop` seconds.
 
-    start: int
-    end: int
-    label: str
-    score: float
-
-
-@dataclass(frozen=True)
-class WindowScores:
-    """The probabilities in a recording of S seconds. classes: names (C,). scores: (S, C)."""
-
-    video: str
-    classes: tuple[str, ...]
-    scores: np.ndarray
-
-    def segments(self, high: float = 0.5, low: float = 0.3) -> list[Segment]:
-        """The parts where a class has a score of `low` or more, and somewhere `high` or more.
-
-        The two limits (hysteresis) keep a score near one limit from making many short parts.
-        """
-        found = []
-        for label, scores in zip(self.classes, self.scores.T, strict=True):
-            edges = np.flatnonzero(np.diff(np.r_[False, scores >= low, False]))
-            for start, end in edges.reshape(-1, 2).tolist():
-                if (scores[start:end] >= high).any():
-                    found.append(Segment(start, end, label, float(scores[start:end].mean())))
-        return sorted(found, key=lambda each: (each.start, -each.score))
-
-
-def window_scores(
-    path: str,
-    extractors: Mapping[str, Extractor],
-    settings: RunSettings,
-    policy: VideoSettings,
-    hop: int,
-    score: Callable[[FeatureArrays, Sequence[str]], tuple[np.ndarray, np.ndarray]],
-) -> WindowScores | FailedVideo:
-    """The scores of each second of a recording; memory depends on T, not on its length.
-
-    extractors: by modality. score: `Model.scores`. hop: seconds between two windows.
+    extractors: by modality. score: `Model.scores`.
     """
-    (media,) = probe_videos([path], 1)
-    if media.ok and "audio" in extractors and not media.audio_codec:
-        silent = {"audio": [Extracted(media.video, media.sha256)]}
-        (media,) = merge_media([media], silent, policy)
-    if not media.ok:
-        return _failed(media)
-    clips = _seconds(media)
-    streams = {name: each.stream(media, clips) for name, each in extractors.items()}
-    progress = Progress(path, clips, "seconds", log)
-    inputs = settings.inputs
-    sums: list[np.ndarray] = []
-    done = 0
-    for batch in _batches(_windows(_by_second(streams, extractors, inputs), settings.clips, hop)):
-        windows = [window for _, window in batch]
-        data = _arrays(windows, extractors, inputs, settings.clips)
-        probabilities, _ = score(data, [path] * len(windows))
-        for (start, window), each in zip(batch, probabilities, strict=True):
-            sums += [np.zeros(1 + len(each)) for _ in range(start + len(window) - len(sums))]
-            for second in range(start, start + len(window)):
-                sums[second] += np.r_[1, each]
-        progress.advance(steps=min(len(sums), clips) - done)
-        done = min(len(sums), clips)
-    reports = {name: [each.outcome] for name, each in streams.items()}
-    whole = policy.model_copy(update={"clips": clips})
-    (media,) = merge_media([media], reports, whole)
-    if not media.ok or not sums:
-        return _failed(media)
-    totals = np.array(sums)
-    return WindowScores(path, tuple(settings.classes), totals[:, 1:] / totals[:, :1])
+
+    extractors: Mapping[str, Extractor]
+    settings: RunSettings
+    hop: int
+    score: Callable[[FeatureArrays, Sequence[str]], tuple[np.ndarray, np.ndarray]]
+
+    def recording(self, path: str, policy: VideoSettings) -> WindowScores | FailedVideo:
+        """The scores of each second of a recording; memory depends on T, not on its length."""
+        (media,) = probe_videos([path], 1)
+        if media.ok and "audio" in self.extractors and not media.audio_codec:
+            silent = {"audio": [Extracted(media.video, media.sha256)]}
+            (media,) = merge_media([media], silent, policy)
+        if not media.ok:
+            return _failed(media)
+        clips = _seconds(media)
+        streams = {name: each.stream(media, clips) for name, each in self.extractors.items()}
+        progress = Progress(path, clips, "seconds", log)
+        scores = []
+        for each in self.seconds(streams, path, WINDOWS_AT_ONCE):
+            scores.append(each)
+            progress.advance(steps=len(scores) <= clips)
+        reports = {name: [each.outcome] for name, each in streams.items()}
+        whole = policy.model_copy(update={"clips": clips})
+        (media,) = merge_media([media], reports, whole)
+        if not media.ok or not scores:
+            return _failed(media)
+        return WindowScores(path, tuple(self.settings.classes), np.array(scores))
+
+    def live(self, name: str, source: LiveSource) -> Iterator[np.ndarray]:
+        """The scores (C,) of each second of a live source, once all its windows are read."""
+        clips = {each: source.clips(each) for each in self.extractors}
+        streams = {each: self.extractors[each].live(name, found) for each, found in clips.items()}
+        return self.seconds(streams, name, 1)
+
+    def seconds(
+        self, streams: Mapping[str, Iterable[np.ndarray]], name: str, at_once: int
+    ) -> Iterator[np.ndarray]:
+        """The scores (C,) of each second: the mean over the windows that contain it.
+
+        streams: features of each second, by modality. at_once: windows of a batch.
+        """
+        length, inputs = self.settings.clips, self.settings.inputs
+        second_by_second = _by_second(streams, self.extractors, inputs)
+        sums: deque[np.ndarray] = deque()
+        first = 0
+        for batch in _batches(_windows(second_by_second, length, self.hop), at_once):
+            data = _arrays([window for _, window in batch], self.extractors, inputs, length)
+            probabilities, _ = self.score(data, [name] * len(batch))
+            for (start, window), each in zip(batch, probabilities, strict=True):
+                # No later window contains the seconds before this one.
+                for _ in range(start - first):
+                    yield _mean(sums.popleft())
+                first = start
+                sums.extend(np.zeros(1 + len(each)) for _ in range(len(window) - len(sums)))
+                for total in sums:
+                    total += np.r_[1, each]
+                log.debug("%s: window at %d s", name, start)
+        yield from map(_mean, sums)
+
+
+def _mean(total: np.ndarray) -> np.ndarray:
+    """The mean of a sum (1 + C,), whose first number counts."""
+    return total[1:] / total[0]
 
 
 def _seconds(media: Media) -> int:
@@ -114,7 +112,7 @@ def _seconds(media: Media) -> int:
 
 
 def _by_second(
-    streams: Mapping[str, Iterator[np.ndarray]],
+    streams: Mapping[str, Iterable[np.ndarray]],
     extractors: Mapping[str, Extractor],
     inputs: Sequence[str],
 ) -> Iterator[Second]:
@@ -146,13 +144,13 @@ def _windows(
 
 
 def _batches(
-    windows: Iterator[tuple[int, list[Second]]],
+    windows: Iterator[tuple[int, list[Second]]], size: int
 ) -> Iterator[list[tuple[int, list[Second]]]]:
     """The windows in batches."""
     batch = []
     for window in windows:
         batch.append(window)
-        if len(batch) == WINDOWS_AT_ONCE:
+        if len(batch) == size:
             yield batch
             batch = []
     if batch:

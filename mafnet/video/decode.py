@@ -25,7 +25,7 @@ from mafnet.video.packets import AHEAD_SECONDS, BACK_SECONDS
 from mafnet.video.status import MediaWarning
 from mafnet.video.timed_pipe import TIMED
 
-_SCALER = "accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
+SCALER = "accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
 """Flags for exact results. Without them ffmpeg is faster but differs between machines."""
 
 _NUDGE_SECONDS = 1
@@ -69,7 +69,7 @@ def decode_frames(path: Path, media: Media, settings: VideoSettings) -> Decoding
         _input(path, max_pixels=MAX_PIXELS, **_hardware(settings))[f"V:{media.video_track}"]
         .filter("setpts", _on_grid(media, settings))
         .filter("fps", fps=rate, round="up", start_time=0)
-        .filter("scale", side, side, flags=f"{settings.interpolation}+{_SCALER}")
+        .filter("scale", side, side, flags=f"{settings.interpolation}+{SCALER}")
     )
     mapped = can_tone_map()
     if media.hdr and mapped:

@@ -55,7 +55,7 @@ class Pipe:
             start_new_session=True,
         )
         if memory_bytes:
-            _limit_memory(self._process.pid, memory_bytes)
+            limit_memory(self._process.pid, memory_bytes)
         self._out = self._process.stdout.fileno()
         self._err = self._process.stderr.fileno()
         self._open = {self._out, self._err}
@@ -106,10 +106,8 @@ class Pipe:
 
     @property
     def message(self) -> str:
-        """The end of the error text on one line, without addresses, which change in every run."""
-        text = self._tail.decode("utf-8", "replace")
-        text = re.sub(r" @ 0x[0-9a-fA-F]+", "", text)
-        return "; ".join(text.splitlines())[-KEPT_CHARACTERS:]
+        """The end of the error text, see `message_of`."""
+        return message_of(self._tail)
 
     @contextmanager
     def _clock(self) -> Iterator[float]:
@@ -166,7 +164,13 @@ class Pipe:
         return 0
 
 
-def _limit_memory(process: int, memory_bytes: int) -> None:
+def message_of(text: bytes) -> str:
+    """The end of ffmpeg's error text on one line, without addresses, which change in every run."""
+    lines = re.sub(r" @ 0x[0-9a-fA-F]+", "", text.decode("utf-8", "replace")).splitlines()
+    return "; ".join(lines)[-KEPT_CHARACTERS:]
+
+
+def limit_memory(process: int, memory_bytes: int) -> None:
     """Limit the address space of a process that has just started, where the system can."""
     if hasattr(resource, "prlimit"):
         # A process that has ended needs no limit; a lower limit of the user stays.
