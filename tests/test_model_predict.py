@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import logging
 import re
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import textwrap
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from support.made_videos import H264, counting_frames, ffmpeg
+from support.made_videos import AAC, H264, counting_frames, ffmpeg, tone
 from support.tiny_run import REPOSITORY
 
 import mafnet
@@ -35,9 +36,10 @@ def predict(*arguments, **options):
     return CliRunner().invoke(main, words, **options)
 
 
-def test_predictions_are_those_of_the_evaluation(finished_run, run, tmp_path, monkeypatch):
-    """Without the cache and with it, from the same files."""
+def test_predictions_are_those_of_the_evaluation(finished_run, run, tmp_path, monkeypatch, caplog):
+    """With the cache of the project, which is found, and with an empty one, from the same files."""
     monkeypatch.chdir(finished_run.folder)
+    caplog.set_level(logging.INFO)
     known, attention = RunFolder(run).read_predictions(), RunFolder(run).read_attention()
     for cache in ((), ("--cache", tmp_path)):
         result = predict("videos/6.mp4", "videos/7.mp4", "--model", RUN, "--json", *cache)
@@ -51,6 +53,11 @@ def test_predictions_are_those_of_the_evaluation(finished_run, run, tmp_path, mo
                   for clip in each["attention"]]  # fmt: skip
         np.testing.assert_allclose(scores, attention.weights[:, 0], rtol=1e-5)
     assert list(tmp_path.glob("densenet201/*/*/*.clips"))
+    said = [record.getMessage() for record in caplog.records]
+    visual = [line for line in said if line.startswith("visual:")]
+    assert visual == [f"visual: {done} videos in the cache, {2 - done} to extract"
+                      for done in (2, 0)]  # fmt: skip
+    assert any(re.fullmatch("predict: 2 of 2 videos, .* elapsed, about .* left", s) for s in said)
 
 
 def test_a_bad_file_is_reported_and_the_others_are_predicted(finished_run, run, tmp_path):
@@ -58,14 +65,16 @@ def test_a_bad_file_is_reported_and_the_others_are_predicted(finished_run, run, 
     folder.mkdir()
     shutil.copy(finished_run.folder / "videos/6.mp4", folder / "good.mp4")
     (folder / "bad.mp4").write_bytes(b"no video at all")
+    ffmpeg(*tone(1), *AAC, folder / "sound.mp4")
     result = predict(folder, tmp_path / "none.mp4", "--model", run, "--csv")
     assert result.exit_code == 1
     rows = {row["video"]: row for row in csv.DictReader(io.StringIO(result.stdout))}
     assert rows[str(folder / "good.mp4")]["label"] in RunFolder(run).read_settings().classes
     assert float(rows[str(folder / "good.mp4")]["visual[0]"]) >= 0
     assert rows[str(folder / "bad.mp4")]["status"] == "unreadable"
+    assert rows[str(folder / "sound.mp4")]["status"] == "no_video"
     assert rows[str(tmp_path / "none.mp4")]["status"] == "missing"
-    assert "2 of 3 videos" in result.stderr
+    assert "3 of 4 videos" in result.stderr
 
 
 def test_the_table_shows_labels_and_a_timeline(finished_run, run):

@@ -39,6 +39,8 @@ def predict_live(
 
     form: "json" (an object a line), "csv", "vtt", or None for lines for people.
     """
+    for note in model.notes:
+        log.warning("%s", note)
     head, text_of = _form(form, source)
     classes = model.settings.classes
     with model.live(source, hop) as (opened, seconds), _stopping(opened):

@@ -6,7 +6,7 @@ stays as it is, and several channels have ffmpeg's own down-mix.
 """
 
 import subprocess
-import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from stat import S_ISFIFO
@@ -28,6 +28,7 @@ STANDARD_INPUT = ("pipe:0", "/dev/stdin")
 AHEAD_SECONDS = 20
 """Seconds that one stream may be ahead; then the other counts as still or silent for a while."""
 
+_KEPT_BYTES = 4000
 _SHAPES = {
     "visual": lambda each: ((each.frames_per_clip, each.frame_size, each.frame_size, 3), np.uint8),
     "audio": lambda each: ((each.sample_rate,), np.int16),
@@ -57,17 +58,19 @@ class LiveSource:
         self._waiting = {each: bytearray() for each in self._shapes}
         self._owed = dict.fromkeys(self._shapes, 0)
         self._stopped = False
-        self._messages = tempfile.TemporaryFile()  # noqa: SIM115 - `__exit__` closes it
+        self._said = b""
         source = None if name in STANDARD_INPUT else Path(name).open("rb")  # noqa: SIM115
         # A new session: Ctrl-C reaches only this process, which then calls `stop`.
         self._process = subprocess.Popen(
             _command(settings), stdin=source, stdout=subprocess.PIPE,
-            stderr=self._messages, start_new_session=True,
+            stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         if source:
             source.close()
         limit = max(each.decoder_memory_mb for each in settings.values())
         limit_memory(self._process.pid, limit * 1_000_000)
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         self._packets = self._read()
 
     def __enter__(self) -> Self:
@@ -76,8 +79,9 @@ class LiveSource:
     def __exit__(self, *exception: object) -> None:
         self.stop()
         self._process.wait()
+        self._listener.join()
         self._process.stdout.close()
-        self._messages.close()
+        self._process.stderr.close()
 
     def stop(self) -> None:
         """End the reading: the clips end with what is decoded. May be called more than once."""
@@ -165,10 +169,15 @@ class LiveSource:
         if self._process.wait() and not self._stopped:
             raise self._failed(None)
 
+    def _listen(self) -> None:
+        """Keep the end of ffmpeg's messages, which may be many in a source of weeks."""
+        while chunk := self._process.stderr.read1():
+            self._said = (self._said + chunk)[-_KEPT_BYTES:]
+
     def _failed(self, error: Exception | None) -> MafnetError:
         self._process.wait()
-        self._messages.seek(0)
-        reason = message_of(self._messages.read()) or str(error)
+        self._listener.join()
+        reason = message_of(self._said) or str(error)
         return MafnetError(
             f"{self._name}: the source cannot be decoded ({reason}); send Matroska or MPEG-TS, "
             "because mp4 needs a file"
