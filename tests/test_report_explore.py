@@ -268,7 +268,6 @@ def test_link_that_leads_outside_is_not_served(made, port, tmp_path):
 
 
 def test_copies_are_made_once_and_bounded(made, tmp_path, monkeypatch):
-    monkeypatch.setattr("mafnet.report.explore.viewer_server.MAX_COPIES", 2)
     shown = collection(made, "first")
     videos = list(shown.videos.values())
     copies = Copies(tmp_path, 2)
@@ -280,8 +279,13 @@ def test_copies_are_made_once_and_bounded(made, tmp_path, monkeypatch):
     assert row.duration_seconds == pytest.approx(2, abs=0.1)  # of 3 s; AAC pads its last frame
     copies.of(0, videos[0])
     assert copies.of(5, videos[5]).stat().st_mtime_ns == made_at
+    two = sum(path.stat().st_size for path in tmp_path.iterdir())
+    monkeypatch.setattr("mafnet.report.explore.viewer_server.KEPT_BYTES", two)
     copies.of(1, videos[1])
     assert sorted(path.stem for path in tmp_path.iterdir()) == ["1", "5"]
+    monkeypatch.setattr("mafnet.report.explore.viewer_server.KEPT_BYTES", 1)
+    assert copies.of(5, videos[5]).exists()
+    assert [path.stem for path in tmp_path.iterdir()] == ["5"]
 
 
 def test_a_file_that_cannot_be_converted_leaves_nothing(tmp_path):

@@ -36,7 +36,8 @@ def viewer_page(shown: Collection, sources: Mapping[str, Mapping]) -> tuple[str,
         "clips": shown.clips,
         "copySeconds": shown.copy_seconds,
         "networks": [
-            {"name": printable(one.name), "modalities": one.modalities} for one in shown.networks
+            {"name": printable(one.name), "modalities": list(map(printable, one.modalities))}
+            for one in shown.networks
         ],
         "videos": [_video(one) | dict(sources[name]) for name, one in shown.videos.items()],
     }

@@ -35,8 +35,8 @@ from mafnet.report.explore.viewer_page import viewer_page
 log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
-MAX_COPIES = 100
-"""Largest number of copies that are kept; the ones not used for longest are removed."""
+KEPT_BYTES = 1_000_000_000
+"""Largest size of all copies; the ones not used for longest are removed, except the last one."""
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -64,9 +64,12 @@ class Copies:
                 write_copy(video.path, video.media, self._seconds, path)
                 self._kept[number] = path
             self._kept.move_to_end(number)
-            while len(self._kept) > MAX_COPIES:
-                self._kept.popitem(last=False)[1].unlink(missing_ok=True)
+            while len(self._kept) > 1 and self._size() > KEPT_BYTES:
+                self._kept.popitem(last=False)[1].unlink()
             return self._kept[number]
+
+    def _size(self) -> int:
+        return sum(path.stat().st_size for path in self._kept.values())
 
 
 def viewer_app(shown: Collection, copies: Copies, secret: str) -> Starlette:
