@@ -72,8 +72,10 @@ def test_new_samples_are_better_calibrated_and_no_prediction_changes():
     ("labels", "probabilities", "reason"),
     [
         ([0] * (FEWEST - 1), [[0.6, 0.4]] * (FEWEST - 1), "fewer than"),
-        ([0] * 20, [[0.6, 0.4]] * 20, "all right"),
-        ([0] * 20, [[1.0, 0.0]] * 20, "all right"),
+        ([0] * 20, [[0.6, 0.4]] * 20, "are right"),
+        ([0] * 20, [[1.0, 0.0]] * 20, "are right"),
+        ([0] * 20, [[0.999999, 1e-6]] * 20, "are right"),
+        ([0] * 19 + [1], [[0.5001, 0.4999]] * 19 + [[0.500001, 0.499999]], "is below 0.1"),
         ([1] * 20, [[0.6, 0.4]] * 20, "not better than chance"),
         ([1] * 20, [[1.0, 0.0]] * 20, "not better than chance"),
     ],

@@ -35,13 +35,15 @@ class Calibration(NamedTuple):
 def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> Calibration:
     """The temperature for labels (S,) and probabilities (S, C) of the validation subset.
 
-    The likelihood has one maximum. If it is not within LIMITS, or if there are fewer than FEWEST
-    samples, the temperature is 1, and the note says why.
+    The likelihood has one maximum, at temperature 0 if all samples are right. If it is not within
+    LIMITS, or if there are fewer than FEWEST samples, the temperature is 1; the note says why.
     """
     from scipy.optimize import minimize_scalar
 
     if len(labels) < FEWEST:
         return _kept(f"fewer than {FEWEST} validation samples")
+    if (probabilities.argmax(axis=1) == labels).all():
+        return _kept("all validation samples are right, so no confidence is too high for them")
     logits = np.log(np.maximum(probabilities, SMALLEST))
     bounds = tuple(np.log(LIMITS))
     found = minimize_scalar(
@@ -49,9 +51,12 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> Calibratio
     )
     nearness = 0.01 * (bounds[1] - bounds[0])
     if found.x < bounds[0] + nearness:
-        return _kept("the validation samples are (almost) all right, so no confidence is too high")
+        return _kept(f"the best temperature for the validation samples is below {LIMITS[0]:g}")
     if found.x > bounds[1] - nearness:
-        return _kept("on the validation samples the network is not better than chance")
+        return _kept(
+            f"the best temperature is above {LIMITS[1]:g}, because on the validation samples the "
+            "network is not better than chance"
+        )
     better = found.fun < _loss(labels, logits, 1.0) - 1e-9  # not where all probabilities are equal
     return Calibration(float(f"{np.exp(found.x):.4g}") if better else 1.0, "")
 

@@ -234,7 +234,8 @@ METRICS |= {
         function=after_calibration(METRICS[name].function),
         resampled=after_calibration(METRICS[name].resampled),
         description="The same of the probabilities that `mafnet predict` gives: calibrated by a "
-        "temperature that is chosen on the validation subset.",
+        "temperature that is chosen on the validation subset. If there is none (all validation "
+        "samples are right, for example), the value is that before calibration.",
     )
     for name in ("expected_calibration_error", "negative_log_likelihood")
 }
