@@ -72,11 +72,12 @@ test-pretrained: $(INSTALLED)
 test-wheel: $(INSTALLED)
 	$(BIN)/python -m pytest -m registry tests/test_wheel_installed.py
 
-# The tests start and stop Slurm's daemons. They are skipped if these are not installed.
+# The tests start and stop Slurm's daemons. They are skipped if these are not installed. SLURM has more options
+# of pytest: make test-slurm SLURM='-k user'.
 test-slurm: $(INSTALLED)
 	@command -v slurmd munged >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
 	    { apt-get update -qq && apt-get install -yqq slurm-wlm munge; } >/dev/null
-	$(BIN)/python -m pytest -v -m slurm tests/test_workflow_slurm.py
+	$(BIN)/python -m pytest -v -m slurm tests/test_workflow_slurm.py $(SLURM)
 
 # The extra `clusters` is not in the lock, and no other target needs it.
 test-s3: $(INSTALLED)

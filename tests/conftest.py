@@ -1,6 +1,7 @@
 """Shared fixtures: one finished tiny run of the workflow, and torch on one thread."""
 
 import shutil
+import subprocess
 
 import pytest
 from support.tiny_run import METRICS, REPOSITORY, Workflow, copy_checkout, make_data
@@ -29,6 +30,17 @@ def run(finished_run, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(finished_run.folder, folder)
     return Workflow(finished_run.checkout, folder)
+
+
+@pytest.fixture(scope="session")
+def preloaded(tmp_path_factory):
+    """A library that replaces flock and the host name in the processes that load it."""
+    if shutil.which("gcc") is None:
+        pytest.skip("gcc is not installed; it compiles the replacement of flock")
+    library = tmp_path_factory.mktemp("preloaded") / "file_locks.so"
+    source = REPOSITORY / "tests/support/file_locks.c"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True)
+    return library
 
 
 @pytest.fixture

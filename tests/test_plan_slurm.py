@@ -1,10 +1,12 @@
 """What the workflow does about Slurm, as far as that needs no Slurm."""
 
+import os
 import subprocess
 
 import pytest
 from support.tiny_run import METRICS
 
+from mafnet.plan import slurm
 from mafnet.plan.slurm import memory_kills
 
 pytestmark = pytest.mark.workflow
@@ -42,3 +44,24 @@ def test_the_log_of_a_killed_step_gives_the_reason(run, edited):
     (run.folder / METRICS).unlink()
     run.run(METRICS, succeeds=False)
     assert "most likely because memory ran out" in run.log("report/metrics/tiny.log")
+
+
+def test_only_the_jobs_of_this_directory_are_awaited(tmp_path, monkeypatch):
+    """With a stand-in for squeue, whose jobs end one after the other."""
+    queue = tmp_path / "queue"
+    queue.write_text(
+        f"7|rule_train_x|{tmp_path}\n8|rule_run_y|{tmp_path}\n9|mine|{tmp_path}\n"
+        "10|rule_train_x|/elsewhere\n"
+    )
+    squeue = tmp_path / "squeue"
+    squeue.write_text(f"#!/bin/sh\ncat {queue}\nsed -i '1{{/rule_/d}}' {queue}\n")
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(slurm, "SECONDS_BETWEEN", 0)
+    said = []
+    assert slurm.await_leftover_jobs(tmp_path, said.append)
+    assert said[0].startswith(f"2 jobs of an earlier snakemake in {tmp_path} are in Slurm")
+    assert said[0].endswith("cancel them: scancel 7 8")
+    assert queue.read_text().startswith("9|mine")
+    assert not slurm.await_leftover_jobs(tmp_path, said.append)
+    assert len(said) == 1

@@ -16,17 +16,6 @@ TARGET = "results/tiny/media/0000.tsv"
 PATIENCE_SECONDS = 120
 
 
-@pytest.fixture(scope="module")
-def preloaded(tmp_path_factory):
-    """A library that replaces flock and the host name in the processes that load it."""
-    if shutil.which("gcc") is None:
-        pytest.skip("gcc is not installed; it compiles the replacement of flock")
-    library = tmp_path_factory.mktemp("preloaded") / "file_locks.so"
-    source = REPOSITORY / "tests/support/file_locks.c"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True)
-    return library
-
-
 @pytest.fixture
 def new_run(checkout, tmp_path):
     """Videos and settings of a workflow that has not run yet."""
