@@ -9,7 +9,7 @@ CORES ?= $(shell $(PYTHON) mafnet/common/cores.py 2>/dev/null || nproc 2>/dev/nu
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo demo-real test test-all test-pretrained test-wheel test-slurm test-s3 lint format generate bench bench-gpu bench-gpu-video bench-clips bench-intervals bench-scale lock vggish-env clean
+.PHONY: help bench-features install demo demo-real test test-all test-pretrained test-wheel test-slurm test-s3 lint format generate bench bench-gpu bench-gpu-video bench-clips bench-intervals bench-scale lock vggish-env clean
 
 help:
 	@echo "make demo      from synthetic videos to a table of accuracies and a page, on $(CORES) cores"
@@ -25,6 +25,7 @@ help:
 	@echo "make bench-gpu  measure extraction on a GPU; writes its table into docs/performance.md"
 	@echo "make bench-gpu-video  the same for the video networks"
 	@echo "make bench-clips  compare two readers of the clips of video networks, a minute"
+	@echo "make bench-features BENCH='FEATURES.npz MANIFEST.csv'  accuracy of networks on features that you have"
 	@echo "make bench-intervals  how often the intervals contain the true value, by simulation, an hour"
 	@echo "make bench-scale  measure Snakemake's time and memory for up to two million videos, 10 minutes; writes its table into docs/scaling.md"
 	@echo "make lock      write requirements.lock and envs/mafnet.yaml from the dependencies in pyproject.toml"
@@ -114,6 +115,9 @@ bench-clips: $(INSTALLED)
 
 bench-intervals: $(INSTALLED)
 	$(BIN)/python -m benchmarks.coverage $(BENCH)
+
+bench-features: $(INSTALLED)
+	$(BIN)/python -m benchmarks.real_features $(BENCH)
 
 bench-scale: $(INSTALLED)
 	$(BIN)/python -m benchmarks.scale --write docs/scaling.md

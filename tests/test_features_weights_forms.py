@@ -20,9 +20,11 @@ from mafnet.common.errors import MafnetError
 from mafnet.common.files import sha256_of
 from mafnet.features.backbones import BACKBONES, frozen_network
 from mafnet.features.backbones.zoo.yamnet import keras_names
+from mafnet.features.costs import known_costs
+from mafnet.features.defaults import OWN, PAPER
 from mafnet.features.weights.fetch import fetch
 from mafnet.features.weights.files import read
-from mafnet.features.weights.published import TABLE, Published, published
+from mafnet.features.weights.published import TABLE, Published, published, read_published
 from mafnet.features.weights.tensorflow_variables import read_variables
 
 VARIABLES = Path(__file__).parent / "data" / "variables"
@@ -243,12 +245,38 @@ def test_the_table_says_what_is_here(tmp_path):
     (tmp_path / "yamnet-audioset.safetensors").touch()
     shown = CliRunner().invoke(main, ["backbones", "--weights", str(tmp_path)], env=WIDE)
     assert shown.exit_code == 0, shown.output
-    rows = [
-        line for line in shown.output.splitlines() if "imagenet " in line or "audioset " in line
-    ]
-    states = [row.split("│")[7].strip() for row in rows]
-    assert states == ["downloaded", "no", "no", "ready"]
-    assert all(name in shown.output for name in BACKBONES)
+    rows = {line.split()[0]: line.split() for line in shown.output.splitlines() if ":" in line}
+    names = ("efficientnet_lite0:imagenet", "vggish:audioset", "yamnet:audioset")
+    assert [rows[name][4] for name in names] == ["downloaded", "no", "ready"]
+    assert rows["vggish:audioset_hub"][4:6] == ["no", "*"]
+    assert rows["vggish_pca:audioset"][1] == "1x1x128"
+    assert {name.partition(":")[0] for name in rows} >= set(BACKBONES)
+
+
+def test_the_table_fits_a_terminal_of_80_characters(tmp_path):
+    shown = CliRunner().invoke(main, ["backbones"], env={"COLUMNS": "80"})
+    for row in read_published(TABLE):
+        if row.backbone in BACKBONES:
+            assert f"{row.backbone}:{row.name} " in shown.output
+
+
+def test_costs_are_measured_and_written(tmp_path, monkeypatch):
+    one = {"yamnet": BACKBONES["yamnet"]}
+    monkeypatch.setattr("mafnet.features.backbones.BACKBONES", one)
+    monkeypatch.setattr("mafnet.features.costs.ROUNDS", 1)
+    path = tmp_path / "costs.tsv"
+    shown = CliRunner().invoke(main, ["backbones", "--write", str(path)], env=WIDE)
+    assert shown.exit_code == 0, shown.output
+    head, row = path.read_text().splitlines()
+    assert head.split("\t") == ["backbone", "cpu_ms", "backend", "processor"]
+    cost = row.split("\t")[1]
+    assert 0.1 < float(cost) < 1000
+    assert f" {cost} " in shown.output
+
+
+def test_the_stored_costs_are_those_of_backbones():
+    assert set(known_costs()) <= set(BACKBONES)
+    assert set(PAPER.values()) | set(OWN.values()) <= set(known_costs())
 
 
 def test_the_text_of_a_row_is_that_of_earlier_versions():

@@ -1,8 +1,11 @@
 """VGGish's embedding after PCA and quantisation: the audio features of DMRN's authors.
 
-Hershey et al. 2017 (arXiv 1609.09430). The steps after the embedding are those of VGGish's authors
-(vggish_postprocess.py in github.com/tensorflow/models, research/audioset/vggish), as AudioSet's
-features were made. The embedding has a last ReLU, as VGGish had when DMRN was published.
+Hershey et al. 2017 (arXiv 1609.09430). The steps after the embedding were compared with the source
+of VGGish's authors (vggish_postprocess.py in github.com/tensorflow/models,
+research/audioset/vggish): the means are subtracted, the matrix is applied from the left, the values
+are clipped to [-2, 2] and scaled to 0 to 255, and the cast to bytes drops the fraction.
+The last ReLU of the embedding is that of the PyTorch port; the authors' present definition
+(vggish_slim.py) ends before it. Which of the two DMRN's authors used is not known here.
 """
 
 import torch
