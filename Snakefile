@@ -104,3 +104,6 @@ else:
         lambda target: any(rule.is_producer(target) for rule in workflow.rules),
         {dataset: PLAN.studies(dataset) for dataset in PLAN.datasets},
     )
+    if not workflow.dryrun:
+        for stale in stale_datasets():
+            remove_stale_studies(stale)

@@ -162,10 +162,23 @@ def test_the_command_that_makes_the_demo_can_be_planned_as_printed(tmp_path):
     assert re.search(r"^demo +1$", done.stdout, re.MULTILINE)
 
 
-def test_a_missing_archive_is_named(tmp_path):
-    config = write_config(tmp_path, {"ave": {"source": "ave", "archive": "no.zip"}})
-    checked = mafnet(tmp_path, "check", "ave", "--configfile", config)
-    assert "archive no.zip does not exist" in checked.stderr
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"archive": "no.zip"}, "datasets.mine.archive: no.zip does not exist; fix the path"),
+        ({"folder": "no"}, "datasets.mine.folder: no is not a folder; fix the path"),
+        ({"folder": ".", "lists": "no"}, "datasets.mine.lists: no does not exist; fix the path"),
+        ({"folder": "."}, ".: does not contain trainSet.txt, valSet.txt, testSet.txt; name"),
+    ],
+)
+def test_wrong_paths_of_a_published_data_set_are_one_line(tmp_path, entry, message):
+    config = write_config(tmp_path, {"mine": {"source": "ave"} | entry})
+    checked = mafnet(tmp_path, "check", "mine", "--configfile", config)
+    assert f"mafnet check: {message}" in checked.stderr
+    for mode in (("-n",), ())[: 1 + ("folder" in message)]:
+        planned = snakemake(tmp_path, config, "results/mine/metrics.json", *mode)
+        assert planned.returncode == 1
+        assert planned.stdout.strip().splitlines()[-1].startswith(f"mafnet: {message}")
 
 
 def test_the_key_is_in_the_schema():

@@ -232,6 +232,25 @@ def test_list_of_classes(tmp_path):
             read_classes(path)
 
 
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ("cat\nd\u200bog\n", "class 'd\\u200bog' contains a control character"),
+        ("cat\n\u202edog\n", "invisible character; remove it"),
+        ("cat\n dog\n", "class ' dog' begins or ends with a blank"),
+        ("Cat\ncat\n", "look the same"),
+        ("stra\u00dfe\nSTRASSE\n", "look the same"),
+        ("caf\u00e9\ncafe\u0301\n", "look the same"),
+    ],
+)
+def test_names_of_classes_are_checked_as_labels_are(tmp_path, classes, message):
+    path = tmp_path / "classes.txt"
+    path.write_text(classes)
+    with pytest.raises(MafnetError) as caught:
+        read_classes(path)
+    assert message in str(caught.value)
+
+
 def test_calibration_uses_the_first_training_videos(tmp_path):
     rows = ["a,1.mp4,c,val", "b,3.mp4,c,train", "c,2.mp4,c,train", "d,3.mp4,e,train"]
     path = write(tmp_path, "\n".join(["sample,video,label,subset", *rows, "e,4.mp4,c,train"]))

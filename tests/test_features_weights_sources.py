@@ -126,6 +126,18 @@ def recipe():
     return module
 
 
+def test_full_disk_during_the_conversion_is_one_line(tmp_path):
+    writer = tmp_path / "python"  # as a Python with TensorFlow that writes to a full disk
+    writer.write_text("#!/bin/sh\nexec cat /etc/passwd > /dev/full\n")
+    writer.chmod(0o755)
+    expected = r"out: cannot be written \(No space left on device\); free some disk space"
+    with pytest.raises(MafnetError, match=expected):
+        convert._export(str(writer), tmp_path, "saved_model", tmp_path / "out")
+    writer.write_text("#!/bin/sh\necho ImportError: no libm >&2\nexit 1\n")
+    with pytest.raises(MafnetError, match="TensorFlow's part failed: ImportError: no libm"):
+        convert._export(str(writer), tmp_path, "saved_model", tmp_path / "out")
+
+
 def converted(folder, tensors):
     save_file(tensors, folder / "vggish-audioset_hub.converted")
     return folder / "vggish-audioset_hub.converted"

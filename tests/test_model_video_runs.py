@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import resource
 import signal
 import subprocess
 import sys
@@ -175,6 +177,27 @@ def test_two_processes_take_the_steps_of_one(videos, tmp_path):
     one, two = (losses_of(tmp_path / name) for name in ("1", "2"))
     assert len(one) == 1
     assert two == pytest.approx(one, rel=1e-3)  # the order of sums over clips differs
+
+
+def test_full_disk_is_one_line_in_fine_tuning_and_evaluation(videos, reader, tmp_path, one_thread):
+    folder = tmp_path / "run"
+    settings = settings_for(videos, "r2plus1d", None, {"max_epochs": 1})
+    finetune(settings, data_of(videos), None, folder, reader, CPU)
+    evaluation = [
+        "evaluate-video", "--manifest", videos / "manifest.csv", "--media", videos / "media.tsv",
+        "--root", videos, "--run", folder, "--split", "main", "--device", "cpu",
+        "--settings", json.dumps({"evaluation": {"top_k": 1}, "video": LIMITS}),
+    ]  # fmt: skip
+    tuning = command(videos, tmp_path / "other", training={"max_epochs": 1})[3:]
+    for words in (tuning, evaluation):
+        done = subprocess.run(
+            [sys.executable, "-m", "mafnet", *map(str, words)], env=ENVIRONMENT,
+            capture_output=True, text=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64)),
+        )  # fmt: skip
+        last = done.stderr.strip().splitlines()[-1]
+        assert done.returncode == 1, done.stderr
+        assert re.match(rf"mafnet {words[0]}: .+: .*\(File too large\); free some room", last), last
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from support.browser import CHROMIUM, OFFLINE, needs_chromium
+from support.tiny_run import METRICS
 
 pytestmark = pytest.mark.workflow
 
@@ -36,6 +37,17 @@ def test_failed_run_leaves_a_partial_report(run, edited):
     assert "main seed1: mafnet train: made to fail; try again" in page
     assert "This study does not exist yet: results/tiny/studies/attention.csv is missing." in page
     assert not (run.folder / "results/tiny/report.html").exists()
+
+
+def test_study_of_an_earlier_failure_goes_when_nothing_is_left_to_do(run):
+    change = {"report": {"studies": {"one": ["mafnet"]}}}
+    stale = run.folder / "results/tiny/studies/one.partial.csv"
+    stale.parent.mkdir(exist_ok=True)
+    stale.write_text("variant\n")
+    run.run(METRICS, "-n", change=change)
+    assert stale.exists()
+    assert "Nothing to be done" in run.run(METRICS, change=change).stdout
+    assert not stale.exists()
 
 
 @pytest.mark.slow

@@ -134,8 +134,6 @@ def _require_folders(dataset: str, origin: Origin, configs: Sequence[Path]) -> N
         )
     if origin.archive and not unpacked.exists():
         source = "downloaded" if origin.download else "unpacked"
-        if not origin.download and not Path(origin.archive).exists():
-            raise MafnetError(f"{dataset}: archive {origin.archive} does not exist; fix the path")
         raise MafnetError(
             f"{dataset}: its archives are not {source} yet; a run does it, or first "
             f"`{run_command(str(unpacked), configs)}`"

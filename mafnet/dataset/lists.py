@@ -17,15 +17,20 @@ MAX_BYTES = 200_000_000
 
 def read_lists(source: Source, path: Path) -> dict[str, str]:
     """The text of each list by its key; MafnetError names the missing lists."""
+    return {key: _text(path, name) for key, name in _required(source, path).items()}
+
+
+def _required(source: Source, path: Path) -> dict[str, str]:
+    """As `find_lists`; MafnetError names the missing lists."""
     found = find_lists(source, path)
     missing = missing_lists(source, found)
     if missing:
-        names = ", ".join(source.lists[key].repath("\\", "") for key in missing)
+        names = ", ".join(source.lists[key].replace("\\", "") for key in missing)
         raise MafnetError(
             f"{path}: does not contain {names}; name the folder or zip file of the "
             f"lists of {source.name} (config: datasets, `lists`)"
         )
-    return {key: _text(path, name) for key, name in found.items()}
+    return found
 
 
 def find_lists(source: Source, path: Path) -> dict[str, str]:
@@ -45,10 +50,10 @@ def missing_lists(source: Source, found: Collection[str]) -> list[str]:
 
 
 def list_files(source: Source, path: Path) -> list[Path]:
-    """The files that contain the lists: the inputs of a rule."""
+    """The files that contain the lists: the inputs of a rule; MafnetError if some are missing."""
     if not path.is_dir():
         return [path]
-    return [path / name for name in find_lists(source, path).values()]
+    return [path / name for name in _required(source, path).values()]
 
 
 def digests(source: Source, path: Path) -> dict[str, str]:

@@ -90,6 +90,9 @@ def read_classes(path: Path) -> list[str]:
     classes = [line for line in lines if line.strip()]
     if not classes or len(set(classes)) < len(classes):
         raise MafnetError(f"{path}: needs one class per line, without duplicates")
+    faults = [fault for name in classes for fault in name_faults("class", name)]
+    if faults:
+        raise MafnetError(f"{path}: {faults[0]}")
     for name, earlier in look_alikes(classes).items():
         raise MafnetError(
             f"{path}: the classes {spelling(name)} and {spelling(earlier)} look the same; "

@@ -106,8 +106,23 @@ def _place(dataset: str, entry: PublishedData, source: Source) -> Place:
     if entry.download:
         return Place(archive=f"data/{dataset}/downloads")
     if entry.archive or entry.folder:
-        return Place(entry.archive, entry.folder)
+        return Place(entry.archive, entry.folder, missing=_wrong_path(dataset, entry, source))
     return find_place(dataset, source)
+
+
+def _wrong_path(dataset: str, entry: PublishedData, source: Source) -> str:
+    """One line if a path that the entry sets is nowhere; an unpacked archive may be deleted."""
+    unpacked = Path("data", dataset, "unpacked.tsv").exists()
+    keys = ("archive", "folder", "lists")[unpacked:]
+    for key in keys:
+        path = getattr(entry, key)
+        if path and not (Path(path).is_dir() if key == "folder" else Path(path).exists()):
+            what = "is not a folder" if key == "folder" else "does not exist"
+            return (
+                f"datasets.{dataset}.{key}: {path} {what}; fix the path, or fetch {source.fetch} "
+                "(docs/datasets.md)"
+            )
+    return ""
 
 
 def _class_list(protocol: Protocol) -> str | None:

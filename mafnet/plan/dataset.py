@@ -152,6 +152,8 @@ class DatasetPlan:
         origin = self._origins[dataset]
         if origin.archive and origin.lists == origin.root:
             return []
+        if origin.missing:
+            raise MafnetError(origin.missing)
         return [str(path) for path in list_files(SOURCES[origin.source], Path(origin.lists))]
 
     def holdout(self, dataset: str) -> str:

@@ -107,8 +107,8 @@ def study(
     by_variant = grouped(map(read_run, runs), "variant")
     measured = read_protocol(protocol, described, silent)
     found = study_table(dataset, by_variant, paper, measured, main, output.stem)
+    remove(partial_path(output))  # first, because a kill after the table would leave it
     write_study(found, output)
-    remove(partial_path(output))
     print_study(found, f"{dataset}: {output.stem}", Console())
 
 
@@ -195,6 +195,7 @@ def report(
     from mafnet.report.partial_study import partial_path
 
     sources = Sources(metrics, media, runs, dict(splits), root, settings, studies, figures, sounds)
-    write_page(page_content(sources, output, threads), output)
-    remove(partial_path(output))
+    content = page_content(sources, output, threads)
+    remove(partial_path(output))  # first, because a kill after the page would leave it
+    write_page(content, output)
     logging.getLogger(__name__).info("%s: open it in a browser", output)

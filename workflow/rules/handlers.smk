@@ -50,6 +50,12 @@ def remove_stale_studies(dataset):
         remove_stale(Path("results", dataset, "studies", f"{study}.csv"), folders)
 
 
+def stale_datasets():
+    """The data sets with a study of an earlier failure; no handler runs if nothing is to be done."""
+    found = sorted(Path("results").glob("*/studies/*.partial.csv"))
+    return {path.parts[1] for path in found} & set(PLAN.datasets)
+
+
 def write_partial_report(dataset):
     """Write the report of the finished runs, if all runs of the main variant are finished."""
     from mafnet.report.page.content import Sources

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mafnet.common.download import obtain
 from mafnet.common.errors import MafnetError
+from mafnet.common.machine_errors import raise_disk_error, writing
 from mafnet.dataset.archives.unpack import Limits, unpack
 from mafnet.features.weights.published import Published
 
@@ -79,10 +80,12 @@ def _source(weights: Published, folder: Path) -> Iterator[Path]:
 
 
 def _export(python: str, source: Path, form: str, output: Path) -> None:
-    """Run `vggish_tensorflow`; MafnetError with its last line if it fails."""
+    """Run `vggish_tensorflow`; MafnetError with its last line, or about the disk, if it fails."""
     command = [python, "-c", RUN, str(source), form, str(output)]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2"}
     done = subprocess.run(command, env=os.environ | quiet, stderr=subprocess.PIPE, text=True)
     if done.returncode:
+        with writing(output, output):
+            raise_disk_error(done.stderr)
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise MafnetError(f"TensorFlow's part failed: {lines[-1]}")
