@@ -71,6 +71,29 @@ def test_a_folder_becomes_a_manifest_and_settings(folder):
     assert HOSTILE not in (folder / "mine.yaml").read_text()
 
 
+@pytest.mark.parametrize("heard", ["b", "none"])
+def test_digital_silence_is_no_sound(tmp_path, heard):
+    """A track of zeros tells the class, too; if no class has sound, only frames are used."""
+    for number in range(6):
+        label = "ab"[number % 2]
+        path = tmp_path / "videos" / label / f"{number}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        silence = ("-f", "lavfi", "-i", "anullsrc=r=44100", "-shortest")
+        sound = tone(1, 300) if label == heard else silence
+        picture = f"color=s={64 + 2 * number}x48:r=10:d=1"
+        ffmpeg("-f", "lavfi", "-i", picture, *sound, *H264, *AAC, path)
+    status, said = mafnet(tmp_path, "new", "mine", "videos")
+    assert status == 0, said
+    main = dataset_sections(read_config([tmp_path / "mine.yaml"]), "mine").model.main
+    if heard == "none":
+        assert main == "visual_only"
+        assert "  no video has sound: only the frames are used\n" in said
+    else:
+        assert main == "mafnet"
+        assert "  3 of 6 videos have only digital silence as sound\n" in said
+        assert "  all videos of 'a' have no sound, others have: " in said
+
+
 def test_no_file_is_overwritten_and_a_changed_manifest_is_used(folder):
     assert mafnet(folder, "new", "mine", "videos")[0] == 0
     manifest = folder / "mine.csv"

@@ -17,7 +17,8 @@ from mafnet.dataset.manifest import SUBSETS, Sample, write_manifest
 from mafnet.dataset.names import look_alikes, name_faults
 from mafnet.dataset.subsets import assign, clusters, require_three_each
 from mafnet.plan.own_findings import MAX_NAMED, findings
-from mafnet.plan.own_settings import choose_settings, write_settings
+from mafnet.plan.own_settings import choose_clips, choose_settings, write_settings
+from mafnet.plan.own_sound import soundless
 from mafnet.video.media import Media
 
 log = logging.getLogger(__name__)
@@ -52,13 +53,15 @@ def new(
     rows, media, failed = _usable(root, rows, link_roots, threads)
     samples = _divided(rows, media, seed)
     used = [media[video] for video in dict.fromkeys(sample.video for sample in samples)]
-    entry, reasons = choose_settings(used, root, manifest, link_roots)
+    silent = soundless(root, used, choose_clips(used)[0], threads)
+    has_sound = any(row.audio_codec and row.video not in silent for row in used)
+    entry, reasons = choose_settings(used, root, manifest, link_roots, has_sound)
     write_manifest(samples, manifest, sealed=False)  # people change it
     write_settings(name, entry, reasons, settings)
     parts = {
         "Left out": left_out + failed,
         "Chosen": reasons,
-        "Thin": findings(samples, media),
+        "Thin": findings(samples, media, silent),
         "Written": [f"{manifest}: the subset of each video", f"{settings}: the settings"],
         "Run": [f"mafnet run {name}"],
     }

@@ -1,7 +1,7 @@
 """What is thin in people's own data, found before any training."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from mafnet.dataset.manifest import SUBSETS, Sample
 from mafnet.video.media import Media
@@ -13,14 +13,17 @@ UNEQUAL = 10
 MAX_NAMED = 10
 
 
-def findings(samples: Sequence[Sample], media: Mapping[str, Media]) -> list[str]:
+def findings(
+    samples: Sequence[Sample], media: Mapping[str, Media], soundless: Collection[str] = ()
+) -> list[str]:
     """Lines about samples of usable videos.
 
-    media: the row of each video.
+    media: the row of each video. soundless: videos with an audio track that is silent.
     """
-    videos = {sample.video: sample.label for sample in samples}
-    found = (*_few(samples), *_absent(samples), *_silent(videos, media), *_copies(samples, media))
-    return list(found)
+    labels = {sample.video: sample.label for sample in samples}
+    silent = {video for video in labels if video in soundless or not media[video].audio_codec}
+    found = (*_few(samples), *_absent(samples), *_silent(labels, silent, len(soundless)))
+    return [*found, *_copies(samples, media)]
 
 
 def named(names: Sequence[str]) -> str:
@@ -55,19 +58,22 @@ def _absent(samples: Sequence[Sample]) -> list[str]:
     return lines
 
 
-def _silent(videos: Mapping[str, str], media: Mapping[str, Media]) -> list[str]:
-    """Videos without sound, above all where that tells the class."""
-    silent: dict[str, int] = defaultdict(int)
-    counts = Counter(videos.values())
-    for video, label in videos.items():
-        silent[label] += not media[video].audio_codec
-    total = sum(silent.values())
-    if not total:
-        return []
-    if total == len(videos):
+def _silent(labels: Mapping[str, str], silent: Collection[str], soundless: int) -> list[str]:
+    """Videos without sound, above all where that tells the class.
+
+    soundless: how many of them have an audio track.
+    """
+    if silent and len(silent) == len(labels):
         return ["no video has sound: only the frames are used"]
-    lines = [f"{total} of {len(videos)} videos have no sound: their audio features are zero"]
-    whole = sorted(label for label in counts if silent[label] == counts[label])
+    count, lines = len(silent) - soundless, []
+    if count:
+        lines.append(
+            f"{count} of {len(labels)} videos have no sound: their audio features are zero"
+        )
+    if soundless:
+        lines.append(f"{soundless} of {len(labels)} videos have only digital silence as sound")
+    heard = {label for video, label in labels.items() if video not in silent}
+    whole = sorted(set(labels.values()) - heard)
     if whole:
         lines.append(
             f"all videos of {named(whole)} have no sound, others have: the network can learn that "

@@ -29,16 +29,20 @@ def seconds_of(media: Sequence[Media]) -> np.ndarray:
 
 
 def choose_settings(
-    media: Sequence[Media], root: Path, manifest: Path, link_roots: Sequence[Path] = ()
+    media: Sequence[Media],
+    root: Path,
+    manifest: Path,
+    link_roots: Sequence[Path] = (),
+    has_sound: bool = True,
 ) -> tuple[dict[str, Any], list[str]]:
     """The entry of a data set for config.yaml, and a line on each choice.
 
-    media: the rows of the usable videos.
+    media: the rows of the usable videos. has_sound: False if no video has sound.
     """
     from mafnet.features.defaults import resolved  # not needed to list the commands
 
-    clips, line = _clips(seconds_of(media))
-    network, reason = _network(media, clips)
+    clips, line = choose_clips(media)
+    network, reason = _network(media, clips, has_sound)
     video = {"clips": clips, "frames_per_clip": FRAMES} | (
         {"link_roots": list(map(str, link_roots))} if link_roots else {}
     )
@@ -71,8 +75,9 @@ def write_settings(name: str, entry: dict[str, Any], reasons: Sequence[str], pat
         beside.write_text(head + text, encoding="utf-8")
 
 
-def _clips(seconds: np.ndarray) -> tuple[int, str]:
+def choose_clips(media: Sequence[Media]) -> tuple[int, str]:
     """T, and the line about it."""
+    seconds = seconds_of(media)
     if not len(seconds):
         return 10, "clips: 10, the default, because no file states its length"
     wanted = int(np.ceil(np.percentile(seconds, COVERED) - TOLERANCE_SECONDS))
@@ -87,9 +92,9 @@ def _clips(seconds: np.ndarray) -> tuple[int, str]:
     return clips, text
 
 
-def _network(media: Sequence[Media], clips: int) -> tuple[str, str]:
+def _network(media: Sequence[Media], clips: int, has_sound: bool) -> tuple[str, str]:
     """The variant, and why."""
-    if not any(row.audio_codec for row in media):
+    if not has_sound:
         return "visual_only", "because no video has sound"
     padding = 1 - np.minimum(seconds_of(media), clips).mean() / clips if media else 0.0
     if padding > MUCH_PADDING:
