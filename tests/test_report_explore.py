@@ -1,9 +1,7 @@
-"""`mafnet explore`: what the page has, what the server gives, and the written folder."""
+"""`mafnet explore`: what the page has, the command, and the written folder."""
 
 import dataclasses
-import http.client
 import json
-import os
 import re
 import shutil
 import signal
@@ -19,9 +17,9 @@ from support.explored import (
     OLD,
     SCRIPT,
     collection,
+    get,
     made_results,
     parts_file,
-    served,
 )
 from support.seals import unsealed
 
@@ -30,35 +28,17 @@ from mafnet.common.errors import MafnetError
 from mafnet.features.videos import FailedVideo
 from mafnet.model.prediction_output import as_json
 from mafnet.model.video_prediction import VideoPrediction
-from mafnet.report.explore.browser_video import problem, write_copy
+from mafnet.report.explore.browser_video import problem
 from mafnet.report.explore.predicted_videos import predicted_videos
 from mafnet.report.explore.run_videos import best
 from mafnet.report.explore.shown_videos import compared
 from mafnet.report.explore.viewer_page import viewer_page
-from mafnet.report.explore.viewer_server import Copies
 from mafnet.video.probe import probe
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     return made_results(tmp_path_factory.mktemp("explore"))
-
-
-@pytest.fixture(scope="module")
-def port(made, tmp_path_factory):
-    with served(collection(made, "first"), tmp_path_factory.mktemp("copies")) as port:
-        yield port
-
-
-def get(port, path, host=None, **headers):
-    """The response to a request, with its content read."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    headers = {"Host": host or f"127.0.0.1:{port}"} | headers
-    connection.request("GET", path, headers=headers)
-    response = connection.getresponse()
-    response.content = response.read()
-    connection.close()
-    return response
 
 
 def data_of(html):
@@ -204,96 +184,6 @@ def test_network_without_attention(made, tmp_path):
     html, _ = viewer_page(shown, {name: {"src": None} for name in shown.videos})
     assert "This network has no attention" in html
     assert 'id="dominant"' not in html
-
-
-# The server
-
-
-def test_page_has_a_policy_and_loads_nothing(port):
-    response = get(port, "/secret/")
-    assert response.status == 200
-    policy = response.headers["Content-Security-Policy"]
-    assert policy.startswith("default-src 'none'; media-src 'self'")
-    assert "frame-ancestors 'none'" in policy
-    assert response.headers["X-Content-Type-Options"] == "nosniff"
-    assert not re.findall(r"(?:https?:)?//[a-z]", response.content.decode().split("<script")[0])
-
-
-def test_ranges(made, port):
-    content = (made.folder / "videos/v0.mp4").read_bytes()
-    whole = get(port, "/secret/media/0")
-    assert (whole.status, whole.content, whole.headers["Content-Type"]) == (
-        200, content, "video/mp4",
-    )  # fmt: skip
-    part = get(port, "/secret/media/0", Range="bytes=100-199")
-    assert (part.status, part.content) == (206, content[100:200])
-    assert part.headers["Content-Range"] == f"bytes 100-199/{len(content)}"
-    assert get(port, "/secret/media/0", Range=f"bytes={len(content)}-").status == 416
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/", "/media/0", "/secret/media/6", "/secret/media/-1", "/secret/media/0/../../made.yaml",
-        "/secret/media/../../made.yaml", "/secret/media/%2e%2e/%2e%2e/made.yaml", "/other/media/0",
-        "/secret/media/..%2f..%2fmade.yaml", "/secret//etc/passwd", "/secret/media/v0.mp4",
-        "/secret/copy/6", "/secret/media/" + "9" * 4000,
-    ],
-)  # fmt: skip
-def test_nothing_else_is_served(port, path):
-    assert get(port, path).status == 404
-
-
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
-def test_requests_by_another_name_are_refused(port, host):
-    for path in ("/secret/", "/secret/media/0"):
-        assert get(port, path, host=host or "x@").status == 400
-    assert get(port, "/secret/", host=f"localhost:{port}").status == 200
-
-
-def test_link_that_leads_outside_is_not_served(made, port, tmp_path):
-    video, aside = made.folder / "videos/v3.mp4", tmp_path / "v3.mp4"
-    video.rename(aside)
-    try:
-        assert get(port, "/secret/media/3").status == 404
-        video.symlink_to(aside)
-        assert get(port, "/secret/media/3").status == 404
-        video.unlink()
-        os.mkfifo(video)
-        assert get(port, "/secret/media/3").status == 404
-    finally:
-        video.unlink()
-        aside.rename(video)
-    assert get(port, "/secret/media/3").status == 200
-
-
-def test_copies_are_made_once_and_bounded(made, tmp_path, monkeypatch):
-    shown = collection(made, "first")
-    videos = list(shown.videos.values())
-    copies = Copies(tmp_path, 2)
-    first = copies.of(5, videos[5])
-    made_at = first.stat().st_mtime_ns
-    assert problem(videos[5].media) == "avi, mpeg2video, mp2"
-    row = probe(first, "copy")
-    assert problem(row) == ""
-    assert row.duration_seconds == pytest.approx(2, abs=0.1)  # of 3 s; AAC pads its last frame
-    copies.of(0, videos[0])
-    assert copies.of(5, videos[5]).stat().st_mtime_ns == made_at
-    two = sum(path.stat().st_size for path in tmp_path.iterdir())
-    monkeypatch.setattr("mafnet.report.explore.viewer_server.KEPT_BYTES", two)
-    copies.of(1, videos[1])
-    assert sorted(path.stem for path in tmp_path.iterdir()) == ["1", "5"]
-    monkeypatch.setattr("mafnet.report.explore.viewer_server.KEPT_BYTES", 1)
-    assert copies.of(5, videos[5]).exists()
-    assert [path.stem for path in tmp_path.iterdir()] == ["5"]
-
-
-def test_a_file_that_cannot_be_converted_leaves_nothing(tmp_path):
-    bad = tmp_path / "bad.avi"
-    bad.write_bytes(b"RIFF" + bytes(1000))
-    with pytest.raises(MafnetError, match="no copy for browsers"):
-        write_copy(bad, None, 3, tmp_path / "copy.mp4")
-    assert list(tmp_path.iterdir()) == [bad]
 
 
 # The command

@@ -1,5 +1,6 @@
 """Runs with hostile names for the tests of `mafnet explore`, and a server of its page."""
 
+import http.client
 import socket
 import threading
 from contextlib import contextmanager
@@ -11,8 +12,8 @@ import yaml
 from support.made_page import Results
 from support.made_videos import ffmpeg
 
+from mafnet.model.segments import Segment
 from mafnet.model.window_output import segments_json
-from mafnet.model.window_scores import Segment
 from mafnet.report.explore.run_videos import run_videos
 from mafnet.report.explore.shown_videos import compared
 from mafnet.report.explore.viewer_server import Copies, viewer_app
@@ -81,3 +82,14 @@ def served(shown, folder: Path):
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+def get(port, path, host=None, **headers):
+    """The response to a request, with its content read."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = {"Host": host or f"127.0.0.1:{port}"} | headers
+    connection.request("GET", path, headers=headers)
+    response = connection.getresponse()
+    response.content = response.read()
+    connection.close()
+    return response

@@ -16,10 +16,16 @@ from mafnet.video.media import Media
 from mafnet.video.pipe import Pipe
 
 PLAYED = {
-    "mov,mp4,m4a,3gp,3g2,mj2": ({"h264", "av1", "vp9"}, {"aac", "mp3", "opus", "flac", ""}),
-    "matroska,webm": ({"vp8", "vp9", "av1"}, {"opus", "vorbis", ""}),
+    "mov,mp4,m4a,3gp,3g2,mj2": (
+        {"h264", "libdav1d", "av1", "vp9"},
+        {"aac", "mp3float", "mp3", "opus", "flac", ""},
+    ),
+    "matroska,webm": ({"vp8", "vp9", "libdav1d", "av1"}, {"opus", "vorbis", ""}),
 }
-"""Codecs of frames and of audio that all usual browsers play, by container."""
+"""Decoders of frames and of audio that all usual browsers play too, by container.
+
+The media table has the names of decoders: libdav1d or av1 reads AV1.
+"""
 
 COPY_SIDE = 1280
 """Largest width of a copy, in pixels."""

@@ -91,8 +91,9 @@ function verdictOf(video) {
     return [`${video.parts.length} parts of ${clock(clips)} ${clips > 60 ? "minutes" : "seconds"} have a label.`];
   }
   const said = video.findings.flatMap((finding, which) => [
-    which ? "; " : "", ...(DATA.networks.length > 1 ? [named(DATA.networks[which].name), " "] : []),
-    "predicts ", named(finding.predicted), ` (${percent(finding.top[0][1])}) `,
+    which ? "; " : "",
+    ...(DATA.networks.length > 1 ? [named(DATA.networks[which].name), " predicts "] : [video.label ? "predicted " : "Predicted "]),
+    named(finding.predicted), ` (${percent(finding.top[0][1])}) `,
     ...(video.label ? [mark(video.right[which])] : []),
   ]);
   const label = video.label ? ["Label ", named(video.label), "; "] : [];
