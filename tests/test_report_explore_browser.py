@@ -1,27 +1,27 @@
-"""The page of `mafnet explore` in a headless browser that plays real videos."""
+"""The page of `mafnet explore` in a headless browser: real playback, formats, filters."""
 
-import time
-
-import numpy as np
 import pytest
 from support.browser import CHROMIUM, OFFLINE, needs_chromium
+from support.explore_page import (
+    click_second,
+    cursor_of,
+    names,
+    pages,
+    ready,
+    settled,
+    time_of,
+    until,
+)
 from support.explored import (
     CLASSES,
-    IMAGE,
+    CLIPS,
     REPLACED,
-    SCRIPT,
     collection,
     made_results,
-    parts_file,
     served,
 )
 
-from mafnet.report.explore.predicted_videos import predicted_videos
-from mafnet.report.explore.viewer_folder import write_folder
-
 pytestmark = needs_chromium
-
-CLIPS = 3
 
 
 @pytest.fixture(scope="module")
@@ -51,72 +51,8 @@ def browser():
 
 @pytest.fixture
 def opened(browser, addresses):
-    """Opens the page and waits for its video; fails on any message or request to elsewhere."""
-    contexts, heard = [], []
-
-    def open_page(networks=1, width=1280, address="", **settings):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        address = address or addresses[networks - 1]
-        page.on("console", lambda message: heard.append(message.text))
-        page.on("pageerror", lambda error: heard.append(str(error)))
-        page.on("dialog", lambda dialog: (heard.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda asked: foreign(asked.url, address) and heard.append(asked.url))
-        page.goto(address)
-        ready(page)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert heard == []
-
-
-def foreign(url, address):
-    """True for a request for anything but the page and its videos."""
-    return not url.startswith((address.removesuffix("index.html"), "data:"))
-
-
-def until(page, condition):
-    """Wait until an expression is true. The policy of the page forbids playwright's own way."""
-    end = time.monotonic() + 30
-    while not page.evaluate(condition):
-        assert time.monotonic() < end, condition
-        time.sleep(0.02)
-
-
-def ready(page):
-    """Wait until the first frame of the video is there."""
-    until(page, "player.readyState >= 2")
-
-
-def time_of(page):
-    return page.evaluate("player.currentTime")
-
-
-def cursor_of(page):
-    """The place of the cursor on the timeline, in seconds."""
-    return CLIPS * page.evaluate(
-        """() => { const box = at("scrub").getBoundingClientRect();
-        return (at("cursor").getBoundingClientRect().x + 1 - box.x) / box.width }"""
-    )
-
-
-def names(page):
-    return page.locator("#list .name").all_inner_texts()
-
-
-def click_second(page, second):
-    box = page.locator("#scrub").bounding_box()
-    page.mouse.click(box["x"] + box["width"] * (second + 0.6) / CLIPS, box["y"] + 20)
-
-
-def settled(page):
-    """Wait until a jump has ended."""
-    until(page, "!player.seeking")
-    until(page, "Math.abs(parseFloat(scrub.ariaValueNow) - player.currentTime) < 0.06")
+    with pages(browser, addresses) as open_page:
+        yield open_page
 
 
 # Playback
@@ -280,117 +216,3 @@ def test_confidence(opened):
     assert len(names(page)) == 6
     page.get_by_label("to (%)").fill("59.9")
     assert names(page) == []
-
-
-# Two networks
-
-
-def test_two_networks_on_one_video(opened):
-    page = opened(2)
-    assert page.locator("#timeline .bars").count() == 4
-    assert page.locator("#timeline .network").all_inner_texts() == ["first seed 0", "second seed 0"]
-    assert page.locator("#verdict .wrong").count() == 1
-    assert page.locator("#verdict .right").count() == 1
-    compare = page.get_by_label("The two networks")
-    for value, expected in (("same", [3, 4]), ("different", [0, 1, 2, 5]), ("first", [2, 5]),
-                            ("second", [0, 1])):  # fmt: skip
-        compare.select_option(value)
-        assert names(page) == [f"s{n}" for n in expected]
-
-
-def test_bars_have_one_scale(opened):
-    page = opened(2)
-    heights = page.evaluate("""Array.from(document.querySelectorAll(".fill"), one =>
-        one.getBoundingClientRect().height)""")
-    scores = page.evaluate("DATA.videos[0].findings.flatMap(found => found.attention.flat())")
-    np.testing.assert_allclose(np.array(heights) / max(heights), np.array(scores) / max(scores),
-                               atol=0.02)  # fmt: skip
-
-
-def test_parts_of_a_recording(opened, made, tmp_path):
-    shown = predicted_videos(parts_file(tmp_path / "parts.json", made), 1)
-    with served(shown, tmp_path) as port:
-        page = opened(address=f"http://127.0.0.1:{port}/secret/")
-        assert page.locator("#timeline .part").count() == 2
-        assert page.locator("#verdict").inner_text() == "2 parts of 3 seconds have a label."
-        page.locator(".part-list button").nth(1).click()
-        settled(page)
-        assert time_of(page) == pytest.approx(1, abs=1e-3)
-        assert page.locator("#now").inner_text() == f"1.0 s: {SCRIPT} 90.0 %"
-        page.get_by_label("Predicted").select_option("a")
-        assert len(names(page)) == 1
-        page.get_by_label("Predicted").select_option("")
-        page.keyboard.press("Escape")
-        page.get_by_role("button", name="Next").click()
-        assert page.locator("#verdict").inner_text().startswith("0 parts")
-        page.close()
-
-
-# Hostile names, other networks, small screens
-
-
-def test_hostile_names_are_text(opened):
-    page = opened(2)
-    assert page.locator("[onerror], main script, img").count() == 0
-    assert page.locator("body > script").count() == 2
-    page.keyboard.press("n")
-    text = page.inner_text("body")
-    assert SCRIPT in text
-    assert IMAGE in text
-    assert page.get_by_label("Class", exact=True).locator("option").all_inner_texts() == [
-        "all", *sorted(CLASSES),
-    ]  # fmt: skip
-
-
-def test_policy_blocks_scripts_and_requests(browser, addresses):
-    page = browser.new_page()
-    page.goto(addresses[0])
-    page.evaluate(
-        """() => new Promise(done => {
-            window.refused = new Set();
-            document.addEventListener("securitypolicyviolation", event => {
-                refused.add(event.effectiveDirective);
-                if (refused.size === 4) done();
-            });
-            document.body.insertAdjacentHTML("beforeend",
-                '<img src="https://example.org/x.png"><video src="https://example.org/x.mp4">' +
-                '<p onclick="window.ran = 1" id="trap">x</p>');
-            at("trap").click();
-            fetch("/secret/media/0").catch(() => {});
-        })"""
-    )
-    assert page.evaluate("[...refused].sort()") == [
-        "connect-src", "img-src", "media-src", "script-src-attr",
-    ]  # fmt: skip
-    assert page.evaluate("window.ran") is None
-    page.close()
-
-
-@pytest.mark.parametrize("width", [390, 1280])
-def test_page_is_not_wider_than_the_window(opened, width):
-    page = opened(2, width)
-    for _ in range(2):
-        assert page.evaluate("document.documentElement.scrollWidth") == width
-        page.keyboard.press("n")
-    click_second(page, 2)
-    settled(page)
-    assert time_of(page) == pytest.approx(2, abs=1e-3)
-
-
-@pytest.mark.parametrize(("width", "colours"), [(390, "dark"), (1280, "light")])
-def test_accessibility(opened, width, colours):
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(opened(2, width, color_scheme=colours))
-    assert found.violations_count == 0, found.generate_report()
-
-
-def test_written_folder_works_without_a_server(opened, made, tmp_path):
-    write_folder(collection(made, "first"), tmp_path / "page")
-    page = opened(address=(tmp_path / "page/index.html").as_uri())
-    click_second(page, 1)
-    settled(page)
-    page.keyboard.press("Space")
-    until(page, "player.currentTime > 1.3")
-    page.locator("#list button").nth(5).click()
-    ready(page)

@@ -23,6 +23,7 @@ IMAGE = "<img src=x onerror=alert(1)>"
 CLASSES = [SCRIPT, IMAGE, "owl"]
 OLD = "v5.avi"
 """A video of a format that browsers do not play."""
+CLIPS = 3
 REPLACED = 4
 """Number of a video whose file is not what its row says."""
 
