@@ -26,7 +26,7 @@ def load(
 ) -> "Model":
     """A trained run, ready to predict; MafnetError says what does not fit.
 
-    run: folder of the run, results/DATASET/SPLIT/VARIANT/seedN.
+    run: folder of the run, results/DATASET/SPLIT/VARIANT/seedN, or a file of `mafnet export`.
     weights: folder that is searched first for the weights of the backbones; their sha256 decides.
         The folders `weights` of the data set's results, of the project and of the working folder
         follow.

@@ -17,6 +17,7 @@ from support.trained_runs import CLASSES, untrained_run, write_weights
 import mafnet
 from mafnet.cli import main
 from mafnet.common.errors import MafnetError
+from mafnet.common.files import write_json
 from mafnet.model.export import run_export
 from mafnet.model.export.contents import KEY
 from mafnet.model.export.run_export import TOLERANCE, export_run
@@ -345,11 +346,21 @@ def test_random_damage_never_is_a_traceback(project, tmp_path):
             model_source(path).network(None, 1)
 
 
-def test_a_run_of_a_video_network_and_an_untrained_one_are_refused(project, tmp_path):
+def test_runs_that_cannot_be_exported_are_refused_before_the_work(tmp_path):
     run = RunFolder(untrained_run(tmp_path))
+    metrics, settings = run.read_metrics(), run.read_settings().as_dict()
+    run.metrics.unlink()
+    run.metrics.with_name(f".{run.metrics.name}.sha256").unlink()
+    words = ("export", run.path, "--output", tmp_path / "out")
+    assert f"{run.metrics}: cannot be read" in command(*words).output
+    run.write_metrics(metrics)
+    assert "visual.safetensors is not in" in command(*words, "--whole").output
+    write_json(settings | {"network": "i3d"}, run.settings)
+    assert "is a run of the video network i3d" in command(*words).output
+    write_json(settings, run.settings)
     run.weights.unlink()
-    result = command("export", run.path, "--output", tmp_path / "out")
-    assert "is not trained yet" in result.output
+    assert "is not trained yet" in command(*words).output
+    assert not (tmp_path / "out").exists()
 
 
 def test_nothing_of_this_machine_is_in_the_file(project):

@@ -11,6 +11,7 @@ from mafnet.common.files import write_json
 from mafnet.model.export.contents import Contents
 from mafnet.model.run_folder import RunFolder
 from mafnet.report.card.model_card import make_card, plain, render
+from mafnet.report.statistics.runs import read_run
 
 DIFFERENCES = {"logits": 1e-7, "probabilities": 2e-8, "attention": 3e-8}
 HOSTILE = "<script>alert(1)</script> | **bold** [x](http://y)\n---\n# head"
@@ -22,7 +23,7 @@ def rendered(root, classes=("bark", "horn", "rain"), part="head", results=None):
         write_json(results, run.parents[2] / "metrics.json")
     settings = RunFolder(run).read_settings()
     contents = Contents(part=part, settings=settings.as_dict(), temperature=1.0)
-    return render(make_card(run, contents, DIFFERENCES, "cc-by-4.0"))
+    return render(make_card(read_run(run), contents, DIFFERENCES, "cc-by-4.0"))
 
 
 def parts(text):

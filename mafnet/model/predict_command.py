@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("videos", nargs=-1, required=True)
-@click.option("--model", "run", type=options.any_path, required=True, help="Folder of a run.")
+@click.option(
+    "--model",
+    "run",
+    type=options.any_path,
+    required=True,
+    help="Folder of a run, or a file of mafnet export.",
+)
 @click.option(
     "--top", default=3, type=click.IntRange(1), show_default=True,
     help="Number of classes that the table shows for a video.",

@@ -46,15 +46,16 @@ def export(
     from mafnet.model.model_source import settings_of_run, weights_of
     from mafnet.model.run_folder import RunFolder
     from mafnet.report.card.model_card import make_card, write_card
+    from mafnet.report.statistics.runs import read_run
 
     present = {path.name for path in output.iterdir()} if output.is_dir() else set()
     if others := sorted(present - set(FILES)):
         raise MafnetError(f"--output {output}: has other files ({others[0]}); give a new folder")
     folder = RunFolder(run)
-    settings = settings_of_run(folder)
+    settings, evaluated = settings_of_run(folder), read_run(run)
     torch.set_num_threads(threads or usable_cores())
     found = export_run(folder, settings, weights_of(run, settings, weights) if whole else {})
-    card = make_card(run, found.contents, found.differences, licence)
+    card = make_card(evaluated, found.contents, found.differences, licence)
     found.write(output / FILES[0])
     write_card(card, output / "README.md")
     shown = ", ".join(f"{name} {value:.2g}" for name, value in found.differences.items())

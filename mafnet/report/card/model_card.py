@@ -20,7 +20,7 @@ from mafnet.model.export.agreement import specs_of
 from mafnet.model.export.contents import Contents
 from mafnet.model.export.graphs import SOURCES
 from mafnet.model.metrics import METRICS
-from mafnet.report.statistics.runs import Run, read_run
+from mafnet.report.statistics.runs import Run
 from mafnet.report.statistics.summary import (
     describe_weights,
     metric_summaries,
@@ -31,7 +31,7 @@ from mafnet.report.statistics.summary import (
 HUB_NAMES = {"accuracy": "accuracy", "macro_f1": "f1"}
 """Metrics that the hub knows; the others have their names here."""
 
-MARKS = re.compile(r"([\\`*_{}\[\]()#+!|~.-])")
+MARKS = re.compile(r"([\\`*_{}\[\]()#+!|~])")
 """Characters with a meaning in Markdown."""
 
 
@@ -66,11 +66,9 @@ class Card:
         return f"{self.name}-{self.run.variant}"
 
 
-def make_card(
-    folder: Path, contents: Contents, differences: Mapping[str, float], licence: str
-) -> Card:
+def make_card(run: Run, contents: Contents, differences: Mapping[str, float], licence: str) -> Card:
     """The card of a run at results/{dataset}/{split}/{variant}/seed{seed}."""
-    run, results = read_run(folder), folder.resolve().parents[2]
+    results = run.folder.path.resolve().parents[2]
     path = results / run.folder.metrics.name  # the file of the data set has the same name
     found = read_json(path) if path.is_file() else {}
     return Card(
