@@ -59,7 +59,7 @@ class Sectioned(click.Group):
             line = str(error)
             if not isinstance(error, MachineError):
                 record_error(error)
-        except (OSError, MemoryError, RuntimeError) as error:
+        except (OSError, MemoryError, RuntimeError, ImportError) as error:
             line = described(error, ctx.invoked_subcommand)
             if line is None:
                 raise

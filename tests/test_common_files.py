@@ -1,14 +1,16 @@
 """Files that several processes write, and what killed writers leave behind."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
 
 import pytest
+from support.seals import seal_of
 
-from mafnet.common.files import replacing
+from mafnet.common.files import read_json, replacing, require_unchanged, write_json
 from mafnet.common.temporary import FOREIGN_SECONDS, sweep
 
 WRITER = """
@@ -70,3 +72,29 @@ def test_sweep_removes_only_files_whose_process_has_ended(tmp_path, ended):
     os.utime(tmp_path / old, (days_ago, days_ago))
     sweep(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace ends the process at a system call")
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [("/^rename", {"old": 1}), ("openat", {"new": 2})],  # before the file is replaced, and after
+)
+def test_a_kill_between_a_file_and_its_seal_leaves_a_whole_file(tmp_path, call, expected):
+    path = tmp_path / "file.json"
+    write_json({"old": 1}, path)
+    script = f"""
+import os
+from pathlib import Path
+from mafnet.common.files import write_json
+write_json({{"new": 2}}, Path({str(path)!r}))
+"""
+    kill = ("-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL")
+    place = ("-P", seal_of(path)) if call == "openat" else ()
+    strace = ["strace", "-f", "-qq", "-o", tmp_path / "trace", *kill, *place]
+    done = subprocess.run([*strace, sys.executable, "-B", "-c", script])
+    assert done.returncode in (-9, 137)
+    (tmp_path / "trace").unlink()
+    assert not seal_of(path).exists()
+    assert read_json(path) == expected  # a file without a seal is used: it was written whole
+    write_json({"again": 3}, path)
+    assert require_unchanged(path)

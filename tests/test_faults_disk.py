@@ -1,10 +1,12 @@
 """A full disk is one line in each command, which names the file and what to do."""
 
+import os
 import re
 import resource
 import shlex
 import shutil
 import subprocess
+import sys
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
@@ -112,6 +114,26 @@ def test_too_little_memory_names_a_setting():
     assert described(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"), "train")
     assert described(RuntimeError("shapes cannot be multiplied"), "train") is None
     assert described(FileNotFoundError(2, "No such file"), "train") is None
+
+
+@pytest.mark.parametrize("megabytes", [700, 2500])
+def test_memory_that_runs_out_in_a_command_is_one_line(tmp_path, megabytes):
+    (tmp_path / "m.csv").write_text("sample,video,label,subset\na,a.mp4,x,train\nb,b.mp4,y,val\n")
+    settings = (
+        '{"video": {"clips": 1}, "features": {"backbone": "vggish", "weights": "random"},'
+        ' "random": {"seed": 0, "calibration_videos": 1}}'
+    )
+    command = ["calibrate", "--manifest", "m.csv", "--root", ".", "--output", "out"]
+    size = megabytes * 1_000_000  # torch needs about 3 GB of addresses
+    done = subprocess.run(
+        [sys.executable, "-m", "mafnet", *command, "--settings", settings, "--threads", "1"],
+        cwd=tmp_path, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size)),
+    )  # fmt: skip
+    assert done.returncode == 1
+    expected = r"mafnet calibrate: memory ran out \(.+\); .* --resources mem_mb=MEGABYTES limits"
+    assert re.match(expected, done.stderr.strip().splitlines()[-1]), done.stderr
 
 
 def test_every_command_is_tested(planned):

@@ -52,6 +52,8 @@ def test_settings_beside_are_used_and_options_reach_snakemake(tmp_path):
         ("dmo", None, "did you mean demo?"),
         ("mine", "datasets: {mime: {root: v, splits: {main: m.csv}}}", "did you mean mime?"),
         ("mine", "datasets: [", "cannot be read as YAML"),
+        ("mine", "datasets:\n\tmine: 3", "found character '\\t' that cannot start any token"),
+        ("mine", f"a: {'[' * 3000}{']' * 3000}", "cannot be read as YAML"),
     ],
 )
 def test_an_unknown_data_set_is_one_line(tmp_path, name, text, expected):
@@ -61,7 +63,16 @@ def test_an_unknown_data_set_is_one_line(tmp_path, name, text, expected):
     assert status == 1
     assert said.startswith(f"mafnet run: {name}.yaml")
     assert expected in said
-    assert "Traceback" not in said
+    assert said.count("\n") == 1
+
+
+def test_a_home_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/dev/null")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    said = (
+        "mafnet run: /dev/null/.cache/snakemake cannot be written; set XDG_CACHE_HOME to a folder"
+    )
+    assert mafnet(tmp_path, "run", "demo", "-n") == (1, f"{said} that can\n")
 
 
 def test_cores_are_left_to_snakemake_where_an_option_or_a_cluster_decides():

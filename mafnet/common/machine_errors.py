@@ -95,7 +95,10 @@ def _line(error: OSError, path: object, what: str = "used") -> str:
 def _is_of_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return True
-    return isinstance(error, RuntimeError) and bool(_MEMORY.search(str(error)))
+    text = str(error)
+    if isinstance(error, ImportError):  # a library does not fit; "not permitted": a noexec disk
+        return "failed to map segment" in text and "not permitted" not in text
+    return isinstance(error, RuntimeError) and bool(_MEMORY.search(text))
 
 
 def _first_line(error: Exception) -> str:

@@ -118,6 +118,12 @@ def _error(lines: Iterable[str]) -> MafnetError:
     return MafnetError("\n".join(["config: fix these keys:", *(f"  {line}" for line in lines)]))
 
 
+def _on_one_line(error: Exception) -> str:
+    """The text of an error without its picture of the place; YAML's have several lines."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return " ".join(line for line in lines if line and line != "^")
+
+
 def read_config(files: Sequence[Path]) -> dict:
     """The checked settings that the workflow would use: config.yaml, then `files` in order.
 
@@ -135,7 +141,7 @@ def _load(path: Path) -> dict:
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise MafnetError(f"{path}: cannot be read as YAML ({error})") from error
+        raise MafnetError(f"{path}: cannot be read as YAML ({_on_one_line(error)})") from error
     if not isinstance(settings, dict):
         raise MafnetError(f"{path}: must contain a mapping of settings, such as `video: {{...}}`")
     return settings

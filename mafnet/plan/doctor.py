@@ -1,6 +1,5 @@
 """`mafnet doctor`: checks the installation, or a collection of videos."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from mafnet.common import options
 from mafnet.common.cores import usable_cores
 from mafnet.common.errors import MafnetError
 from mafnet.common.resources import SHARED, missing
+from mafnet.plan.home import snakemake_home
 
 
 @click.command()
@@ -96,7 +96,7 @@ def _check_machine(cache: Path, weights: Path) -> None:
         "openvino": _openvino(),
         "weights": _weights(weights),
         "cache": _cache(cache),
-        "home": _home(),
+        "home": snakemake_home(),
         "disk": _disk(cache),
     }
     for name, (good, text) in parts.items():
@@ -149,17 +149,6 @@ def _weights(folder: Path) -> tuple[bool, str]:
 def _cache(folder: Path) -> tuple[bool, str]:
     entries = [path.stat().st_size for path in folder.glob("*/*/*/*.clips")]
     return True, f"{folder}: {len(entries)} entries, {sum(entries) / 1e6:.0f} MB"
-
-
-def _home() -> tuple[bool, str]:
-    """Snakemake stores its sources in the user's cache folder and ends with a traceback if not."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "snakemake"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        good = os.access(folder, os.W_OK)
-    except OSError:
-        good = False
-    return good, str(folder) if good else f"{folder} cannot be written; set XDG_CACHE_HOME"
 
 
 def _disk(folder: Path) -> tuple[bool, str]:

@@ -12,6 +12,7 @@ from mafnet.common import options
 from mafnet.common.cores import usable_cores
 from mafnet.common.errors import MafnetError, hint
 from mafnet.common.resources import SHARED, missing
+from mafnet.plan.home import snakemake_home
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -33,6 +34,9 @@ def run(name: str, snakemake_options: tuple[str, ...], configs: tuple[Path, ...]
         raise MafnetError("Snakemake is not installed; run pip install 'mafnet[workflow]'")
     if files := missing():
         raise MafnetError(f"{', '.join(files)} missing in {SHARED}; install mafnet again")
+    writable, home = snakemake_home()
+    if not writable:
+        raise MafnetError(home)
     own = Path(f"{name}.yaml")
     _require_dataset(name, own, configs)
     files = [path for path in (own, *configs) if path.exists()]
