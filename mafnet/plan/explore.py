@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run", type=click.Path(exists=True, path_type=Path))
 @click.argument("other", type=click.Path(exists=True, path_type=Path), required=False)
-@click.option("--compare", type=click.Path(exists=True, path_type=Path), help="The same as OTHER.")
 @click.option(
     "--output", type=options.any_path,
     help="Write the page and its videos into this new folder instead of serving them.",
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 def explore(
     run: Path,
     other: Path | None,
-    compare: Path | None,
     output: Path | None,
     port: int,
     configs: tuple[Path, ...],
@@ -48,16 +46,15 @@ def explore(
     for this machine only and loads nothing from a network.
     """
     from mafnet.report.explore.shown_videos import compared
+    from mafnet.report.explore.viewer_folder import require_new, write_folder
 
-    if other and compare:
-        raise MafnetError("--compare: is the second run already; give one of both")
+    if output:
+        require_new(output)
     workers = threads or usable_cores()
     shown = _collection(run, configs, workers)
-    if second := other or compare:
-        shown = compared(shown, _collection(second, configs, workers))
+    if other:
+        shown = compared(shown, _collection(other, configs, workers))
     if output:
-        from mafnet.report.explore.viewer_folder import write_folder
-
         write_folder(shown, output)
         click.echo(f"{output / 'index.html'}: open it in a browser")
         return

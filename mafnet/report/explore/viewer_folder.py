@@ -26,9 +26,8 @@ def write_folder(shown: Collection, folder: Path) -> None:
     """Write index.html and the folder `media`; the folder appears when it is complete.
 
     Videos that browsers do not play are converted, the others copied. A video without a file is a
-    note on the page.
+    note on the page. folder: see `require_new`.
     """
-    require_new(folder)
     beside = folder.absolute().with_name(temporary_name())
     progress = Progress("explore", len(shown.videos), "videos", log)
     try:
