@@ -7,8 +7,10 @@ import tomllib
 from pathlib import Path
 
 import yaml
+from click.testing import CliRunner
 
 from mafnet import __version__
+from mafnet.cli import FOR_PEOPLE, STEPS, main
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -59,3 +61,10 @@ def test_commands_are_called_by_their_names():
     folder = re.compile(r"[.]venv/bin/(?!activate)")
     named = [name for name in listed if folder.search((ROOT / name).read_text(errors="replace"))]
     assert not named
+
+
+def test_help_separates_the_commands_for_people_from_the_steps_of_the_workflow():
+    people, *steps = CliRunner().invoke(main, ["--help"]).stdout.split("\nSteps that the workflow")
+    verbs = [re.findall(r"^  ([a-z][a-z-]*)  ", part, re.MULTILINE) for part in (people, *steps)]
+    assert verbs[0] == [each.name for each in FOR_PEOPLE]
+    assert verbs[1:] == [[each.name for each in stage] for stage in STEPS.values()]
