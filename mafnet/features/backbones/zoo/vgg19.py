@@ -6,18 +6,12 @@ Simonyan and Zisserman 2015 (arXiv 1409.1556); the network is torchvision's, tra
 from torch import nn
 from torchvision.models.vgg import cfgs, make_layers
 
-from mafnet.features.backbones.network import FrozenNetwork, he_initialised
+from mafnet.features.backbones.network import he_initialised
+from mafnet.features.backbones.zoo.torchvision_network import TorchvisionNetwork
 
 
-class VGG19(FrozenNetwork):
+class VGG19(TorchvisionNetwork):
     """Frames (M, 3, H, W) to maps (M, 512, H/32, W/32), after the last maximum pooling."""
 
     def layers(self) -> nn.Module:
         return he_initialised(make_layers(cfgs["E"]))
-
-    def own_weights(self, state: dict) -> dict:
-        """The keys of `features` alone."""
-        if not any(key.startswith("features.") for key in state):
-            return state
-        own = {key: value for key, value in state.items() if key.startswith("features.")}
-        return {key.removeprefix("features."): value for key, value in own.items()}
