@@ -16,7 +16,6 @@ from mafnet.features.backbones import BACKBONES, backbone_spec, frozen_network
 from mafnet.features.backbones.inference import TorchBackbone, check_device
 from mafnet.features.backbones.logmel import log_mel
 from mafnet.features.backbones.network import CALIBRATION_ITEMS, calibration_items, normalised
-from mafnet.features.backbones.spec import IMAGENET
 from mafnet.features.backbones.zoo.torchvision_network import TorchvisionNetwork
 from mafnet.features.backbones.zoo.vggish import PORT_LAYERS, VGGishNetwork, port_weights
 from mafnet.features.backbones.zoo.vggish_pca import PORT_LAYERS as DENSE_LAYERS
