@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from pydantic import Field
 from mafnet.common import versions
 from mafnet.common.config import LATER, Settings
 from mafnet.common.errors import MafnetError
+from mafnet.features.backbones import BACKBONES
 from mafnet.model.config import Training
 from mafnet.plan import results
 from mafnet.plan.config import check_config, dataset_sections, merge, read_config
@@ -297,3 +299,20 @@ def test_a_named_network_is_kept_and_has_its_first_weights():
     # In the common section it holds for all data sets.
     common = {"datasets": {"mine": OWN_VIDEOS}, "features": named}
     assert networks(common, "mine") == networks(common, "ave") == expected
+
+
+def test_variants_that_read_maps_are_refused_or_left_out_if_the_network_has_vectors(monkeypatch):
+    vectors = replace(BACKBONES["densenet201"], feature_shape=(1, 1, 1920))
+    monkeypatch.setitem(BACKBONES, "densenet201", vectors)
+    plan = Plan(CONFIG)
+    assert plan.inputs("demo", "mafnet") == ("visual", "audio")
+    line = "dmrn reads visual maps, but densenet201 gives one vector for each clip; choose another"
+    with pytest.raises(MafnetError, match=f"^{line}"):
+        plan.inputs("demo", "dmrn")
+    in_studies = {name for names in plan.studies("demo").values() for name in names}
+    assert "mafnet" in in_studies
+    assert "dmrn" not in in_studies
+    (found,) = messages({"model": {"main": "dmrn"}})
+    assert found.startswith(f"model.main: {line}")
+    monkeypatch.undo()
+    assert Plan(CONFIG).inputs("demo", "dmrn") == ("visual_maps", "audio")

@@ -66,17 +66,29 @@ def _networks(model: ModelSection) -> Iterator[str]:
 
 
 def _places(features: FeaturesSection, model: ModelSection) -> Iterator[str]:
-    """Variants that read visual maps, if the visual backbone has vectors only."""
+    """The main variant, if it reads visual maps and the visual backbone has vectors only."""
+    if model.main in without_maps(features, model):
+        yield f"model.main: {needs_maps(model.main, features)}"
+
+
+def without_maps(features: FeaturesSection, model: ModelSection) -> list[str]:
+    """The variants that read visual maps, if the visual backbone has vectors only; else none."""
     if backbone_spec(features.visual.backbone).has_places:
-        return
-    for variant, settings in model.variants.items():
-        if settings.network in VIDEO_NETWORKS:
-            continue
-        if "visual_maps" in network_spec(settings.network).inputs(settings.options):
-            yield (
-                f"model.variants.{variant}: reads visual maps, but {features.visual.backbone} "
-                "gives one vector for each clip; choose another backbone, or delete the variant"
-            )
+        return []
+    return [
+        variant
+        for variant, settings in model.variants.items()
+        if settings.network not in VIDEO_NETWORKS
+        and "visual_maps" in network_spec(settings.network).inputs(model.options_of(variant))
+    ]
+
+
+def needs_maps(variant: str, features: FeaturesSection) -> str:
+    """The message for such a variant."""
+    return (
+        f"{variant} reads visual maps, but {features.visual.backbone} gives one vector for each "
+        "clip; choose another variant or another backbone"
+    )
 
 
 def _video_network(key: str, model: ModelSection, variant: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from mafnet.model.networks import network_spec
 from mafnet.model.video import PRETRAINED, VERSION, VIDEO_NETWORKS
 from mafnet.plan.config import Sections, merged_sections
 from mafnet.plan.features import FeaturesPlan
+from mafnet.plan.names import needs_maps, without_maps
 from mafnet.report.figures import main_figures
 
 RUN_SCHEMA = SHARED / "workflow/schemas/run.schema.json"
@@ -41,8 +42,13 @@ class ResultsPlan(FeaturesPlan):
         return self._sections[dataset].model.main
 
     def inputs(self, dataset: str, variant: str) -> tuple[str, ...]:
-        """The names of the feature files that a variant reads."""
+        """The names of the feature files that a variant reads.
+
+        MafnetError if it reads visual maps and the backbone has vectors only.
+        """
         model = self._sections[dataset].model
+        if variant in self._without_maps(dataset):
+            raise MafnetError(needs_maps(variant, self._sections[dataset].features))
         if model.variants[variant].network in VIDEO_NETWORKS:
             return ()
         return network_spec(model.variants[variant].network).inputs(model.options_of(variant))
@@ -120,6 +126,10 @@ class ResultsPlan(FeaturesPlan):
         variants = self._sections[dataset].model.variants.items()
         return [name for name, settings in variants if settings.network in VIDEO_NETWORKS]
 
+    def _without_maps(self, dataset: str) -> list[str]:
+        sections = self._sections[dataset]
+        return without_maps(sections.features, sections.model)
+
     def evaluation(self, dataset: str) -> str:
         """The settings of the evaluation of a trained network."""
         return canonical_json(self._sections[dataset].model.evaluation.recorded())
@@ -137,10 +147,14 @@ class ResultsPlan(FeaturesPlan):
         return self._origins[dataset].descriptions
 
     def studies(self, dataset: str) -> dict[str, list[str]]:
-        """The variants of every study, without video networks unless the config asks for them."""
+        """The variants of every study, without video networks unless the config asks for them.
+
+        And without variants that read visual maps, if the backbone has vectors only.
+        """
         studies = self._sections[dataset].report.studies
-        left_out = self._video_variants(dataset)
-        if self._sections[dataset].model.video_networks or not left_out:
+        video = self._sections[dataset].model.video_networks
+        left_out = self._without_maps(dataset) + ([] if video else self._video_variants(dataset))
+        if not left_out:
             return studies
         kept = {
             study: [name for name in names if name not in left_out]

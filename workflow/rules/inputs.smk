@@ -56,6 +56,7 @@ def features_read(dataset, variant):
     return expand("results/{dataset}/features/{modality}.h5", dataset=dataset, modality=modalities)
 
 
+@without_traceback
 def feature_files(wildcards):
     """The feature files that the variant of a run reads."""
     return features_read(wildcards.dataset, wildcards.variant)
@@ -68,6 +69,7 @@ def member_runs(wildcards):
     return expand(pattern, member=members, allow_missing=True)
 
 
+@without_traceback
 def features_of_main(wildcards):
     """The feature files that the main variant reads."""
     return features_read(wildcards.dataset, PLAN.main(wildcards.dataset))
