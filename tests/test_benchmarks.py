@@ -199,6 +199,19 @@ def test_quick_run_writes_every_stage_and_compares(tmp_path):
     assert "new / old" in said
 
 
+@pytest.mark.slow
+@pytest.mark.workflow
+def test_recordings_are_predicted_and_measured(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- recordings -->\n<!-- /recordings -->\n")
+    command = [sys.executable, "-m", "benchmarks.recordings", "--quick", "--write", str(page)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line.split("|")[1:-1] for line in page.read_text().splitlines() if " s, 64x64" in line]
+    assert [row[0].split(",")[0].strip() for row in rows] == ["10 s", "30 s"]
+    assert all(float(number) > 0 for row in rows for number in row[1:-1])
+
+
 def test_unknown_stage_is_refused():
     command = [sys.executable, "-m", "benchmarks.bench", "--stage", "sleep"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
