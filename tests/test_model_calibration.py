@@ -124,6 +124,7 @@ def test_a_run_is_calibrated_on_its_validation_subset_and_predict_says_so(finish
         assert "was not evaluated by this version" in mafnet.load(run.path, **place).notes[0]
     finally:
         write_json(metrics, run.metrics)
+    assert "not calibrated: fewer than" in CliRunner().invoke(main, [*words, "--csv"]).stderr
     result = CliRunner().invoke(main, [*words, "--json"])
     about = json.loads(result.stdout)
     assert (about["calibrated"], about["temperature"]) == (False, 1)

@@ -97,6 +97,9 @@ def predict(
         raise MafnetError("--limits: HIGH is less than LOW; give the higher limit first")
     keep_freed_memory()
     model = Model(run, weights, cache, device, threads or usable_cores(), silent)
+    if form in ("csv", "vtt") and not live:  # these have no place for it
+        for note in model.notes:
+            click.echo(note, err=True)
     if live:
         predict_live(model, names[0], hop, limits, form)
         return
