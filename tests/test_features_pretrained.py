@@ -13,7 +13,9 @@ from support.network_parity import DATA, relative_error
 from support.pretrained_inputs import frames, sounds
 
 from mafnet.features.backbones import backbone_spec, frozen_network
+from mafnet.features.backbones.inference import TorchBackbone
 from mafnet.features.backbones.openvino_backbone import OpenVINOBackbone
+from mafnet.features.class_scores import read_classifier
 from mafnet.features.weights.fetch import fetch
 from mafnet.features.weights.published import TABLE, published
 
@@ -74,3 +76,11 @@ def test_openvino_equals_torch(weights, name, clips):
     found = OpenVINOBackbone(name, weights[name], "float32", 1)(clips)
     # float16 rounds by up to 5e-4.
     assert relative_error(found, maps.movedim(1, -1)) < 5e-4
+
+
+def test_yamnet_scores_of_stored_features_equal_those_of_tensorflow(weights):
+    spec = backbone_spec("yamnet")
+    features = TorchBackbone("yamnet", load_file(weights["yamnet"]), "cpu", "float32")(sounds())
+    found = read_classifier(spec, weights["yamnet"]).scores(spec.pooled(features))
+    # The features are float16, which rounds by up to 5e-4.
+    assert relative_error(found, np.load(REFERENCE)["scores"]) < 5e-4

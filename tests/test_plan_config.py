@@ -316,3 +316,19 @@ def test_variants_that_read_maps_are_refused_or_left_out_if_the_network_has_vect
     assert found.startswith(f"model.main: {line}")
     monkeypatch.undo()
     assert Plan(CONFIG).inputs("demo", "dmrn") == ("visual_maps", "audio")
+
+
+@pytest.mark.parametrize(
+    ("change", "read"),
+    [
+        ({}, ["results/mine/features/audio.h5", "weights/yamnet-audioset.safetensors"]),
+        ({"features": {"audio": {"weights": "random"}}}, []),
+        ({"features": {"audio": {"backbone": "vggish"}}}, []),
+        ({"model": {"main": "visual_only"}}, []),
+    ],
+)
+def test_the_page_reads_the_sounds_of_yamnet_with_published_weights(change, read, tmp_path):
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("sample,video,label,subset\na,a.mp4,x,train\n")
+    entry = {"root": str(tmp_path), "splits": {"main": str(manifest)}} | change
+    assert Plan(merge(CONFIG, {"datasets": {"mine": entry}})).sounds("mine") == read
