@@ -8,12 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner
 from PIL import Image
-from safetensors.torch import save_file
-from support.made_features import write_maps
-from support.made_page import Results, predictions_with_errors
+from support.made_page import Results, predictions_with_errors, write_sounds
 from support.seals import unsealed
 
 from mafnet.cli import main
@@ -430,15 +427,7 @@ def test_seconds_with_the_same_sound_are_one_entry():
 
 def test_page_names_the_sounds_beside_the_attention(tmp_path):
     made = results(tmp_path, [1, 1, 2, 0, 1, 2])
-    clips = np.zeros((6, made.clips, 3, 2, 1024), np.float16)
-    clips[:, 1:, ..., 0] = 1
-    features = write_maps(tmp_path, "yamnet", [made.video(number) for number in range(6)], clips)
-    weight, bias = torch.zeros(521, 1024), torch.full((521,), -9.0)
-    weight[70, 0], bias[494] = 12, 0.5  # Bark in the seconds 1 and 2, silence in all
-    save_file({"classifier.weight": weight, "classifier.bias": bias}, tmp_path / "w.safetensors")
-    sources = dataclasses.replace(
-        made.sources("main"), sounds=(features, tmp_path / "w.safetensors")
-    )
+    sources = dataclasses.replace(made.sources("main"), sounds=write_sounds(made))
     page = render(page_content(sources, made.home / "report.html", workers=1))
     assert '<td colspan="1" class="heard"><span>Silence 62&nbsp;%</span></td>' in page
     assert (

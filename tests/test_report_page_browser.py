@@ -1,9 +1,11 @@
 """The pages in a headless browser: their content and behaviour, also with hostile names."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support.browser import CHROMIUM, OFFLINE, needs_chromium
-from support.made_page import Results
+from support.made_page import Results, write_sounds
 
 from mafnet.report.page.content import page_content
 from mafnet.report.page.render import write_page
@@ -32,6 +34,7 @@ def page_file(tmp_path_factory):
     path = made.study("tried", ["worse", "main", "worst"], "main")
     sources = made.sources("main", [path], [made.figure(name, "text") for name in FIGURES])
     sources.settings["video"]["note"] = "</td>" + SCRIPT
+    sources = replace(sources, sounds=write_sounds(made))
     output = made.home / "report.html"
     write_page(page_content(sources, output, workers=1), output)
     return output

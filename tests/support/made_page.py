@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import torch
+from safetensors.torch import save_file
+from support.made_features import write_maps
 from support.made_runs import MODALITIES, PAPER, write_run
 from support.made_videos import AAC, H264, counting_frames, ffmpeg, tone
 
@@ -146,3 +149,19 @@ def predictions_with_errors(
     generator = np.random.default_rng(seed)
     other = (labels + generator.integers(1, classes, len(labels))) % classes
     return np.where(generator.random(len(labels)) < wrong, other, labels)
+
+
+def write_sounds(made: Results) -> tuple[Path, Path]:
+    """Features and weights of a YAMNet that hears silence, and a bark after the first second.
+
+    The bark has a score of 95 %, the silence 62 %.
+    """
+    clips = np.zeros((made.samples, made.clips, 3, 2, 1024), np.float16)
+    clips[:, 1:, ..., 0] = 1
+    videos = sorted(made.video(number) for number in range(made.samples))
+    features = write_maps(made.folder, "yamnet", videos, clips)
+    weight, bias = torch.zeros(521, 1024), torch.full((521,), -9.0)
+    weight[70, 0], bias[494] = 12, 0.5
+    weights = made.folder / "yamnet.safetensors"
+    save_file({"classifier.weight": weight, "classifier.bias": bias}, weights)
+    return features, weights
