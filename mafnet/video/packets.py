@@ -147,6 +147,8 @@ class Packets:
         """The offset of a packet; a new one if the packet begins a new clock."""
         if not track.has_clock:
             return self.offsets[-1]
+        if track.offset == self.offsets[-1] and _continues(track, decoded + track.offset):
+            return track.offset
         # Packets of the previous clock may still come after the first packet of the new one.
         known = {*self.offsets[-2:], track.offset}
         near = min(known, key=lambda offset: _distance(track, decoded + offset))
