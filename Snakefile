@@ -101,7 +101,7 @@ else:
     without_traceback(refuse_unknown_targets)(
         given_targets(),
         [rule.name for rule in workflow.rules if not rule.has_wildcards()],
-        lambda target: any(rule.is_producer(target) for rule in workflow.rules),
+        is_made,
         {dataset: PLAN.studies(dataset) for dataset in PLAN.datasets},
     )
     if not workflow.dryrun:

@@ -82,6 +82,12 @@ def asked(question):
     return answer
 
 
+def is_made(target):
+    """True if a rule makes a file; where a storage provider has the results, its name there counts."""
+    file = workflow.modifier.path_modifier.apply_default_storage(target)
+    return any(rule.is_producer(file) for rule in workflow.rules)
+
+
 def one_of(names):
     """The pattern of a wildcard; without names it is `none`, which no data set can be called."""
     return "|".join(names) or "none"
