@@ -23,6 +23,7 @@ from mafnet.model.data import Data, FeatureSource, Subset
 from mafnet.model.mixed_precision import autocast, resolve
 from mafnet.model.networks import build_network, network_spec, reduced
 from mafnet.model.networks.blocks import Features, Network
+from mafnet.model.networks.options import NormOptions
 from mafnet.model.resume import SECONDS_BETWEEN, Progression, Resume
 from mafnet.model.run_folder import Epoch, RunFolder
 from mafnet.model.selection import keep_best, measure
@@ -114,7 +115,8 @@ def _patience(settings: RunSettings, samples: int) -> int:
     patience = max(chosen.patience, math.ceil(chosen.patience_steps / steps))
     options = network_spec(settings.network).parse(settings.options)
     last = steps * min(patience, chosen.max_epochs)
-    start = 0 if options.bn_warmup else (1 - options.bn_momentum) ** last
+    slow = isinstance(options, NormOptions) and not options.bn_warmup
+    start = (1 - options.bn_momentum) ** last if slow else 0
     if start > STATISTICS_START:
         log.warning(
             "running statistics of batch normalisation have %.0f %% of their initial values after "
@@ -169,8 +171,9 @@ def step(
 ) -> Tensor:
     """One update; returns the loss () before it. Every step updates all running statistics."""
     with autocast(labels.device, balance.chosen.precision):
-        logits = network(features).logits
-    loss = balance.loss(logits.float(), labels)
+        output = network(features)
+    logits = output.logits[:, None] if output.parts is None else output.parts  # (B, P, C)
+    loss = torch.stack([balance.loss(each, labels) for each in logits.float().unbind(1)]).mean()
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     balance.change_gradients(labels)

@@ -55,15 +55,12 @@ def cases() -> dict[str, tuple[str, dict]]:
 def built(variant: str, changes: dict) -> Network:
     """A small network of a variant with fresh weights."""
     torch.manual_seed(SEED)
-    common = {"hidden": 8} if VARIANTS[variant]["network"] != "attention_cluster" else {}
-    options = (
-        common
-        | {"bn_momentum": 0.25, "bn_warmup": False}
-        | VARIANTS[variant].get("options", {})
-        | changes
-    )
+    spec = NETWORKS[VARIANTS[variant]["network"]]
+    common = {"hidden": 8, "bn_momentum": 0.25, "bn_warmup": False}
+    options = {key: value for key, value in common.items() if key in spec.options.model_fields}
+    options = options | VARIANTS[variant].get("options", {}) | changes
     sizes = {"classes": CLASSES, "visual_features": VISUAL, "audio_features": AUDIO}
-    return build_network(VARIANTS[variant]["network"], options=options, **sizes)
+    return build_network(spec.name, options=options, **sizes)
 
 
 def batch() -> Features:

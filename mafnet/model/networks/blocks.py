@@ -41,10 +41,16 @@ class Features(NamedTuple):
 
 
 class Output(NamedTuple):
-    """logits: (B, C). attention: (B, T, K), nonnegative, sums to 1 for each video."""
+    """What a network computes for a batch.
+
+    logits: (B, C). attention: (B, T, K), nonnegative, sums to 1 for each video.
+    parts: (B, P, C) logits of the classifiers whose probabilities `logits` blends. Each has a loss
+        of its own in training. None for a network with one classifier.
+    """
 
     logits: Tensor
     attention: Tensor
+    parts: Tensor | None = None
 
 
 class Network(nn.Module):

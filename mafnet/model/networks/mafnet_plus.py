@@ -1,54 +1,96 @@
-"""MAFnet with changes that are not in the paper; docs/mafnet_plus.md has their measurements.
+"""A head that is not in the paper: an attention and a classifier for each modality.
 
-Symbols as in `mafnet`. Padded clips have attention 0, and batch statistics ignore them. The variant
-in config.yaml also does not normalise the logits and has a larger `bn_momentum`.
+docs/mafnet_plus.md has the measurements of each part. Symbols as in `mafnet`, and D for the
+channels of a modality's vectors: Dv or Da.
 """
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from mafnet.model.networks.attentions import weighted_sum
-from mafnet.model.networks.blocks import Features, Output
-from mafnet.model.networks.mafnet import MAFnet
-from mafnet.model.networks.options import MAFnetOptions, MAFnetPlusOptions
+from mafnet.model.networks.blocks import (
+    BatchNorm,
+    Features,
+    ModalityDense,
+    Network,
+    Output,
+    at_least_float32,
+    in_float32,
+    mean_vectors,
+)
+from mafnet.model.networks.options import MAFnetPlusOptions
+
+MOMENTUM = 0.1
+"""Share of a batch in the running statistics, after a warm-up."""
 
 
-class MAFnetPlus(MAFnet):
-    """MAFnet that ignores padding."""
+class MAFnetPlus(Network):
+    """A path for each modality, and three classifiers: visual, audio, both.
+
+    Each classifier has a loss of its own in training. The prediction is the mean of their class
+    probabilities. Padding has no attention and is in no statistic.
+    """
 
     def __init__(
         self, *, classes: int, visual_features: int, audio_features: int, options: MAFnetPlusOptions
     ) -> None:
-        super().__init__(
-            classes=classes,
-            visual_features=visual_features,
-            audio_features=audio_features,
-            options=MAFnetOptions(**options.model_dump()),
+        super().__init__()
+        hidden = options.hidden
+        self.visual = Path(visual_features, options)
+        self.audio = Path(audio_features, options)
+        self.classifiers = nn.ModuleList(
+            nn.Linear(size, classes) for size in (hidden, hidden, 2 * hidden)
         )
 
     def forward(self, features: Features) -> Output:
-        """Logits (B, C) and attention (B, T, 2) of visual (B, T, Dv) and audio (B, T, P, Q, Da).
+        """Logits (B, C) and attention (B, T, 2) of visual (B, T, Dv) and audio (B, T, P, Q, Da)."""
+        valid_visual, valid_audio = validity(features).unbind(2)
+        visual, on_visual = self.visual(features.visual, valid_visual)  #  (B, H), (B, T)
+        audio, on_audio = self.audio(mean_vectors(features.audio), valid_audio)
+        parts = self.parts((visual, audio, torch.cat((visual, audio), dim=1)))  # (B, 3, C)
+        logits = parts.log_softmax(2).logsumexp(1)  #  of the mean probabilities: (B, C)
+        return Output(logits, shares(torch.stack((on_visual, on_audio), dim=2)), parts)
 
-        Without `features.valid` every clip is valid.
+    def parts(self, vectors: tuple[Tensor, ...]) -> Tensor:
+        """The logits of each classifier, stacked, of its vectors; float32 at least."""
+        with torch.autocast(vectors[0].device.type, enabled=False):
+            pairs = zip(self.classifiers, vectors, strict=True)
+            return torch.stack([layer(each) for layer, each in pairs], dim=1)
+
+
+class Path(nn.Module):
+    """From the features of one modality to one vector for each video."""
+
+    def __init__(self, features: int, options: MAFnetPlusOptions) -> None:
+        super().__init__()
+        self.dense = ModalityDense(
+            features, options.hidden, lambda size: BatchNorm(size, momentum=MOMENTUM, warmup=True)
+        )
+        self.dropout = nn.Dropout(options.dropout)
+        self.score = nn.Linear(options.hidden, 1)
+
+    def forward(self, x: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors (B, H) and attention (B, T) of features (B, T, D) and valid (B, T).
+
+        Both are zero for a video without a valid clip.
         """
-        valid = validity(features)  #                                     (B, T, K)
-        valid_visual, valid_audio = valid.unbind(2)
-        visual = of_valid(self.visual_dense, valid_visual, features.visual)  # (B, T, H)
-        audio = of_valid(self.audio_block, valid_audio, features.audio, features.visual)
-        audio = of_valid(self.audio_dense, valid_audio, audio)  #         (B, T, H)
-        vectors = torch.stack((visual, audio), dim=2)  #                  (B, T, K, H)
-        attention = masked_softmax(self.attention.scores(vectors), valid)  # (B, T, K)
-        fused = self.fusion(weighted_sum(attention, vectors))  #          (B, K * H)
-        return Output(self.classifier(fused), attention)
+        x = at_least_float32(x)
+        vectors = self.dropout(of_valid(self.dense, valid, functional.layer_norm(x, x.shape[-1:])))
+        scores = self.scores(vectors).masked_fill(~valid, torch.finfo(vectors.dtype).min)
+        attention = scores.softmax(1) * valid  #                           (B, T)
+        return (attention[..., None] * vectors).sum(1), attention
+
+    @in_float32
+    def scores(self, vectors: Tensor) -> Tensor:
+        """(B, T) of vectors (B, T, H)."""
+        return self.score(vectors).squeeze(2)
 
 
-def masked_softmax(scores: Tensor, valid: Tensor) -> Tensor:
-    """One softmax over the scores of a video's valid clips; over all clips if none is valid.
-
-    Weights (B, T, K), sum 1 over T x K, of scores (B, T, K) and valid (B, T, K).
-    """
-    masked = scores.masked_fill(~valid, torch.finfo(scores.dtype).min)
-    return masked.flatten(1).softmax(1).view_as(scores)
+def shares(attention: Tensor) -> Tensor:
+    """Attention (B, T, K) with sum 1 for each video; equal weights if all are 0."""
+    total = attention.sum((1, 2), keepdim=True)
+    equal = torch.full_like(attention, 1 / attention[0].numel())
+    return torch.where(total > 0, attention / total.clamp_min(1), equal)
 
 
 def validity(features: Features) -> Tensor:
@@ -59,17 +101,16 @@ def validity(features: Features) -> Tensor:
     return torch.ones(*clips, 2, dtype=torch.bool, device=features.visual.device)
 
 
-def of_valid(module: nn.Module, valid: Tensor, *inputs: Tensor) -> Tensor:
-    """The module's output for the valid clips of (B, T, ...) inputs, and zeros for the others.
+def of_valid(module: nn.Module, valid: Tensor, x: Tensor) -> Tensor:
+    """The module's output (B, T, H) for the valid clips of x (B, T, D), and zeros for the others.
 
-    valid: (B, T) bool. In training the module gets the N valid clips as one video, (1, N, ...), so
+    valid: (B, T) bool. In training the module gets the N valid clips as one video, (1, N, D), so
     that padding enters no statistic. A normalisation needs two clips, so with fewer valid clips the
     module gets all clips. In evaluation clips do not affect each other, so it gets all.
     """
     if not module.training or valid.sum() < 2:
-        output = module(*inputs)
-        return output.masked_fill(~valid.view(*valid.shape, *[1] * (output.dim() - 2)), 0)
-    output = module(*(each[valid][None] for each in inputs))[0]
-    result = output.new_zeros((*valid.shape, *output.shape[1:]))
+        return module(x).masked_fill(~valid[..., None], 0)
+    output = module(x[valid][None])[0]
+    result = output.new_zeros((*valid.shape, output.shape[-1]))
     result[valid] = output
     return result

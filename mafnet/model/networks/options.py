@@ -119,8 +119,15 @@ class CommonOptions(NormOptions, HiddenOptions):
         return {}
 
 
-class MAFnetPlusOptions(CommonOptions):
+class MAFnetPlusOptions(HiddenOptions):
     """Options of the network `mafnet_plus`."""
+
+    dropout: Number = Field(
+        0.5,
+        ge=0,
+        lt=1,
+        description="Share (0 to 1) of the hidden values that a training step sets to zero.",
+    )
 
 
 class MAFnetOptions(CommonOptions):
