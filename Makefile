@@ -78,7 +78,7 @@ test-wheel: $(INSTALLED)
 # The tests start and stop Slurm's daemons. They are skipped if these are not installed. SLURM has more options
 # of pytest: make test-slurm SLURM='-k user'.
 test-slurm: $(INSTALLED)
-	@command -v slurmd munged >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+	@{ command -v slurmd && command -v munged; } >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
 	    { apt-get update -qq && apt-get install -yqq slurm-wlm munge; } >/dev/null
 	$(BIN)/python -m pytest -v -m slurm tests/test_workflow_slurm.py $(SLURM)
 
