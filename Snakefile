@@ -104,6 +104,6 @@ else:
         is_made,
         {dataset: PLAN.studies(dataset) for dataset in PLAN.datasets},
     )
-    if not workflow.dryrun:
+    if not is_dry_run():
         for stale in stale_datasets():
             remove_stale_studies(stale)

@@ -46,6 +46,13 @@ def given_targets() -> list[str]:
     return list(given.targets)
 
 
+def is_dry_run() -> bool:
+    """True with -n; the workflow itself does not know it yet when it reads the Snakefile."""
+    from snakemake.cli import get_argument_parser
+
+    return _is_snakemake() and get_argument_parser().parse_known_args(sys.argv[1:])[0].dryrun
+
+
 def _is_snakemake() -> bool:
     return Path(sys.argv[0]).name in ("snakemake", "__main__.py")
 

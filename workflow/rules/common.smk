@@ -25,6 +25,7 @@ from mafnet.plan.paths import without_fields, without_wildcards
 from mafnet.plan.stages import Plan
 from mafnet.plan.targets import (
     given_targets,
+    is_dry_run,
     record_command,
     refuse_swallowed_targets,
     refuse_unknown_targets,
