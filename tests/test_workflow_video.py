@@ -10,7 +10,8 @@ from support.tiny_run import REPOSITORY, make_data
 from mafnet.common.errors import MafnetError
 from mafnet.plan.config import check_config
 from mafnet.plan.stages import Plan
-from mafnet.report.pretraining import MARK, marked, pretraining_columns
+from mafnet.report.pretraining import MARK, pretraining_columns
+from mafnet.report.reference_rows import marked
 
 VIDEO = ("i3d", "r2plus1d", "slowfast", "mars")
 
@@ -83,7 +84,7 @@ def test_only_pretrained_networks_on_kinetics_sounds_are_marked():
         (kinetics, "kinetics_sounds", True), (kinetics, "ave", False),
         (other, "kinetics_sounds", False), ([Made()], "kinetics_sounds", False),
     ):  # fmt: skip
-        row = {"variant": "mars", "seen_in_pretraining": ""}
+        row = {"variant": "mars", "seen_in_pretraining": "", "reference": ""}
         row |= pretraining_columns("mine", runs, protocol | {"source": source})
         assert marked(row) == (f"mars {MARK}" if mark else "mars")
 
