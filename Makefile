@@ -9,7 +9,7 @@ CORES ?= $(shell $(PYTHON) mafnet/common/cores.py 2>/dev/null || nproc 2>/dev/nu
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help bench-features install demo demo-real test test-all test-pretrained test-wheel test-slurm test-s3 lint format generate bench bench-gpu bench-gpu-video bench-clips bench-intervals bench-recordings bench-head bench-head-test bench-scale lock vggish-env clean
+.PHONY: help bench-features install demo demo-real test test-all test-pretrained test-wheel test-slurm test-s3 lint format generate bench bench-gpu bench-gpu-video bench-clips bench-intervals bench-recordings bench-head bench-scale lock vggish-env clean
 
 help:
 	@echo "make demo      from synthetic videos to a table of accuracies and a page, on $(CORES) cores"
@@ -28,7 +28,7 @@ help:
 	@echo "make bench-features BENCH='FEATURES.npz MANIFEST.csv'  accuracy of networks on features that you have"
 	@echo "make bench-intervals  how often the intervals contain the true value, by simulation, an hour"
 	@echo "make bench-recordings  measure predictions for recordings of up to three hours, 10 minutes; writes its table into docs/performance.md"
-	@echo "make bench-head  compare heads on features in one file, with validation videos only; make bench-head-test with test videos (docs/mafnet_plus.md)"
+	@echo "make bench-head  compare heads on features in one file, with validation videos only (docs/mafnet_plus.md)"
 	@echo "make bench-scale  measure Snakemake's time and memory for up to two million videos, 10 minutes; writes its table into docs/scaling.md"
 	@echo "make lock      write requirements.lock and envs/mafnet.yaml from the dependencies in pyproject.toml"
 	@echo "make vggish-env  install TensorFlow in .venv-vggish, to convert VGGish without conda"
@@ -119,16 +119,13 @@ bench-intervals: $(INSTALLED)
 	$(BIN)/python -m benchmarks.coverage $(BENCH)
 
 bench-features: $(INSTALLED)
-	$(BIN)/python -m benchmarks.real_features $(BENCH)
+	$(BIN)/python -m benchmarks.head_test $(BENCH)
 
 bench-recordings: $(INSTALLED)
 	$(BIN)/python -m benchmarks.recordings --write docs/performance.md
 
 bench-head: $(INSTALLED)
 	$(BIN)/python -m benchmarks.head_search $(BENCH)
-
-bench-head-test: $(INSTALLED)
-	$(BIN)/python -m benchmarks.head_test $(BENCH)
 
 bench-scale: $(INSTALLED)
 	$(BIN)/python -m benchmarks.scale --write docs/scaling.md

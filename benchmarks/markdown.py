@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from mafnet.report.statistics.two_way import Estimate
+
 
 def write_marked(name: str, text: str, page: Path) -> None:
     """Replace the text between `<!-- NAME -->` and `<!-- /NAME -->`; ValueError without them."""
@@ -17,3 +19,11 @@ def markdown(header: list[str], rows: list[list[str]]) -> str:
     """A table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def points(difference: Estimate) -> str:
+    """A difference in percentage points with its 95 % interval; "" if its variance is zero."""
+    if not difference.variance:
+        return ""
+    mean, half = 100 * difference.mean, 100 * difference.half_width
+    return f"{mean:+.1f} [{mean - half:+.1f}, {mean + half:+.1f}]"

@@ -11,6 +11,7 @@ from test_plan_run import mafnet
 
 from mafnet.dataset.manifest import read_manifest
 from mafnet.plan.config import dataset_sections, read_config
+from mafnet.plan.own_settings import choose_settings
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -65,10 +66,18 @@ def test_a_folder_becomes_a_manifest_and_settings(folder):
         "  all videos of 'car' have no sound, .*",
         "  files with the same bytes as another: 1; .*",
         "  clips: 1 of one second; .* of 1 longer ones only the first 1 seconds are used",
+        r"  network: mafnet, .* \d training videos compare `main: mafnet_plus`, .*",
         "  mafnet run mine",
     ):
         assert re.search(rf"^{line}$", said, re.MULTILINE), (line, said)
     assert HOSTILE not in (folder / "mine.yaml").read_text()
+
+
+@pytest.mark.parametrize(("training", "recommended"), [(100, True), (101, False)])
+def test_mafnet_plus_is_recommended_for_few_training_videos(training, recommended):
+    entry, reasons = choose_settings([], training, Path("videos"), Path("mine.csv"))
+    assert entry["model"] == {"main": "mafnet"}
+    assert ("`main: mafnet_plus`" in "\n".join(reasons)) is recommended
 
 
 @pytest.mark.parametrize("heard", ["b", "none"])

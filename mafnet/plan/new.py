@@ -55,7 +55,8 @@ def new(
     used = [media[video] for video in dict.fromkeys(sample.video for sample in samples)]
     silent = soundless(root, used, choose_clips(used)[0], threads)
     has_sound = any(row.audio_codec and row.video not in silent for row in used)
-    entry, reasons = choose_settings(used, root, manifest, link_roots, has_sound)
+    training = sum(sample.subset == "train" for sample in samples)
+    entry, reasons = choose_settings(used, training, root, manifest, link_roots, has_sound)
     write_manifest(samples, manifest, sealed=False)  # people change it
     write_settings(name, entry, reasons, settings)
     parts = {
