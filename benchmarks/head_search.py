@@ -111,7 +111,8 @@ def main() -> None:
             table = search.table(CANDIDATES[name], size, splits, arguments.seeds)
             mean = 100 * np.mean([each.mean() for each in table])
             found = search.difference(table, against[size], splits)
-            row += [f"{mean:.1f}", points(found)]
+            gain = "" if name == arguments.against else points(found)
+            row += [f"{mean:.1f}", gain]
         shown.append(row)
         sys.stderr.write(f"{row} {time.process_time() - began:.0f} s\n")
     titles = [title for size in arguments.sizes for title in (f"{size} videos", "difference")]

@@ -22,8 +22,6 @@ def markdown(header: list[str], rows: list[list[str]]) -> str:
 
 
 def points(difference: Estimate) -> str:
-    """A difference in percentage points with its 95 % interval; "" if its variance is zero."""
-    if not difference.variance:
-        return ""
+    """A difference in percentage points with its 95 % interval."""
     mean, half = 100 * difference.mean, 100 * difference.half_width
     return f"{mean:+.1f} [{mean - half:+.1f}, {mean + half:+.1f}]"
