@@ -129,7 +129,7 @@ MEMBERS = {
 PLAIN = {"film": "none", "blocks": "none", "hidden": 8}
 CASES = {
     "mafnet": ("mafnet", {"hidden": 8}),
-    "mafnet_plus": ("mafnet_plus", {"hidden": 8, "logits_bn": False}),
+    "mafnet_plus": ("mafnet_plus", {"hidden": 8}),
     "attention_cluster": ("attention_cluster", {"logits_bn": False, "units": 4}),
     "dmrn": ("dmrn", {"hidden": 8}),
     "logistic_regression": ("logistic_regression", {"c": [1.0]}),

@@ -18,7 +18,6 @@ from mafnet.dataset.names import look_alikes, name_faults
 from mafnet.dataset.subsets import assign, clusters, require_three_each
 from mafnet.plan.own_findings import MAX_NAMED, findings
 from mafnet.plan.own_settings import choose_clips, choose_settings, write_settings
-from mafnet.plan.own_sound import soundless
 from mafnet.video.media import Media
 
 log = logging.getLogger(__name__)
@@ -47,6 +46,8 @@ def new(
     group, in the folder of the videos. Videos that cannot be used are left out and named. Copies of
     a video are kept in one subset. No file is overwritten, and the videos are only read.
     """
+    from mafnet.plan.own_sound import soundless
+
     manifest, settings = Path(f"{name}.csv"), Path(f"{name}.yaml")
     _require_new(name, manifest, settings)
     root, rows, left_out = find_labelled(videos, group)
