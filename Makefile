@@ -21,7 +21,7 @@ help:
 	@echo "make test-s3   test results in S3 with a local S3 server, and the profiles of other clusters; installs their plugins"
 	@echo "make lint      check format and lint; make format fixes the files"
 	@echo "make generate  write the schemas and the defaults of config.yaml from mafnet/*/config.py"
-	@echo "make bench     compare each stage with the plain way, 8 minutes; BENCH=--quick is a check of one minute"
+	@echo "make bench     compare each stage with the plain way, 10 minutes or more; BENCH=--quick is a check of one minute"
 	@echo "make bench-gpu  measure extraction on a GPU; writes its table into docs/performance.md"
 	@echo "make bench-gpu-video  the same for the video networks"
 	@echo "make bench-clips  compare two readers of the clips of video networks, a minute"
