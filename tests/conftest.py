@@ -4,6 +4,7 @@ import shutil
 import subprocess
 
 import pytest
+from support.browser import CHROMIUM, OFFLINE
 from support.tiny_run import METRICS, REPOSITORY, Workflow, copy_checkout, make_data
 
 
@@ -69,3 +70,14 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a network."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OFFLINE))
+        yield chromium
+        chromium.close()

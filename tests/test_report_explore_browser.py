@@ -1,7 +1,7 @@
 """The page of `mafnet explore` in a headless browser: real playback, formats, filters."""
 
 import pytest
-from support.browser import CHROMIUM, OFFLINE, needs_chromium
+from support.browser import needs_chromium
 from support.explore_page import (
     click_second,
     cursor_of,
@@ -37,16 +37,6 @@ def addresses(made, tmp_path_factory):
         served(collection(made, "first", "second"), tmp_path_factory.mktemp("copies")) as two,
     ):
         yield [f"http://127.0.0.1:{port}/secret/" for port in (one, two)]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OFFLINE))
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

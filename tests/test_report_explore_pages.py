@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.browser import CHROMIUM, OFFLINE, needs_chromium
+from support.browser import needs_chromium
 from support.explore_page import (
     click_second,
     names,
@@ -41,16 +41,6 @@ def addresses(made, tmp_path_factory):
         served(collection(made, "first", "second"), tmp_path_factory.mktemp("copies")) as two,
     ):
         yield [f"http://127.0.0.1:{port}/secret/" for port in (one, two)]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OFFLINE))
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.browser import CHROMIUM, OFFLINE, needs_chromium
+from support.browser import needs_chromium
 from support.made_page import Results, write_sounds
 
 from mafnet.report.page.content import page_content
@@ -38,16 +38,6 @@ def page_file(tmp_path_factory):
     output = made.home / "report.html"
     write_page(page_content(sources, output, workers=1), output)
     return output
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OFFLINE))
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
