@@ -8,6 +8,8 @@ PYTHON ?= $(or $(shell for name in $(VERSIONS:%=python%) python3; do \
 CORES ?= $(shell $(PYTHON) mafnet/common/cores.py 2>/dev/null || nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# Lists the packages of the extra `vggish`.
+VGGISH = $(PYTHON) -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; print("\n".join(project["optional-dependencies"]["vggish"]))'
 
 .PHONY: help bench-features install demo demo-real test test-all test-pretrained test-wheel test-slurm test-s3 lint format generate bench bench-gpu bench-gpu-video bench-clips bench-intervals bench-recordings bench-head bench-scale lock vggish-env clean
 
@@ -137,6 +139,10 @@ lock: $(INSTALLED)
 	{ sed '/- pip:/q' envs/mafnet.yaml; $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra openvino \
 	    --no-header --no-emit-index-url --no-annotate --constraint requirements.lock pyproject.toml | \
 	    sed 's/^/      - /'; } > envs/mafnet.yaml.new && mv envs/mafnet.yaml.new envs/mafnet.yaml
+	$(VGGISH) > .venv/vggish.in
+	{ sed '/- pip:/q' envs/vggish.yaml; $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header \
+	    --no-emit-index-url --no-annotate .venv/vggish.in | sed 's/^/      - /'; } > envs/vggish.yaml.new && \
+	    mv envs/vggish.yaml.new envs/vggish.yaml
 
 # Only the extra `vggish`, without the dependencies of mafnet: torch is not needed there.
 vggish-env: .venv-vggish/.installed
@@ -144,7 +150,7 @@ vggish-env: .venv-vggish/.installed
 .venv-vggish/.installed: pyproject.toml
 	@echo "Making the environment in .venv-vggish (once; 2 GB, a minute or two) ..."
 	@$(PYTHON) -m venv .venv-vggish
-	@$(PYTHON) -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; print("\n".join(project["optional-dependencies"]["vggish"]))' > .venv-vggish/requirements.txt
+	@$(VGGISH) > .venv-vggish/requirements.txt
 	@.venv-vggish/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-vggish/requirements.txt
 	@touch $@
 

@@ -119,16 +119,15 @@ def test_the_environment_has_all_packages_with_the_versions_of_the_lock():
     assert project["requires-python"].startswith(f">={python.removeprefix('python =')},")
 
 
-def test_the_tensorflow_environment_pins_the_versions_of_pyproject():
+def test_the_tensorflow_environment_has_every_package_with_a_version_that_pyproject_allows():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    found = pins(environment("vggish.yaml")[0])
-    extra = pins(project["optional-dependencies"]["vggish"])
-    known = pins(project["dependencies"]) | extra
-    for package, pin in found.items():
-        assert known[package] == pin, (
-            f"envs/vggish.yaml: pyproject.toml has {package} {known[package]}"
-        )
-    assert set(extra) <= set(found)
+    lines = environment("vggish.yaml")[0]
+    found = {
+        canonicalize_name(line.split("==")[0]): line.split("==")[1].split()[0] for line in lines
+    }
+    for requirement in map(Requirement, project["optional-dependencies"]["vggish"]):
+        assert requirement.specifier.contains(found[requirement.name]), "run `make lock`"
+    assert {"keras", "protobuf"} <= set(found)  # indirect ones
 
 
 def test_outputs_match_their_schemas(finished_run):
