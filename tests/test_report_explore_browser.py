@@ -16,6 +16,7 @@ from support.explored import (
     CLASSES,
     CLIPS,
     REPLACED,
+    both_served,
     collection,
     made_results,
     served,
@@ -31,12 +32,8 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def addresses(made, tmp_path_factory):
-    """The page of one run and of two, both served."""
-    with (
-        served(collection(made, "first"), tmp_path_factory.mktemp("copies")) as one,
-        served(collection(made, "first", "second"), tmp_path_factory.mktemp("copies")) as two,
-    ):
-        yield [f"http://127.0.0.1:{port}/secret/" for port in (one, two)]
+    with both_served(made, tmp_path_factory.mktemp("copies")) as found:
+        yield found
 
 
 @pytest.fixture

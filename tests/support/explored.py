@@ -94,3 +94,15 @@ def get(port, path, host=None, **headers):
     response.content = response.read()
     connection.close()
     return response
+
+
+@contextmanager
+def both_served(made, folder: Path):
+    """Serves the page of one run and of two while the block runs; gives their addresses."""
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+    with (
+        served(collection(made, "first"), folder / "one") as one,
+        served(collection(made, "first", "second"), folder / "two") as two,
+    ):
+        yield [f"http://127.0.0.1:{port}/secret/" for port in (one, two)]
