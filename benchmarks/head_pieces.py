@@ -3,6 +3,7 @@
 B  batch    T  clips    K  modalities: visual, audio    D  channels    H  hidden size    C  classes
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,18 +17,19 @@ LOW = -1e4
 class Pieces:
     """Which pieces a head and its training have. The defaults have none of them.
 
+    hidden: size of the vectors; 0 for the features themselves.
     inputs: how features are normalised: `none`, `layer` (each clip), `standard` (each feature over
-        the training clips), `root` (square root, then length 1).
+        the training clips), `root` (square root, then each clip).
     attention: `mean`, `joint` (one softmax over the clips of both modalities), `each` (one for each
-        modality), `heads` (four of each), `classes` (a score for each class and clip), or
-        `transformer` (one layer over the 2 T clips).
-    parts: classifiers whose probabilities are blended, each with a loss of its own.
+        modality), `cross` (the same, with scores of both modalities' vectors), `heads` (four of
+        `cross`), or `transformer` (one layer over the 2 T clips, then the mean).
+    parts: classifiers whose probabilities are blended, each with a loss of its own: `visual`,
+        `audio`, `both` (of both vectors), `sum` (the sum of the logits of `visual` and `audio`).
     members: networks with other initial weights whose probabilities are blended.
     """
 
     hidden: int = 128
     inputs: str = "none"
-    pool: str = "mean"
     attention: str = "joint"
     norm: str = "none"
     parts: tuple[str, ...] = ("both",)
@@ -45,7 +47,7 @@ class Pieces:
 
 
 class Path(nn.Module):
-    """A modality's vectors (B, T, H) of features (B, T, D)."""
+    """A modality's vectors (B, T, H) of features (B, T, D); zero where a clip is not valid."""
 
     def __init__(self, features: int, chosen: Pieces) -> None:
         super().__init__()
@@ -56,16 +58,17 @@ class Path(nn.Module):
         norms = {"none": nn.Identity, "layer": nn.LayerNorm, "batch": nn.BatchNorm1d}
         self.norm = norms[chosen.norm](chosen.hidden)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, valid: Tensor) -> Tensor:
         if self.training and self.chosen.noise:
             x = x + self.chosen.noise * torch.randn_like(x)
         kept = torch.ones(len(x), 1, x.shape[-1])  # the same features in all clips of a video
         x = x * nn.functional.dropout(kept, self.chosen.drop_features, self.training)
         if not self.chosen.hidden:
-            return x
-        y = self.linear(x)
-        y = self.norm(y.flatten(0, 1)).view_as(y) if self.chosen.norm == "batch" else self.norm(y)
-        return nn.functional.dropout(y.relu(), self.chosen.drop_hidden, self.training)
+            return x * valid[..., None]
+        clips = self.norm(self.linear(x[valid])).relu()
+        y = clips.new_zeros(*valid.shape, self.chosen.hidden)
+        y[valid] = nn.functional.dropout(clips, self.chosen.drop_hidden, self.training)
+        return y
 
 
 class Head(nn.Module):
@@ -73,80 +76,68 @@ class Head(nn.Module):
 
     def __init__(self, widths: tuple[int, int], classes: int, clips: int, chosen: Pieces) -> None:
         super().__init__()
-        self.chosen, hidden = chosen, chosen.hidden
+        self.chosen = chosen
         self.paths = nn.ModuleList(Path(width, chosen) for width in widths)
-        heads = {"heads": 4, "classes": classes}.get(chosen.attention, 1)
-        sizes = [hidden or width for width in widths]
-        self.scores = nn.ModuleList(nn.Linear(size, heads) for size in sizes)
-        each = hidden * heads if chosen.attention == "heads" else hidden
+        sizes = [chosen.hidden or width for width in widths]
+        self.heads = 4 if chosen.attention == "heads" else 1
+        cross = chosen.attention in ("cross", "heads")
+        self.scores = nn.ModuleList(
+            nn.Linear(sum(sizes) if cross else size, self.heads) for size in sizes
+        )
         if chosen.attention == "transformer":
-            self.kind = nn.Parameter(0.02 * torch.randn(2, hidden))
-            self.time = nn.Parameter(0.02 * torch.randn(clips, 1, hidden))
+            self.kind = nn.Parameter(0.02 * torch.randn(2, chosen.hidden))
+            self.time = nn.Parameter(0.02 * torch.randn(clips, 1, chosen.hidden))
             self.layer = nn.TransformerEncoderLayer(
-                hidden, 4, 2 * hidden, chosen.drop_hidden, batch_first=True, norm_first=True
-            )
-        inputs = {"visual": each, "audio": each, "both": 2 * each}
-        if not hidden:
-            inputs = {"visual": sizes[0], "audio": sizes[1], "both": sum(sizes)}
-        self.classifiers = nn.ModuleDict({p: nn.Linear(inputs[p], classes) for p in chosen.parts})
+                chosen.hidden, 4, 2 * chosen.hidden, 0.1, batch_first=True,
+                norm_first=True,
+            )  # fmt: skip
+        inputs = {"visual": sizes[0], "audio": sizes[1], "both": sum(sizes)}
+        self.classifiers = nn.ModuleDict(
+            {p: nn.Linear(self.heads * inputs[p], classes) for p in chosen.parts if p in inputs}
+        )
 
     def forward(self, visual: Tensor, audio: Tensor, valid: Tensor) -> Tensor:
         """Logits (B, P, C) of the P parts."""
         if self.training and self.chosen.drop_modality:
             valid = valid & ~dropped(valid, self.chosen.drop_modality)
-        features = (visual, audio)
-        vectors = [path(x) for path, x in zip(self.paths, features, strict=True)]
-        if not self.chosen.hidden:
-            return self.linear(vectors, valid)
-        vectors = torch.stack(vectors, 2)
+        vectors = [
+            path(x, valid[..., k])
+            for k, (path, x) in enumerate(zip(self.paths, (visual, audio), strict=True))
+        ]
         if self.chosen.attention == "transformer":
-            vectors = vectors + self.kind + self.time
-            mask = ~valid.flatten(1)
-            mask = mask & ~mask.all(1, keepdim=True)
-            vectors = self.layer(vectors.flatten(1, 2), src_key_padding_mask=mask).view_as(vectors)
-        if self.chosen.attention == "classes":
-            return self.by_class(vectors, valid)
+            vectors = self.transformed(vectors, valid)
         video = self.pooled(vectors, valid)
-        inputs = {"visual": video[:, 0], "audio": video[:, 1], "both": video.flatten(1)}
-        return torch.stack([layer(inputs[p]) for p, layer in self.classifiers.items()], 1)
+        inputs = {"visual": video[0], "audio": video[1], "both": torch.cat(video, 1)}
+        logits = {p: layer(inputs[p]) for p, layer in self.classifiers.items()}
+        if "sum" in self.chosen.parts:
+            logits["sum"] = logits["visual"] + logits["audio"]
+        return torch.stack([logits[p] for p in self.chosen.parts], 1)
 
-    def pooled(self, vectors: Tensor, valid: Tensor) -> Tensor:
-        """(B, K, H') of vectors (B, T, K, H); a modality without valid clips is zero."""
-        each = valid[..., None]
-        scores = torch.stack(
-            [s(vectors[:, :, k]) for k, s in enumerate(self.scores)], 2
-        )  # (B, T, K, M)
+    def transformed(self, vectors: list[Tensor], valid: Tensor) -> tuple[Tensor, ...]:
+        """Both vectors (B, T, H) after a layer in which all valid clips see each other."""
+        stacked = torch.stack(vectors, 2) + self.kind + self.time
+        mask = ~valid.flatten(1)
+        mask = mask & ~mask.all(1, keepdim=True)
+        found = self.layer(stacked.flatten(1, 2), src_key_padding_mask=mask)
+        return found.view_as(stacked).unbind(2)
+
+    def pooled(self, vectors: Sequence[Tensor], valid: Tensor) -> list[Tensor]:
+        """A vector (B, M H) of each modality for M heads; zero for one without valid clips."""
+        seen = vectors
+        if self.chosen.attention in ("cross", "heads"):
+            seen = [torch.cat(tuple(vectors), 2)] * 2
+        each = valid[:, :, :, None]
+        scores = torch.stack([s(x) for s, x in zip(self.scores, seen, strict=True)], 2)
         if self.chosen.attention in ("mean", "transformer"):
             scores = scores * 0
-        scores = scores.masked_fill(~each, LOW)
+        scores = scores.masked_fill(~each, LOW)  # (B, T, K, M)
         if self.chosen.attention == "joint":
             weights = scores.flatten(1, 2).softmax(1).view_as(scores)
         else:
             weights = scores.softmax(1)
-        weights = weights * each
-        return torch.einsum("btkm,btkh->bkmh", weights, vectors).flatten(2)
-
-    def linear(self, vectors: list[Tensor], valid: Tensor) -> Tensor:
-        """Logits (B, P, C) of classifiers of the features themselves."""
-        video = []
-        for k, (each, score) in enumerate(zip(vectors, self.scores, strict=True)):
-            scores = score(each).masked_fill(~valid[:, :, k, None], LOW)
-            weights = scores.softmax(1) * valid[:, :, k, None]
-            video.append((weights * each).sum(1))
-        inputs = {"visual": video[0], "audio": video[1], "both": torch.cat(video, 1)}
-        return torch.stack([layer(inputs[p]) for p, layer in self.classifiers.items()], 1)
-
-    def by_class(self, vectors: Tensor, valid: Tensor) -> Tensor:
-        """Logits (B, P, C): class scores of clips, weighted by an attention for each class."""
-        pairs = [
-            (self.classifiers[n], s) for n, s in zip(("visual", "audio"), self.scores, strict=True)
-        ]
-        logits = torch.stack([c(vectors[:, :, k]) for k, (c, _) in enumerate(pairs)], 2)
-        scores = torch.stack([s(vectors[:, :, k]) for k, (_, s) in enumerate(pairs)], 2)
-        scores = scores.masked_fill(~valid[..., None], LOW)
-        alone = ((scores.softmax(1) * valid[..., None]) * logits).sum(1)
-        joint = scores.flatten(1, 2).softmax(1).view_as(scores) * valid[..., None] * logits
-        return torch.cat((alone, joint.sum((1, 2))[:, None]), 1)
+        weights = (weights * each).unbind(2)
+        pairs = zip(weights, vectors, strict=True)
+        return [torch.einsum("btm,bth->bmh", w, x).flatten(1) for w, x in pairs]
 
 
 def dropped(valid: Tensor, rate: float) -> Tensor:

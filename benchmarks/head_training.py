@@ -89,11 +89,6 @@ class Own:
     def __init__(self, videos: Videos, classes: int, chosen: Pieces) -> None:
         self.videos, self.chosen = videos, chosen
         self.inputs = (videos.visual, videos.audio)
-        if chosen.pool == "mean_max":
-            self.inputs = (
-                videos.visual,
-                torch.cat((videos.audio, videos.maps.float().amax((2, 3))), -1),
-            )
         widths = tuple(each.shape[-1] for each in self.inputs)
         self.inputs = tuple(map(self.normalised, self.inputs))
         self.network = Members(widths, classes, videos.visual.shape[1], chosen)
@@ -108,7 +103,7 @@ class Own:
         if self.chosen.inputs == "layer":
             return torch.nn.functional.layer_norm(x, x.shape[-1:])
         if self.chosen.inputs == "root":
-            return torch.nn.functional.normalize(x.sqrt(), dim=-1) * x.shape[-1] ** 0.5
+            return torch.nn.functional.layer_norm(x.sqrt(), x.shape[-1:])
         return x
 
     def prepare(self, training: np.ndarray) -> None:

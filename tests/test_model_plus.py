@@ -1,4 +1,4 @@
-"""The network `mafnet_plus`: masks, and a classifier for each modality and for both."""
+"""The network `mafnet_plus`: masks, and a classifier for each modality and their sum."""
 
 import pytest
 import torch
@@ -78,14 +78,27 @@ def test_prediction_is_the_mean_of_the_probabilities_of_the_classifiers():
 
 
 def test_a_modality_without_valid_clips_says_nothing():
-    """The second video has no audio: its classifier returns its bias, whatever the frames are."""
+    """The second video has no audio: that classifier returns its bias, whatever the frames are."""
     network = build()
     changed = batch()._replace(visual=batch().visual.flip(2))
     for features in (batch(), changed):
         bias = network(features).parts[1, 1]
-        torch.testing.assert_close(bias, network.classifiers[1].bias, **ROUNDING)
+        torch.testing.assert_close(bias, network.audio_classifier.bias, **ROUNDING)
     visual = [network(features).parts[1, 0] for features in (batch(), changed)]
     assert not torch.equal(*visual)
+
+
+def test_the_third_classifier_adds_the_logits_of_the_others():
+    visual, audio, total = build()(batch()).parts.unbind(1)
+    torch.testing.assert_close(visual + audio, total, **ROUNDING)
+
+
+def test_the_attention_of_a_modality_depends_on_the_other_modality():
+    """The first video: other sounds move the attention between its two valid frames."""
+    features = batch()
+    louder = features._replace(audio=features.audio.flip(0, 4))
+    found = [build().eval()(each).attention[0, :, 0] for each in (features, louder)]
+    assert (found[0] - found[1]).abs().max() > 1e-3
 
 
 def test_the_size_of_the_features_does_not_matter():

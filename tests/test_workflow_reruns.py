@@ -80,6 +80,12 @@ def test_a_raised_version_of_a_backbone_reruns_its_extraction(run, edited):
     assert run.planned() == {"calibrate": 1} | ONE_MODALITY_ON
 
 
+def test_a_raised_version_of_a_network_trains_it_again(run, edited):
+    spec = 'NetworkSpec("mafnet", "mafnet:MAFnet", MAFnetOptions'
+    edited("mafnet/model/networks/__init__.py", spec, f"{spec}, version=9")
+    assert run.planned() == TRAINING_ON
+
+
 def test_an_added_video_is_extracted_alone(run):
     add_video(run.folder)
     assert run.planned() == PROBING_ON

@@ -55,7 +55,8 @@ def train(
     """
     run = RunFolder(folder)
     settings = settings.with_precision(resolve(settings.training.precision, device))
-    key = digest_of([settings.as_dict(), data.digest, versions.TRAIN, device.type])
+    version = network_spec(settings.network).training_version
+    key = digest_of([settings.as_dict(), data.digest, version, device.type])
     resume = Resume(run, key, save_seconds)
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)

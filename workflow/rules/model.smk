@@ -31,7 +31,7 @@ rule train:
         classes=each("classes", "classes"),
         run=run_folder,
         settings=asked("training"),
-        version=versions.TRAIN,
+        version=asked("training_version"),
     message:
         "Training {wildcards.variant} on {wildcards.dataset}/{wildcards.split}, seed {wildcards.seed}."
     shell:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import ValidationError
 
+from mafnet.common import versions
 from mafnet.common.errors import MafnetError
 from mafnet.model.networks.options import (
     AttentionClusterOptions,
@@ -46,12 +47,19 @@ class NetworkSpec:
         its default; a wrong option is a MafnetError.
     fit: function of `mafnet.model.closed_form` that computes the weights at once; empty if
         gradient descent trains the network.
+    version: raise it when the network computes something else; its runs are then trained again.
     """
 
     name: str
     location: str
     options: type[NetworkOptions]
     fit: str = ""
+    version: int = 1
+
+    @property
+    def training_version(self) -> int | str:
+        """The version of the networks' training, with the network's own after the first."""
+        return versions.TRAIN if self.version == 1 else f"{versions.TRAIN} {self.version}"
 
     def inputs(self, options: Mapping) -> tuple[str, ...]:
         """The features that the network reads: names of feature files and of `Features`' fields."""
@@ -125,7 +133,7 @@ NETWORKS = {
     spec.name: spec
     for spec in (
         NetworkSpec("mafnet", "mafnet:MAFnet", MAFnetOptions),
-        NetworkSpec("mafnet_plus", "mafnet_plus:MAFnetPlus", MAFnetPlusOptions),
+        NetworkSpec("mafnet_plus", "mafnet_plus:MAFnetPlus", MAFnetPlusOptions, version=2),
         NetworkSpec(
             "attention_cluster", "attention_cluster:AttentionCluster", AttentionClusterOptions
         ),

@@ -80,16 +80,16 @@ def at_least_float32(x: Tensor) -> Tensor:
 
 
 def in_float32(method: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Decorator: the method gets its input in float32 at least and computes without autocast.
+    """Decorator: the method gets its inputs in float32 at least and computes without autocast.
 
     For layers that run once for each clip or video. They cost little, and rounding them to bfloat16
     changes the loss more than rounding all positions of the maps.
     """
 
     @wraps(method)
-    def exact(layer: nn.Module, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
-            return method(layer, at_least_float32(x))
+    def exact(layer: nn.Module, *inputs: Tensor) -> Tensor:
+        with torch.autocast(inputs[0].device.type, enabled=False):
+            return method(layer, *map(at_least_float32, inputs))
 
     return exact
 

@@ -1,4 +1,4 @@
-"""A head that is not in the paper: an attention and a classifier for each modality.
+"""A head that is not in the paper: an attention and a classifier for each modality, and their sum.
 
 docs/mafnet_plus.md has the measurements of each part. Symbols as in `mafnet`, and D for the
 channels of a modality's vectors: Dv or Da.
@@ -25,10 +25,11 @@ MOMENTUM = 0.1
 
 
 class MAFnetPlus(Network):
-    """A path for each modality, and three classifiers: visual, audio, both.
+    """A path, an attention and a classifier for each modality; the third classifier is their sum.
 
-    Each classifier has a loss of its own in training. The prediction is the mean of their class
-    probabilities. Padding has no attention and is in no statistic.
+    The attention of each modality looks at the vectors of both. Each classifier has a loss of its
+    own in training. The prediction is the mean of their class probabilities. Padding has no
+    attention and is in no statistic.
     """
 
     def __init__(
@@ -38,28 +39,44 @@ class MAFnetPlus(Network):
         hidden = options.hidden
         self.visual = Path(visual_features, options)
         self.audio = Path(audio_features, options)
-        self.classifiers = nn.ModuleList(
-            nn.Linear(size, classes) for size in (hidden, hidden, 2 * hidden)
-        )
+        self.score = nn.Linear(2 * hidden, 2)
+        self.visual_classifier = nn.Linear(hidden, classes)
+        self.audio_classifier = nn.Linear(hidden, classes)
 
     def forward(self, features: Features) -> Output:
         """Logits (B, C) and attention (B, T, 2) of visual (B, T, Dv) and audio (B, T, P, Q, Da)."""
-        valid_visual, valid_audio = validity(features).unbind(2)
-        visual, on_visual = self.visual(features.visual, valid_visual)  #  (B, H), (B, T)
-        audio, on_audio = self.audio(mean_vectors(features.audio), valid_audio)
-        parts = self.parts((visual, audio, torch.cat((visual, audio), dim=1)))  # (B, 3, C)
-        logits = parts.log_softmax(2).logsumexp(1)  #  of the mean probabilities: (B, C)
-        return Output(logits, shares(torch.stack((on_visual, on_audio), dim=2)), parts)
+        valid = validity(features)
+        visual = self.visual(features.visual, valid[..., 0])  #                  (B, T, H)
+        audio = self.audio(mean_vectors(features.audio), valid[..., 1])
+        attention = self.attention(torch.cat((visual, audio), dim=2), valid)  #  (B, T, 2)
+        on_visual, on_audio = attention.split(1, dim=2)
+        parts = self.parts((on_visual * visual).sum(1), (on_audio * audio).sum(1))  # (B, 3, C)
+        logits = parts.log_softmax(2).logsumexp(1)  # of the mean probabilities:    (B, C)
+        return Output(logits, shares(attention), parts)
 
-    def parts(self, vectors: tuple[Tensor, ...]) -> Tensor:
-        """The logits of each classifier, stacked, of its vectors; float32 at least."""
-        with torch.autocast(vectors[0].device.type, enabled=False):
-            pairs = zip(self.classifiers, vectors, strict=True)
-            return torch.stack([layer(each) for layer, each in pairs], dim=1)
+    def attention(self, vectors: Tensor, valid: Tensor) -> Tensor:
+        """(B, T, 2), with sum 1 over the valid clips of each modality, of vectors (B, T, 2H).
+
+        It is zero for a modality without a valid clip.
+        """
+        scores = self.scores(vectors)
+        scores = scores.masked_fill(~valid, torch.finfo(scores.dtype).min)
+        return scores.softmax(1) * valid
+
+    @in_float32
+    def scores(self, vectors: Tensor) -> Tensor:
+        """(B, T, 2) of vectors (B, T, 2H)."""
+        return self.score(vectors)
+
+    @in_float32
+    def parts(self, visual: Tensor, audio: Tensor) -> Tensor:
+        """Logits (B, 3, C) of the classifiers visual, audio and sum, of vectors (B, H)."""
+        from_visual, from_audio = self.visual_classifier(visual), self.audio_classifier(audio)
+        return torch.stack((from_visual, from_audio, from_visual + from_audio), dim=1)
 
 
 class Path(nn.Module):
-    """From the features of one modality to one vector for each video."""
+    """From the features of the clips of one modality to their vectors."""
 
     def __init__(self, features: int, options: MAFnetPlusOptions) -> None:
         super().__init__()
@@ -67,23 +84,11 @@ class Path(nn.Module):
             features, options.hidden, lambda size: BatchNorm(size, momentum=MOMENTUM, warmup=True)
         )
         self.dropout = nn.Dropout(options.dropout)
-        self.score = nn.Linear(options.hidden, 1)
 
-    def forward(self, x: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Vectors (B, H) and attention (B, T) of features (B, T, D) and valid (B, T).
-
-        Both are zero for a video without a valid clip.
-        """
+    def forward(self, x: Tensor, valid: Tensor) -> Tensor:
+        """(B, T, H) of features (B, T, D) and valid (B, T); zero where a clip is not valid."""
         x = at_least_float32(x)
-        vectors = self.dropout(of_valid(self.dense, valid, functional.layer_norm(x, x.shape[-1:])))
-        scores = self.scores(vectors).masked_fill(~valid, torch.finfo(vectors.dtype).min)
-        attention = scores.softmax(1) * valid  #                           (B, T)
-        return (attention[..., None] * vectors).sum(1), attention
-
-    @in_float32
-    def scores(self, vectors: Tensor) -> Tensor:
-        """(B, T) of vectors (B, T, H)."""
-        return self.score(vectors).squeeze(2)
+        return self.dropout(of_valid(self.dense, valid, functional.layer_norm(x, x.shape[-1:])))
 
 
 def shares(attention: Tensor) -> Tensor:
