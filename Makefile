@@ -121,7 +121,7 @@ bench-intervals: $(INSTALLED)
 	$(BIN)/python -m benchmarks.coverage $(BENCH)
 
 bench-features: $(INSTALLED)
-	$(BIN)/python -m benchmarks.head_test $(BENCH)
+	$(BIN)/python -m benchmarks.feature_studies $(BENCH)
 
 bench-recordings: $(INSTALLED)
 	$(BIN)/python -m benchmarks.recordings --write docs/performance.md
