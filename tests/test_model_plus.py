@@ -23,11 +23,12 @@ AUDIO_VALID = [[1, 0, 0], [0, 0, 0], [1, 1, 0], [0, 0, 0]]
 VALID = torch.tensor([VISUAL_VALID, AUDIO_VALID]).bool().permute(1, 2, 0)
 
 
-def build():
+def build(ensemble=1):
     """A small float64 network with fresh weights."""
     torch.manual_seed(0)
     sizes = {"classes": CLASSES, "visual_features": VISUAL, "audio_features": AUDIO}
-    return build_network("mafnet_plus", options={"hidden": 16, "dropout": 0}, **sizes).double()
+    options = {"hidden": 16, "dropout": 0, "ensemble": ensemble}
+    return build_network("mafnet_plus", options=options, **sizes).double()
 
 
 def batch(junk=0.0):
@@ -70,9 +71,11 @@ def test_batches_with_at_most_one_valid_clip_use_all_clips(clips):
     assert network.eval()(features).logits.isfinite().all()
 
 
-def test_prediction_is_the_mean_of_the_probabilities_of_the_classifiers():
-    network = build()
+@pytest.mark.parametrize("ensemble", [1, 3])
+def test_prediction_is_the_mean_of_the_probabilities_of_the_classifiers(ensemble):
+    network = build(ensemble)
     output = network(batch())
+    assert output.parts.shape == (4, 3 * ensemble, CLASSES)
     blended = output.parts.softmax(2).mean(1)
     torch.testing.assert_close(output.logits.softmax(1), blended, **ROUNDING)
 
@@ -83,7 +86,7 @@ def test_a_modality_without_valid_clips_says_nothing():
     changed = batch()._replace(visual=batch().visual.flip(2))
     for features in (batch(), changed):
         bias = network(features).parts[1, 1]
-        torch.testing.assert_close(bias, network.audio_classifier.bias, **ROUNDING)
+        torch.testing.assert_close(bias, network.ensemble[0].audio_classifier.bias, **ROUNDING)
     visual = [network(features).parts[1, 0] for features in (batch(), changed)]
     assert not torch.equal(*visual)
 
@@ -109,14 +112,26 @@ def test_the_size_of_the_features_does_not_matter():
     assert difference < 1e-2  # layer normalisation adds 1e-5 to the variance
 
 
+def test_an_ensemble_has_networks_of_their_own_weights():
+    """The weights differ, and the attention is the mean of theirs."""
+    network, features = build(2), batch()
+    first, second = network.ensemble
+    assert not torch.equal(first.score.weight, second.score.weight)
+    vectors = features.visual, features.audio.mean((2, 3)), VALID
+    expected = (first(*vectors)[1] + second(*vectors)[1]) / 2
+    both = VALID.any(1).all(1)  # videos without audio give all of the attention to the frames
+    attention = network(features).attention
+    torch.testing.assert_close(attention[both], expected[both] / 2, **ROUNDING)
+
+
 def test_each_classifier_has_a_loss_of_its_own():
-    network = build()
+    network = build(2)
     labels = torch.tensor([0, 1, 2, 3])
     parts = network(batch()).parts.detach()
     chosen = Training(precision="float32")
     balance = Balance(network, chosen)
     loss = step(network, new_optimiser(network, chosen, balance), balance, batch(), labels)
-    expected = sum(functional.cross_entropy(parts[:, k], labels) for k in range(3)) / 3
+    expected = sum(functional.cross_entropy(parts[:, k], labels) for k in range(6)) / 6
     torch.testing.assert_close(loss.double(), expected, rtol=1e-6, atol=0)  # float32
 
 

@@ -35,7 +35,7 @@ LSTMS = sum(2 * 4 * 128 * (size + 128 + 2) for size in (1_920, 512))
     ("variant", "count"),
     [
         ("mafnet", 6_130_773),
-        ("mafnet_plus", 983_552 + 262_656 + 2 * (1_024 + 1_025) + 2 * (512 * 28 + 28)),
+        ("mafnet_plus", 4 * (983_552 + 262_656 + 2 * (1_024 + 1_025) + 2 * (512 * 28 + 28))),
         ("visual_only", 1_920 * 512 + 512 + 1_024 + TOP - 512 * 28),
         ("audio_only", DENSE + TOP - 512 * 28),
         ("audio_only_block", AUDIO_BLOCK + DENSE + TOP - 512 * 28),

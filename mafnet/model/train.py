@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from mafnet.common import versions
 from mafnet.common.devices import described
 from mafnet.common.errors import MafnetError
 from mafnet.common.files import digest_of

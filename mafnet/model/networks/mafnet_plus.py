@@ -1,4 +1,4 @@
-"""A head that is not in the paper: an attention and a classifier for each modality, and their sum.
+"""A head that is not in the paper: an ensemble of networks with a classifier for each modality.
 
 docs/mafnet_plus.md has the measurements of each part. Symbols as in `mafnet`, and D for the
 channels of a modality's vectors: Dv or Da.
@@ -25,34 +25,54 @@ MOMENTUM = 0.1
 
 
 class MAFnetPlus(Network):
-    """A path, an attention and a classifier for each modality; the third classifier is their sum.
+    """Networks with other initial weights, side by side.
 
-    The attention of each modality looks at the vectors of both. Each classifier has a loss of its
-    own in training. The prediction is the mean of their class probabilities. Padding has no
-    attention and is in no statistic.
+    Each of their classifiers has a loss of its own in training. The prediction is the mean of the
+    class probabilities of all classifiers; the attention is the mean of the networks' attention.
     """
 
     def __init__(
         self, *, classes: int, visual_features: int, audio_features: int, options: MAFnetPlusOptions
     ) -> None:
         super().__init__()
+        widths = (visual_features, audio_features)
+        self.ensemble = nn.ModuleList(
+            Single(classes, widths, options) for _ in range(options.ensemble)
+        )
+
+    def forward(self, features: Features) -> Output:
+        """Logits (B, C) and attention (B, T, 2) of visual (B, T, Dv) and audio (B, T, P, Q, Da)."""
+        inputs = features.visual, mean_vectors(features.audio), validity(features)
+        parts, attention = zip(*(network(*inputs) for network in self.ensemble), strict=True)
+        parts = torch.cat(parts, dim=1)  #  (B, 3M, C) of M networks
+        logits = parts.log_softmax(2).logsumexp(1)  # of the mean probabilities
+        return Output(logits, shares(torch.stack(attention).mean(0)), parts)
+
+
+class Single(nn.Module):
+    """A path, an attention and a classifier for each modality; the third classifier is their sum.
+
+    The attention of each modality looks at the vectors of both. Padding has no attention and is in
+    no statistic.
+    """
+
+    def __init__(self, classes: int, widths: tuple[int, int], options: MAFnetPlusOptions) -> None:
+        super().__init__()
         hidden = options.hidden
-        self.visual = Path(visual_features, options)
-        self.audio = Path(audio_features, options)
+        self.visual = Path(widths[0], options)
+        self.audio = Path(widths[1], options)
         self.score = nn.Linear(2 * hidden, 2)
         self.visual_classifier = nn.Linear(hidden, classes)
         self.audio_classifier = nn.Linear(hidden, classes)
 
-    def forward(self, features: Features) -> Output:
-        """Logits (B, C) and attention (B, T, 2) of visual (B, T, Dv) and audio (B, T, P, Q, Da)."""
-        valid = validity(features)
-        visual = self.visual(features.visual, valid[..., 0])  #                  (B, T, H)
-        audio = self.audio(mean_vectors(features.audio), valid[..., 1])
-        attention = self.attention(torch.cat((visual, audio), dim=2), valid)  #  (B, T, 2)
+    def forward(self, visual: Tensor, audio: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, 3, C) and attention (B, T, 2) of features (B, T, Dv) and (B, T, Da)."""
+        visual = self.visual(visual, valid[..., 0])  #                           (B, T, H)
+        audio = self.audio(audio, valid[..., 1])
+        attention = self.attention(torch.cat((visual, audio), dim=2), valid)
         on_visual, on_audio = attention.split(1, dim=2)
-        parts = self.parts((on_visual * visual).sum(1), (on_audio * audio).sum(1))  # (B, 3, C)
-        logits = parts.log_softmax(2).logsumexp(1)  # of the mean probabilities:    (B, C)
-        return Output(logits, shares(attention), parts)
+        parts = self.parts((on_visual * visual).sum(1), (on_audio * audio).sum(1))
+        return parts, attention
 
     def attention(self, vectors: Tensor, valid: Tensor) -> Tensor:
         """(B, T, 2), with sum 1 over the valid clips of each modality, of vectors (B, T, 2H).

@@ -128,6 +128,13 @@ class MAFnetPlusOptions(HiddenOptions):
         lt=1,
         description="Share (0 to 1) of the hidden values that a training step sets to zero.",
     )
+    ensemble: int = Field(
+        4,
+        ge=1,
+        le=64,
+        description="Number of networks with other initial weights; their probabilities are "
+        "averaged. Time and memory grow with it.",
+    )
 
 
 class MAFnetOptions(CommonOptions):
