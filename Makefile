@@ -11,7 +11,7 @@ INSTALLED := .venv/.installed
 # Lists the packages of the extra `vggish`.
 VGGISH = $(PYTHON) -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; print("\n".join(project["optional-dependencies"]["vggish"]))'
 
-.PHONY: help bench-features install demo demo-real test test-all test-pretrained test-wheel test-slurm test-s3 lint format generate bench bench-gpu bench-gpu-video bench-clips bench-intervals bench-recordings bench-head bench-scale lock vggish-env clean
+.PHONY: help bench-features bench-defaults install demo demo-real test test-all test-pretrained test-wheel test-slurm test-s3 lint format generate bench bench-gpu bench-gpu-video bench-clips bench-intervals bench-recordings bench-head bench-scale lock vggish-env clean
 
 help:
 	@echo "make demo      from synthetic videos to a table of accuracies and a page, on $(CORES) cores"
@@ -122,6 +122,9 @@ bench-intervals: $(INSTALLED)
 
 bench-features: $(INSTALLED)
 	$(BIN)/python -m benchmarks.feature_studies $(BENCH)
+
+bench-defaults: $(INSTALLED)
+	$(BIN)/python -m benchmarks.defaults $(BENCH)
 
 bench-recordings: $(INSTALLED)
 	$(BIN)/python -m benchmarks.recordings --write docs/performance.md

@@ -74,7 +74,7 @@ def test_a_folder_becomes_a_manifest_and_settings(folder):
     assert HOSTILE not in (folder / "mine.yaml").read_text()
 
 
-@pytest.mark.parametrize(("training", "recommended"), [(100, True), (101, False)])
+@pytest.mark.parametrize(("training", "recommended"), [(336, True), (337, False)])
 def test_mafnet_plus_is_recommended_for_few_training_videos(training, recommended):
     entry, reasons = choose_settings([], training, Path("videos"), Path("mine.csv"))
     assert entry["model"] == {"main": "mafnet"}
