@@ -28,6 +28,7 @@ help:
 	@echo "make bench-gpu-video  the same for the video networks"
 	@echo "make bench-clips  compare two readers of the clips of video networks, a minute"
 	@echo "make bench-features BENCH='FEATURES.npz MANIFEST.csv'  accuracy of networks on features that you have"
+	@echo "make bench-defaults  accuracy of mafnet by the settings of training, 20 minutes"
 	@echo "make bench-intervals  how often the intervals contain the true value, by simulation, an hour"
 	@echo "make bench-recordings  measure predictions for recordings of up to three hours, 10 minutes; writes its table into docs/performance.md"
 	@echo "make bench-head  compare heads on features in one file, with validation videos only (docs/mafnet_plus.md)"

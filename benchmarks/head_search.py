@@ -5,10 +5,10 @@
 Only videos of train and val are used. A split holds out some picture sources and some sound
 sources of each class. Videos whose sources are all held out are for validation, and those with no
 held-out source for training; the rest is left out. Split 0 is the official one. The accuracy is the
-mean over the second half of the training, because a choice of the step on videos with the same
-sources would help the head whose accuracy varies most. The heads are compared on the same splits,
-seeds and videos; the interval of a difference takes each pair of a picture and a sound for a group.
-Results are cached by the settings of a head.
+mean over the second half of the training. With `--choose` half of the pictures of the validation
+videos choose the step and the others measure it, for 20 random halves; the halves share sounds. The
+heads are compared on the same splits, seeds and videos; the interval of a difference takes each
+pair of a picture and a sound for a group. Results are cached by the settings of a head.
 """
 
 import argparse
@@ -30,23 +30,39 @@ from mafnet.common.files import digest_of
 from mafnet.report.statistics.groups import by_group, grouping
 from mafnet.report.statistics.two_way import Estimate, two_way
 
+HALVES = 20
 
-def hits(videos: Videos, validation: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+
+def late_hits(right: np.ndarray) -> np.ndarray:
     """(V,) how often each video is right in the second half of the training, 0 to 1.
 
-    probabilities: (E, V, C), or (E, V, P, C) of parts that are blended.
+    right: (E, V), True if a video is right after a step.
     """
-    if probabilities.ndim == 4:
-        probabilities = probabilities.mean(2)
-    late = probabilities[len(probabilities) // 2 :]
-    return (late.argmax(2) == videos.labels[validation]).mean(0)
+    return right[len(right) // 2 :].mean(0)
+
+
+def chosen_hits(right: np.ndarray, pictures: np.ndarray) -> np.ndarray:
+    """(V,) how often each video is right after the step that the other pictures choose, 0 to 1.
+
+    Of equally good steps the last is taken.
+    """
+    generator, names = np.random.default_rng(0), np.unique(pictures)
+    total, count = np.zeros(right.shape[1]), np.zeros(right.shape[1])
+    for _ in range(HALVES):
+        half = np.isin(pictures, generator.permutation(names)[: len(names) // 2])
+        for choosing in (half, ~half):
+            accuracies = right[:, choosing].mean(1)
+            step = np.flatnonzero(accuracies == accuracies.max())[-1]
+            total[~choosing] += right[step, ~choosing]
+            count[~choosing] += 1
+    return total / count
 
 
 class Search:
-    """Runs candidates and keeps their hits in a folder."""
+    """Runs candidates and keeps their probabilities in a folder."""
 
-    def __init__(self, videos: Videos, cache: Path) -> None:
-        self.videos, self.cache = videos, cache
+    def __init__(self, videos: Videos, cache: Path, choose: bool) -> None:
+        self.videos, self.cache, self.choose = videos, cache, choose
         cache.mkdir(parents=True, exist_ok=True)
 
     def hits(self, chosen: Pieces | str, size: int, number: int, seed: int) -> np.ndarray:
@@ -63,7 +79,14 @@ class Search:
             else:
                 found = train(self.videos, training, validation, chosen, seed)
             np.save(path, found.astype(np.float16))
-        return hits(self.videos, validation, np.load(path).astype(float))
+        found = np.load(path).astype(float)  # (E, V, C), or (E, V, P, C) of parts to blend
+        blended = found.mean(2) if found.ndim == 4 else found
+        right = blended.argmax(2) == self.videos.labels[validation]
+        return (
+            chosen_hits(right, self.videos.pictures[validation])
+            if self.choose
+            else late_hits(right)
+        )
 
     def table(
         self, chosen: Pieces | str, size: int, splits: Sequence[int], seeds: int
@@ -98,9 +121,11 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[60, 336])
     parser.add_argument("--only", nargs="+", default=list(CANDIDATES))
     parser.add_argument("--against", default="mafnet")
+    parser.add_argument("--choose", action="store_true", help="validation chooses the step")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    search = Search(read(arguments.features, arguments.manifest, arguments.groups), arguments.cache)
+    videos = read(arguments.features, arguments.manifest, arguments.groups)
+    search = Search(videos, arguments.cache, arguments.choose)
     splits = range(arguments.splits)
     shown, against = [], {}
     for size in arguments.sizes:

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.head_search import chosen_hits, late_hits
+
 ROOT = Path(__file__).resolve().parents[1]
 CLASSES, CLIPS = 3, 2
 
@@ -83,3 +85,10 @@ def test_heads_are_compared_on_held_out_sources(files, tmp_path):
                   "--sizes", 12, "--only", *names)  # fmt: skip
     assert [row[0] for row in rows] == list(names)
     assert float(rows[0][1]) == 100  # a channel of each class is larger by one
+
+
+def test_the_step_is_chosen_by_other_pictures():
+    """Two pictures are right after unlike steps: the step that one chooses fails the other."""
+    right = np.array([[True, True, False], [False, False, True]])
+    assert chosen_hits(right, np.array(["a", "a", "b"])).tolist() == [0, 0, 0]
+    assert late_hits(right).tolist() == [0, 0, 1]
