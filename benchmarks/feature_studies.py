@@ -6,10 +6,11 @@ FEATURES.npz has the videos (N,), `visual` (N, T, C) pooled, `audio` (N, T, P, Q
 `valid` (N, T, 2). MANIFEST.csv is as for mafnet. Networks, options and training are those of
 config.yaml. Validation chooses the epoch. Choose settings by the column of validation; look at the
 test column once, at the end. Variants that read visual maps and video networks are left out. A
-finished run stays in FOLDER, so other studies do not repeat it.
+finished run stays in FOLDER, so other studies with the same files and settings do not repeat it.
 """
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ import torch
 import yaml
 
 from benchmarks.markdown import markdown, points
+from mafnet.common.files import digest_of
 from mafnet.dataset.manifest import Sample
 from mafnet.model.batches import Reader, predict
 from mafnet.model.config import ModelSection
@@ -57,7 +59,8 @@ class Features:
             )
         self._rows = rows
         self.classes = sorted(rows.label.unique())
-        self.digest = "benchmark"
+        files = [features, manifest]
+        self.digest = digest_of([hashlib.sha256(path.read_bytes()).hexdigest() for path in files])
 
     @property
     def clips(self) -> int:
@@ -101,7 +104,7 @@ class Runs:
 
     def hits(self, variant: str, seed: int) -> tuple[float, np.ndarray]:
         """The accuracy on validation, 0 to 1, and (S,) 1 for each test sample that is right."""
-        folder = self.folder / variant / f"seed{seed}"
+        folder = self._folder(variant, seed)
         kept = folder / "hits.npz"
         if not kept.exists():
             validation, test = self._train(variant, seed, folder)
@@ -110,16 +113,26 @@ class Runs:
         with np.load(kept) as file:
             return file["validation"].mean(), file["test"]
 
+    def _settings(self, variant: str, seed: int) -> RunSettings:
+        training = self.model.training_of(variant).model_copy(update={"precision": "bfloat16"})
+        return RunSettings(
+            variant, self.model.variants[variant].network, self.model.options_of(variant),
+            training, seed, self.data.classes, self.data.clips, {},
+        )  # fmt: skip
+
+    def _folder(self, variant: str, seed: int) -> Path:
+        """The folder of a run; another one if its files, settings or network change."""
+        settings = self._settings(variant, seed)
+        version = network_spec(settings.network).training_version
+        key = digest_of([settings.as_dict(), version, self.data.digest])
+        return self.folder / variant / f"seed{seed}-{key[:12]}"
+
     def _train(self, variant: str, seed: int, folder: Path) -> tuple[np.ndarray, np.ndarray]:
         members = self.model.members_of(variant)
         for member in members:
             self.hits(member, seed)
-        settings = RunSettings(
-            variant, self.model.variants[variant].network, self.model.options_of(variant),
-            self.model.training_of(variant).model_copy(update={"precision": "bfloat16"}),
-            seed, self.data.classes, self.data.clips, {},
-        )  # fmt: skip
-        runs = [RunFolder(self.folder / member / f"seed{seed}") for member in members]
+        runs = [RunFolder(self._folder(member, seed)) for member in members]
+        settings = self._settings(variant, seed)
         train(settings, self.data, folder, CPU, members=runs)
         network = trained_network(RunFolder(folder), self.data)
         reader = Reader(self.data, settings.inputs, CPU, "float32")

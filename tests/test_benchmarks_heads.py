@@ -66,6 +66,8 @@ def test_studies_on_features_compare_with_the_main_variant(files, tmp_path):
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("hits.npz")}
     assert output("feature_studies", *given, *options) == rows
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("hits.npz")} == kept
+    output("feature_studies", *given, *options, "--hidden", 3, "--only", "mafnet")
+    assert len(list(tmp_path.rglob("hits.npz"))) == len(kept) + 1  # no stale run of the old size
 
 
 @pytest.mark.slow
