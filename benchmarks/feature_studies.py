@@ -191,7 +191,8 @@ def main() -> None:
     runs, shown = Runs(data, model, arguments.runs), []
     for study in arguments.studies:
         variants = config["report"]["studies"][study]
-        chosen = [name for name in variants if name in (arguments.only or variants)]
+        named = {model.main, *(arguments.only or variants)}  # all are compared with the main one
+        chosen = [name for name in variants if name in named]
         shown += rows(study, chosen, model.main, runs, arguments.seeds)
     titles = ["study", "variant", "validation, %", "test, %", f"test: difference to `{model.main}`"]
     sys.stdout.write(markdown(titles, shown) + "\n")

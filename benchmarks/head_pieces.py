@@ -17,9 +17,9 @@ LOW = -1e4
 class Pieces:
     """Which pieces a head and its training have. The defaults have none of them.
 
-    hidden: size of the vectors; 0 for the features themselves.
-    inputs: how features are normalised: `none`, `layer` (each clip), `standard` (each feature over
-        the training clips), `root` (square root, then each clip).
+    hidden: size of the vectors.
+    inputs: how features are normalised: `none`, `layer` (each clip), `root` (square root, then each
+        clip).
     attention: `mean`, `joint` (one softmax over the clips of both modalities), `each` (one for each
         modality), `cross` (the same, with scores of both modalities' vectors), `heads` (four of
         `cross`), or `transformer` (one layer over the 2 T clips, then the mean).
@@ -52,10 +52,8 @@ class Path(nn.Module):
     def __init__(self, features: int, chosen: Pieces) -> None:
         super().__init__()
         self.chosen = chosen
-        if not chosen.hidden:
-            return
         self.linear = nn.Linear(features, chosen.hidden)
-        norms = {"none": nn.Identity, "layer": nn.LayerNorm, "batch": nn.BatchNorm1d}
+        norms = {"none": nn.Identity, "batch": nn.BatchNorm1d}
         self.norm = norms[chosen.norm](chosen.hidden)
 
     def forward(self, x: Tensor, valid: Tensor) -> Tensor:
@@ -63,8 +61,6 @@ class Path(nn.Module):
             x = x + self.chosen.noise * torch.randn_like(x)
         kept = torch.ones(len(x), 1, x.shape[-1])  # the same features in all clips of a video
         x = x * nn.functional.dropout(kept, self.chosen.drop_features, self.training)
-        if not self.chosen.hidden:
-            return x * valid[..., None]
         clips = self.norm(self.linear(x[valid])).relu()
         y = clips.new_zeros(*valid.shape, self.chosen.hidden)
         y[valid] = nn.functional.dropout(clips, self.chosen.drop_hidden, self.training)
@@ -78,20 +74,20 @@ class Head(nn.Module):
         super().__init__()
         self.chosen = chosen
         self.paths = nn.ModuleList(Path(width, chosen) for width in widths)
-        sizes = [chosen.hidden or width for width in widths]
+        hidden = chosen.hidden
         self.heads = 4 if chosen.attention == "heads" else 1
         cross = chosen.attention in ("cross", "heads")
         self.scores = nn.ModuleList(
-            nn.Linear(sum(sizes) if cross else size, self.heads) for size in sizes
+            nn.Linear(2 * hidden if cross else hidden, self.heads) for _ in widths
         )
         if chosen.attention == "transformer":
-            self.kind = nn.Parameter(0.02 * torch.randn(2, chosen.hidden))
-            self.time = nn.Parameter(0.02 * torch.randn(clips, 1, chosen.hidden))
+            self.kind = nn.Parameter(0.02 * torch.randn(2, hidden))
+            self.time = nn.Parameter(0.02 * torch.randn(clips, 1, hidden))
             self.layer = nn.TransformerEncoderLayer(
                 chosen.hidden, 4, 2 * chosen.hidden, 0.1, batch_first=True,
                 norm_first=True,
             )  # fmt: skip
-        inputs = {"visual": sizes[0], "audio": sizes[1], "both": sum(sizes)}
+        inputs = {"visual": hidden, "audio": hidden, "both": 2 * hidden}
         self.classifiers = nn.ModuleDict(
             {p: nn.Linear(self.heads * inputs[p], classes) for p in chosen.parts if p in inputs}
         )

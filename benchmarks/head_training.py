@@ -26,7 +26,6 @@ def train(
         if isinstance(chosen, str)
         else Own(videos, classes, chosen)
     )
-    run.prepare(training)
     found, order = [], []
     for step in range(1, steps_of(chosen) + 1):
         run.network.train()
@@ -56,9 +55,6 @@ class Reference:
         )  # fmt: skip
         reduced.install(self.network)
         self.optimiser = torch.optim.Adam(self.network.parameters(), 1e-3, fused=True)
-
-    def prepare(self, training: np.ndarray) -> None:
-        del training
 
     def logits(self, rows: np.ndarray) -> Tensor:
         features = Features(
@@ -105,17 +101,6 @@ class Own:
         if self.chosen.inputs == "root":
             return torch.nn.functional.layer_norm(x.sqrt(), x.shape[-1:])
         return x
-
-    def prepare(self, training: np.ndarray) -> None:
-        """Set the statistics of the inputs over the valid clips of the training videos."""
-        if self.chosen.inputs != "standard":
-            return
-        valid, scaled = self.videos.valid, []
-        for k, x in enumerate(self.inputs):
-            clips = x[training][valid[training][..., k]]
-            spread = clips.std(0)
-            scaled.append((x - clips.mean(0)) / (spread + 0.1 * spread.mean()))
-        self.inputs = tuple(scaled)
 
     def logits(
         self,

@@ -82,9 +82,8 @@ class ResultsPlan(FeaturesPlan):
 
     def training_version(self, dataset: str, variant: str) -> int | str:
         """The version of the training of a variant's network."""
-        return network_spec(
-            self._sections[dataset].model.variants[variant].network
-        ).training_version
+        chosen = self._sections[dataset].model.variants[variant]
+        return network_spec(chosen.network).training_version
 
     def _training(self, dataset: str, variant: str) -> dict[str, Any]:
         """The recorded training of a variant.
